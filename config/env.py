@@ -1,0 +1,61 @@
+"""Typed reading of environment variables; every fault is a sentence that names the variable."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable's value, or the content of the file that NAME_FILE points to; stripped.
+
+    Raises ImproperlyConfigured when both are set, or when the file cannot be read.
+    """
+    path = os.environ.get(f"{name}_FILE", "")
+    if not path:
+        return os.environ.get(name, default).strip()
+    if os.environ.get(name):
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; set one of them.")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {error}.") from error
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """True for 1, true, yes, on; False for 0, false, no, off (any case)."""
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}; it takes true or false.")
+
+
+def integer(name: str, *, default: int, minimum: int, maximum: int) -> int:
+    """A whole number from minimum to maximum, both included."""
+    return int(number(name, default=default, minimum=minimum, maximum=maximum, whole=True))
+
+
+def number(name: str, *, default: float, minimum: float, maximum: float, whole: bool = False) -> float:
+    """A number from minimum to maximum, both included."""
+    value = text(name)
+    if not value:
+        return default
+    try:
+        parsed: float = int(value) if whole else float(value)
+    except ValueError:
+        kind = "a whole number" if whole else "a number"
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes {kind}.") from None
+    if not minimum <= parsed <= maximum:
+        raise ImproperlyConfigured(f"{name} is {value}; it takes {minimum} to {maximum}.")
+    return parsed
+
+
+def words(name: str, *, default: Sequence[str] = ()) -> list[str]:
+    """A list, separated by commas; empty parts are dropped."""
+    value = text(name)
+    return [part.strip() for part in value.split(",") if part.strip()] if value else list(default)

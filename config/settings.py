@@ -1,0 +1,137 @@
+"""The portal's settings: one file, read from the environment (see .env.example and docs/settings.md)."""
+
+import os
+import secrets
+import zoneinfo
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+from config import databases, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var")))
+
+
+def secret_key() -> str:
+    """SECRET_KEY, or one that is generated once and kept in DATA_DIR (readable by its owner only)."""
+    given = env.text("SECRET_KEY")
+    if given:
+        return given
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    path = DATA_DIR / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(50))
+    return path.read_text(encoding="ascii").strip()
+
+
+def zone(name: str) -> str:
+    value = env.text(name, "UTC")
+    if value not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes a zone of the IANA database, like Europe/Berlin.")
+    return value
+
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = secret_key()
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", default=8000, minimum=1, maximum=65535)
+WEB_WORKERS = env.integer("WEB_WORKERS", default=2, minimum=1, maximum=64)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+
+# Portal ---------------------------------------------------------------------------------------------------
+
+REPORTING_TIME_ZONE = zone("REPORTING_TIME_ZONE")
+LATE_WINDOW_DAYS = env.integer("LATE_WINDOW_DAYS", default=30, minimum=1, maximum=3650)
+ROLLUP_INTERVAL_SECONDS = env.number("ROLLUP_INTERVAL_SECONDS", default=2, minimum=0.1, maximum=3600)
+COST_USD_PER_MINUTE = env.number("COST_USD_PER_MINUTE", default=0.01, minimum=0, maximum=1_000_000)
+TRACKING_PLAN = Path(env.text("TRACKING_PLAN", str(BASE_DIR / "telemetry" / "tracking_plan.yaml")))
+METRICS_ENABLED = env.flag("METRICS_ENABLED", default=True)
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+
+# Django ---------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "csp",
+    "django_prometheus",
+    "rest_framework",
+    "drf_spectacular",
+    "telemetry",
+    "workbench",
+    "kpis",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": databases.from_url(env.text("DATABASE_URL"), data_dir=DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+LOGIN_URL = reverse_lazy("login")
+LOGIN_REDIRECT_URL = "/"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# Celery ---------------------------------------------------------------------------------------------------
+
+REDIS_URL = env.text("REDIS_URL")
+# Without a broker the tasks run inside the one scheduler process: the database is the queue anyway.
+CELERY_TASK_ALWAYS_EAGER = not REDIS_URL
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_TIMEZONE = "UTC"

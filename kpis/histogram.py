@@ -1,0 +1,71 @@
+"""Mergeable histograms of durations, from which percentiles of any range are read.
+
+A duration of d seconds falls into bin ceil(log(d) / log(GAMMA)); a bin's estimate is the value whose relative
+distance to both its bounds is the same, so no estimate is more than RELATIVE_ERROR away from the truth (the
+construction of DDSketch: Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
+relative-error guarantees", VLDB 2019). Merging adds counts, so the order of merges cannot change a percentile.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+RELATIVE_ERROR = 0.009
+GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+LOG_GAMMA = math.log(GAMMA)
+# Durations of zero have no logarithm; the shortest that can be measured, 1 microsecond, is in bin -767.
+ZERO_BIN = -1000
+
+Histogram = Mapping[int, int]
+
+
+def bin_of(microseconds: int) -> int:
+    """The bin of a duration; raises ValueError for a negative one."""
+    if microseconds < 0:
+        raise ValueError("a duration cannot be negative")
+    if microseconds == 0:
+        return ZERO_BIN
+    return math.ceil(math.log(microseconds / 1_000_000) / LOG_GAMMA)
+
+
+def estimate(bin_index: int) -> float:
+    """Seconds that stand for every duration in the bin."""
+    if bin_index == ZERO_BIN:
+        return 0.0
+    return float(2 * GAMMA**bin_index / (GAMMA + 1))
+
+
+def merge(histograms: Iterable[Histogram]) -> dict[int, int]:
+    """The histogram of all durations of the given ones."""
+    merged: dict[int, int] = {}
+    for histogram in histograms:
+        for bin_index, count in histogram.items():
+            merged[bin_index] = merged.get(bin_index, 0) + count
+    return merged
+
+
+def percentiles(histogram: Histogram, fractions: Sequence[float]) -> list[float | None]:
+    """Seconds at each fraction (0 to 1); None for every one of an empty histogram.
+
+    Between two neighbours it interpolates linearly, as PostgreSQL's percentile_cont, numpy's default and
+    statistics.median do: the median of an even number of durations is the mean of the middle two.
+    """
+    bins = sorted(histogram.items())
+    count = sum(histogram.values())
+    if not count:
+        return [None] * len(fractions)
+    return [_at_position(bins, (count - 1) * fraction) for fraction in fractions]
+
+
+def _at_position(bins: Sequence[tuple[int, int]], position: float) -> float:
+    """Seconds at a position in the sorted durations, 0 the first; a broken one lies between two neighbours."""
+    below = math.floor(position)
+    above = math.ceil(position)
+    seen = 0
+    lower: float | None = None
+    for bin_index, count in bins:
+        seen += count
+        if lower is None and seen > below:
+            lower = estimate(bin_index)
+        if lower is not None and seen > above:
+            return lower + (estimate(bin_index) - lower) * (position - below)
+    raise ValueError("the position lies outside the histogram")

@@ -1,0 +1,133 @@
+"""KPI numbers and what they are judged by. Pages, API and scrape read only these tables."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Granularity(models.TextChoices):
+    BASE = "base", "15 minutes (UTC)"
+    DAY = "day", "Day (reporting zone)"
+
+
+class KpiBucket(models.Model):
+    """A KPI's sums in one period; ratios and percentiles are made when read.
+
+    | kind     | numerator          | denominator     | histogram                                    |
+    | ratio    | a count            | a count         | {}                                           |
+    | duration | microseconds       | durations       | {bin: durations}, see kpis/histogram.py      |
+    | sum      | micro-dollars      | things summed   | {}                                           |
+
+    `dimension` and `value` are empty on the row of the whole KPI. The dimension `excluded` counts, in
+    denominator, what could not be measured, by reason. A day is the sum of its base buckets.
+    """
+
+    kpi = models.CharField(max_length=64)
+    persona = models.CharField(max_length=32)
+    environment = models.CharField(max_length=64)
+    granularity = models.CharField(max_length=8, choices=Granularity)
+    period_start = models.DateTimeField()
+    dimension = models.CharField(max_length=32, default="")
+    value = models.CharField(max_length=200, default="")
+    numerator = models.BigIntegerField()
+    denominator = models.BigIntegerField()
+    histogram = models.JSONField(default=dict)
+    definition_version = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = "KPI bucket"
+        constraints = [
+            # In the order in which readers narrow: one environment and KPI, one granularity, a range of periods.
+            models.UniqueConstraint(
+                name="kpi_bucket_unique",
+                fields=["environment", "kpi", "granularity", "dimension", "period_start", "value"],
+            ),
+        ]
+        indexes = [
+            # The rollup replaces all KPIs of a bucket.
+            models.Index(name="kpi_bucket_period", fields=["environment", "granularity", "period_start"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kpi} {self.period_start:%Y-%m-%d %H:%M}: {self.numerator}/{self.denominator}"
+
+
+class Freshness(models.Model):
+    """How far an environment's KPIs are computed; its row is the lock of the environment's rollup."""
+
+    environment = models.CharField(max_length=64, primary_key=True)
+    computed_until = models.DateTimeField(null=True)
+    # The zone that the day rows were computed in; another one calls for a rebuild of the days.
+    time_zone = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name_plural = "freshness"
+
+    def __str__(self) -> str:
+        return f"{self.environment} until {self.computed_until}"
+
+
+class Target(models.Model):
+    """A KPI's target from a day on; the newest one that is in force judges a period. Overrides the registry's.
+
+    `value` is in the KPI's unit (a ratio, seconds, dollars); for a KPI that is judged against its baseline it
+    is the factor (0.5: half the baseline).
+    """
+
+    kpi = models.CharField(max_length=64)
+    environment = models.CharField(max_length=64, blank=True, default="", help_text="Empty: every environment")
+    value = models.DecimalField(max_digits=16, decimal_places=6)
+    effective_from = models.DateField(help_text="First day, in the reporting zone, that it judges")
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False)
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="target_unique", fields=["kpi", "environment", "effective_from"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kpi} {self.value} from {self.effective_from}"
+
+
+class Baseline(models.Model):
+    """What a KPI was before the workbench, from a day on, with where the figure comes from."""
+
+    kpi = models.CharField(max_length=64)
+    environment = models.CharField(max_length=64, blank=True, default="", help_text="Empty: every environment")
+    value = models.DecimalField(max_digits=16, decimal_places=6, help_text="In the KPI's unit")
+    effective_from = models.DateField(help_text="First day, in the reporting zone, that it is compared with")
+    method = models.TextField(help_text="How it was measured")
+    sample_size = models.PositiveIntegerField()
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="baseline_unique", fields=["kpi", "environment", "effective_from"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kpi} {self.value} from {self.effective_from}"
+
+
+class EnteredCount(models.Model):
+    """Workflows made outside the workbench that no event reports, entered by hand for one day."""
+
+    environment = models.CharField(max_length=64)
+    date = models.DateField(help_text="The day, in the reporting zone; they count at its start")
+    source = models.CharField(max_length=32, help_text="Where they were made")
+    workflows = models.PositiveIntegerField()
+    entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="entered_count_unique", fields=["environment", "date", "source"]),
+            models.CheckConstraint(name="entered_count_source_given", condition=~Q(source="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflows} from {self.source} on {self.date}"

@@ -1,0 +1,292 @@
+"""The things that events speak of, folded from events. Every moment is the event's own time, in UTC.
+
+A thing outlives its raw events: KPIs are computed from these tables, so a KPI can be rebuilt where raw events
+are gone. Merges are commutative and idempotent: the earliest, the latest, or the smallest known value.
+"""
+
+from django.db import models
+from django.db.models import Q
+
+
+class Session(models.Model):
+    """A workbench session: one (environment, sessionId) that a `workbench.*` event spoke of."""
+
+    environment = models.CharField(max_length=64)
+    session_id = models.CharField(max_length=128)
+    user_hash = models.CharField(max_length=128, default="")
+    first_event_at = models.DateTimeField()
+    last_event_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, help_text="Earliest session_started")
+    ended_at = models.DateTimeField(null=True, help_text="Earliest session_ended")
+    duration_ms = models.BigIntegerField(null=True, help_text="As the earliest session_ended reported it")
+    # The funnel's steps: the earliest event of each.
+    draft_created_at = models.DateTimeField(null=True)
+    draft_accepted_at = models.DateTimeField(null=True)
+    run_started_at = models.DateTimeField(null=True)
+    run_completed_at = models.DateTimeField(null=True)
+    # Its duration was counted by the metric bridge, which counts a session once.
+    is_observed = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="session_unique", fields=["environment", "session_id"]),
+        ]
+        indexes = [
+            models.Index(name="session_started", fields=["environment", "started_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.session_id}"
+
+
+class Draft(models.Model):
+    """A draft: one (environment, draftId). It counts in the bucket of `accepted_at`, once."""
+
+    environment = models.CharField(max_length=64)
+    draft_id = models.CharField(max_length=128)
+    created_at = models.DateTimeField(null=True, help_text="Its earliest draft_created")
+    accepted_at = models.DateTimeField(null=True, help_text="Its earliest draft_accepted")
+    # Session of the earliest acceptance (the smallest id where several share the moment).
+    accepted_session_id = models.CharField(max_length=128, default="")
+    rejected_at = models.DateTimeField(null=True)
+    edited_at = models.DateTimeField(null=True, help_text="Its latest draft_edited")
+    template_inserted_at = models.DateTimeField(null=True, help_text="Its earliest template_inserted")
+    # A draft_created or draft_accepted of it said source = template.
+    has_template_source = models.BooleanField(default=False)
+    source = models.CharField(max_length=32, default="", help_text="source of its creation, where known")
+    # The creation without draftId that it was paired with; recomputed for the whole session.
+    paired_created_at = models.DateTimeField(null=True)
+    paired_has_template_source = models.BooleanField(default=False)
+    # accepted_at before the last merge: tells the fold which bucket it left.
+    prior_accepted_at = models.DateTimeField(null=True, editable=False)
+    is_observed = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="draft_unique", fields=["environment", "draft_id"]),
+        ]
+        indexes = [
+            # The rollup reads the drafts of a bucket.
+            models.Index(name="draft_accepted", fields=["environment", "accepted_at"]),
+            # The pairing reads the acceptances of a session.
+            models.Index(
+                name="draft_accepted_session",
+                fields=["environment", "accepted_session_id"],
+                condition=~Q(accepted_session_id=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"draft {self.draft_id}"
+
+
+class DraftCreation(models.Model):
+    """A `draft_created` without draftId: it waits for an acceptance of its session (see pairing.py)."""
+
+    event_key = models.UUIDField(primary_key=True)
+    environment = models.CharField(max_length=64)
+    session_id = models.CharField(max_length=128)
+    created_at = models.DateTimeField()
+    has_template_source = models.BooleanField()
+
+    class Meta:
+        indexes = [
+            models.Index(name="draft_creation_session", fields=["environment", "session_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"draft without id in session {self.session_id}"
+
+
+class WorkflowRun(models.Model):
+    """A workflow run: one (environment, runId). It counts in the bucket of its earliest completion."""
+
+    environment = models.CharField(max_length=64)
+    run_id = models.CharField(max_length=128)
+    session_id = models.CharField(max_length=128, default="")
+    draft_id = models.CharField(max_length=128, default="")
+    workflow_id = models.CharField(max_length=200, default="")
+    workflow_name = models.CharField(max_length=200, default="")
+    trigger = models.CharField(max_length=16, default="")
+    trace_id = models.CharField(max_length=128, default="")
+    started_at = models.DateTimeField(null=True, help_text="Its earliest workflow_run_started")
+    completed_at = models.DateTimeField(null=True, help_text="Its earliest workflow_run_completed")
+    # As the earliest completion said (the smallest event key where several share the moment).
+    completed_key = models.UUIDField(null=True, editable=False)
+    status = models.CharField(max_length=16, default="", help_text="Empty while it runs")
+    duration_ms = models.BigIntegerField(null=True)
+    error_type = models.CharField(max_length=200, default="")
+    prior_completed_at = models.DateTimeField(null=True, editable=False)
+    is_observed = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="workflow_run_unique", fields=["environment", "run_id"]),
+        ]
+        indexes = [
+            models.Index(name="workflow_run_completed", fields=["environment", "completed_at"]),
+            # Active runs, newest first.
+            models.Index(
+                name="workflow_run_active",
+                fields=["environment", "started_at"],
+                condition=Q(completed_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}"
+
+
+class AgentRun(models.Model):
+    """An agent's run within a workflow run: one (environment, agentRunId)."""
+
+    environment = models.CharField(max_length=64)
+    agent_run_id = models.CharField(max_length=128)
+    run_id = models.CharField(max_length=128, default="")
+    session_id = models.CharField(max_length=128, default="")
+    agent_name = models.CharField(max_length=200, default="")
+    agent_id = models.CharField(max_length=128, default="")
+    action = models.CharField(max_length=200, default="")
+    model = models.CharField(max_length=200, default="")
+    attempt = models.BigIntegerField(null=True, help_text="The highest attempt that was reported")
+    trace_id = models.CharField(max_length=128, default="")
+    span_id = models.CharField(max_length=128, default="")
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    # As the earliest completion said (the smallest event key where several share the moment).
+    completed_key = models.UUIDField(null=True, editable=False)
+    status = models.CharField(max_length=16, default="", help_text="Empty while it runs")
+    duration_ms = models.BigIntegerField(null=True)
+    error_type = models.CharField(max_length=200, default="")
+    cost_micro_usd = models.BigIntegerField(null=True)
+    input_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    prior_completed_at = models.DateTimeField(null=True, editable=False)
+    is_observed = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="agent_run_unique", fields=["environment", "agent_run_id"]),
+        ]
+        indexes = [
+            models.Index(name="agent_run_completed", fields=["environment", "completed_at"]),
+            # A run's agents, on its page and for its cost.
+            models.Index(name="agent_run_of_run", fields=["environment", "run_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"agent run {self.agent_run_id}"
+
+
+class ApprovalRequest(models.Model):
+    """One `approval_requested`. An approval is a request and the decision that answers it."""
+
+    event_key = models.UUIDField(primary_key=True)
+    environment = models.CharField(max_length=64)
+    session_id = models.CharField(max_length=128)
+    approval_id = models.CharField(max_length=128, help_text="Empty when the event has none")
+    run_id = models.CharField(max_length=128)
+    tool_ids = models.TextField(help_text="The tools asked for: a JSON list, sorted")
+    context_type = models.CharField(max_length=200)
+    requested_at = models.DateTimeField()
+    # The decision that answers it; recomputed for the whole session (see pairing.py).
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(name="approval_request_session", fields=["environment", "session_id"]),
+            models.Index(
+                name="approval_request_id", fields=["environment", "approval_id"], condition=~Q(approval_id="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"approval requested in session {self.session_id}"
+
+
+class ApprovalDecision(models.Model):
+    """One `approval_completed`, with the request that it answers. It counts in the bucket of `decided_at`."""
+
+    event_key = models.UUIDField(primary_key=True)
+    environment = models.CharField(max_length=64)
+    session_id = models.CharField(max_length=128)
+    approval_id = models.CharField(max_length=128, help_text="Empty when the event has none")
+    run_id = models.CharField(max_length=128)
+    tool_ids = models.TextField(help_text="The tools decided on: a JSON list, sorted; empty: not named")
+    approver_hash = models.CharField(max_length=128)
+    approved = models.BooleanField()
+    decided_at = models.DateTimeField()
+    # Recomputed for the whole session (see pairing.py).
+    requested_at = models.DateTimeField(null=True, help_text="The request it answers; empty: none is known")
+    is_repeat = models.BooleanField(default=False, help_text="An earlier decision has the same approvalId")
+    is_observed = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(name="approval_decided", fields=["environment", "decided_at"]),
+            models.Index(name="approval_decision_session", fields=["environment", "session_id"]),
+            models.Index(
+                name="approval_decision_id", fields=["environment", "approval_id"], condition=~Q(approval_id="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"approval decided in session {self.session_id}"
+
+
+class AppServerState(models.Model):
+    """The newest state that an app server reported of a subject: `worker:<workerId>` or `maintenance`."""
+
+    environment = models.CharField(max_length=64)
+    subject = models.CharField(max_length=140)
+    state = models.CharField(max_length=16)
+    backoff_ms = models.BigIntegerField(default=0)
+    changed_at = models.DateTimeField()
+    # Decides between two reports of the same moment.
+    event_key = models.UUIDField(editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="app_server_state_unique", fields=["environment", "subject"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.state}"
+
+
+class EventCount(models.Model):
+    """Accepted events of one name in a base bucket; `variant` is the event's `source` property, if any."""
+
+    environment = models.CharField(max_length=64)
+    bucket_start = models.DateTimeField()
+    event = models.CharField(max_length=64)
+    variant = models.CharField(max_length=32)
+    events = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="event_count_unique", fields=["environment", "bucket_start", "event", "variant"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.bucket_start:%Y-%m-%d %H:%M}: {self.events}"
+
+
+class TouchedBucket(models.Model):
+    """A base bucket whose things changed. Append-only, so that two folds never wait for one row.
+
+    A row commits with the change it speaks of; the rollup computes the bucket and deletes the rows it read.
+    """
+
+    environment = models.CharField(max_length=64)
+    bucket_start = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(name="touched_bucket_environment", fields=["environment", "bucket_start"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.bucket_start:%Y-%m-%d %H:%M}"
