@@ -24,7 +24,9 @@ def from_url(url: str, *, data_dir: Path) -> dict[str, Any]:
         return sqlite(parts.path.removeprefix("/"))
     if parts.scheme in {"postgresql", "postgres"}:
         return postgresql(url)
-    raise ImproperlyConfigured(f"DATABASE_URL begins with {parts.scheme!r}; it takes postgresql:// or sqlite:///.")
+    raise ImproperlyConfigured(
+        f"DATABASE_URL begins with {parts.scheme!r}; it takes postgresql:// or sqlite:///."
+    )
 
 
 def sqlite(path: str) -> dict[str, Any]:

@@ -34,7 +34,9 @@ def secret_key() -> str:
 def zone(name: str) -> str:
     value = env.text(name, "UTC")
     if value not in zoneinfo.available_timezones():
-        raise ImproperlyConfigured(f"{name} is {value!r}; it takes a zone of the IANA database, like Europe/Berlin.")
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; it takes a zone of the IANA database, like Europe/Berlin."
+        )
     return value
 
 

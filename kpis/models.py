@@ -76,7 +76,9 @@ class Target(models.Model):
     """
 
     kpi = models.CharField(max_length=64)
-    environment = models.CharField(max_length=64, blank=True, default="", help_text="Empty: every environment")
+    environment = models.CharField(
+        max_length=64, blank=True, default="", help_text="Empty: every environment"
+    )
     value = models.DecimalField(max_digits=16, decimal_places=6)
     effective_from = models.DateField(help_text="First day, in the reporting zone, that it judges")
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False)
@@ -96,7 +98,9 @@ class Baseline(models.Model):
     """What a KPI was before the workbench, from a day on, with where the figure comes from."""
 
     kpi = models.CharField(max_length=64)
-    environment = models.CharField(max_length=64, blank=True, default="", help_text="Empty: every environment")
+    environment = models.CharField(
+        max_length=64, blank=True, default="", help_text="Empty: every environment"
+    )
     value = models.DecimalField(max_digits=16, decimal_places=6, help_text="In the KPI's unit")
     effective_from = models.DateField(help_text="First day, in the reporting zone, that it is compared with")
     method = models.TextField(help_text="How it was measured")
@@ -120,7 +124,9 @@ class EnteredCount(models.Model):
     date = models.DateField(help_text="The day, in the reporting zone; they count at its start")
     source = models.CharField(max_length=32, help_text="Where they were made")
     workflows = models.PositiveIntegerField()
-    entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False)
+    entered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

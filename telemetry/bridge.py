@@ -212,7 +212,7 @@ def _upsert(rows: Sequence[Row], *, combine: str) -> None:
     table = connection.ops.quote_name(BridgeCounter._meta.db_table)
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows))
     statement = (
-        f"INSERT INTO {table} (family, environment, labels, bin, value) VALUES {values} "  # noqa: S608
+        f"INSERT INTO {table} (family, environment, labels, bin, value) VALUES {values} "
         f"ON CONFLICT (family, environment, labels, bin) DO UPDATE SET value = {combine.format(table=table)}"
     )
     with connection.cursor() as cursor:

@@ -1,12 +1,30 @@
 """The base bucket: 15 minutes in UTC. Every zone's day starts on such a boundary."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from workbench.models import TouchedBucket
+
 BASE_BUCKET = timedelta(minutes=15)
-BASE_BUCKET_MICROSECONDS = BASE_BUCKET // timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# A base bucket by its number, counted from the epoch.
+Bucket = int
 
-def floor_to_bucket(moment: datetime) -> datetime:
-    """Start (UTC, included) of the base bucket that holds the moment."""
-    return EPOCH + (moment - EPOCH) // BASE_BUCKET * BASE_BUCKET
+
+def bucket_of(moment: datetime) -> Bucket:
+    """Number of the base bucket that holds the moment; its start is included, its end is not."""
+    return (moment - EPOCH) // BASE_BUCKET
+
+
+def bucket_start(bucket: Bucket) -> datetime:
+    """Start (UTC, included) of the bucket of that number."""
+    return EPOCH + bucket * BASE_BUCKET
+
+
+def mark_touched(*, environment: str, buckets: Iterable[Bucket]) -> None:
+    """Asks the rollup to compute the buckets anew; to be called in the transaction that changed them."""
+    TouchedBucket.objects.bulk_create(
+        TouchedBucket(environment=environment, bucket_start=bucket_start(bucket))
+        for bucket in sorted(buckets)
+    )

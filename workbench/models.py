@@ -13,19 +13,19 @@ class Session(models.Model):
 
     environment = models.CharField(max_length=64)
     session_id = models.CharField(max_length=128)
-    user_hash = models.CharField(max_length=128, default="")
+    user_hash = models.CharField(max_length=128, db_default="")
     first_event_at = models.DateTimeField()
     last_event_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, help_text="Earliest session_started")
     ended_at = models.DateTimeField(null=True, help_text="Earliest session_ended")
-    duration_ms = models.BigIntegerField(null=True, help_text="As the earliest session_ended reported it")
+    duration_ms = models.BigIntegerField(null=True, help_text="The shortest that was reported")
     # The funnel's steps: the earliest event of each.
     draft_created_at = models.DateTimeField(null=True)
     draft_accepted_at = models.DateTimeField(null=True)
     run_started_at = models.DateTimeField(null=True)
     run_completed_at = models.DateTimeField(null=True)
-    # Its duration was counted by the metric bridge, which counts a session once.
-    is_observed = models.BooleanField(default=False)
+    # The metric bridge counts a thing once: this one's duration is counted.
+    is_observed = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
@@ -47,19 +47,17 @@ class Draft(models.Model):
     created_at = models.DateTimeField(null=True, help_text="Its earliest draft_created")
     accepted_at = models.DateTimeField(null=True, help_text="Its earliest draft_accepted")
     # Session of the earliest acceptance (the smallest id where several share the moment).
-    accepted_session_id = models.CharField(max_length=128, default="")
+    accepted_session_id = models.CharField(max_length=128, db_default="")
     rejected_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True, help_text="Its latest draft_edited")
     template_inserted_at = models.DateTimeField(null=True, help_text="Its earliest template_inserted")
     # A draft_created or draft_accepted of it said source = template.
-    has_template_source = models.BooleanField(default=False)
-    source = models.CharField(max_length=32, default="", help_text="source of its creation, where known")
+    has_template_source = models.BooleanField(db_default=False)
+    source = models.CharField(max_length=32, db_default="", help_text="source of its creation")
     # The creation without draftId that it was paired with; recomputed for the whole session.
     paired_created_at = models.DateTimeField(null=True)
-    paired_has_template_source = models.BooleanField(default=False)
-    # accepted_at before the last merge: tells the fold which bucket it left.
-    prior_accepted_at = models.DateTimeField(null=True, editable=False)
-    is_observed = models.BooleanField(default=False)
+    paired_source = models.CharField(max_length=32, db_default="")
+    is_observed = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
@@ -87,7 +85,7 @@ class DraftCreation(models.Model):
     environment = models.CharField(max_length=64)
     session_id = models.CharField(max_length=128)
     created_at = models.DateTimeField()
-    has_template_source = models.BooleanField()
+    source = models.CharField(max_length=32)
 
     class Meta:
         indexes = [
@@ -103,21 +101,22 @@ class WorkflowRun(models.Model):
 
     environment = models.CharField(max_length=64)
     run_id = models.CharField(max_length=128)
-    session_id = models.CharField(max_length=128, default="")
-    draft_id = models.CharField(max_length=128, default="")
-    workflow_id = models.CharField(max_length=200, default="")
-    workflow_name = models.CharField(max_length=200, default="")
-    trigger = models.CharField(max_length=16, default="")
-    trace_id = models.CharField(max_length=128, default="")
+    session_id = models.CharField(max_length=128, db_default="")
+    draft_id = models.CharField(max_length=128, db_default="")
+    workflow_id = models.CharField(max_length=200, db_default="")
+    workflow_name = models.CharField(max_length=200, db_default="")
+    trigger = models.CharField(max_length=16, db_default="")
+    trace_id = models.CharField(max_length=128, db_default="")
     started_at = models.DateTimeField(null=True, help_text="Its earliest workflow_run_started")
     completed_at = models.DateTimeField(null=True, help_text="Its earliest workflow_run_completed")
     # As the earliest completion said (the smallest event key where several share the moment).
     completed_key = models.UUIDField(null=True, editable=False)
-    status = models.CharField(max_length=16, default="", help_text="Empty while it runs")
+    status = models.CharField(max_length=16, db_default="", help_text="Empty while it runs")
     duration_ms = models.BigIntegerField(null=True)
-    error_type = models.CharField(max_length=200, default="")
-    prior_completed_at = models.DateTimeField(null=True, editable=False)
-    is_observed = models.BooleanField(default=False)
+    error_type = models.CharField(max_length=200, db_default="")
+    # The metric bridge counts a thing once: its completion, and its duration as soon as that is known.
+    is_counted = models.BooleanField(db_default=False)
+    is_observed = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
@@ -142,27 +141,27 @@ class AgentRun(models.Model):
 
     environment = models.CharField(max_length=64)
     agent_run_id = models.CharField(max_length=128)
-    run_id = models.CharField(max_length=128, default="")
-    session_id = models.CharField(max_length=128, default="")
-    agent_name = models.CharField(max_length=200, default="")
-    agent_id = models.CharField(max_length=128, default="")
-    action = models.CharField(max_length=200, default="")
-    model = models.CharField(max_length=200, default="")
+    run_id = models.CharField(max_length=128, db_default="")
+    session_id = models.CharField(max_length=128, db_default="")
+    agent_name = models.CharField(max_length=200, db_default="")
+    agent_id = models.CharField(max_length=128, db_default="")
+    action = models.CharField(max_length=200, db_default="")
+    model = models.CharField(max_length=200, db_default="")
     attempt = models.BigIntegerField(null=True, help_text="The highest attempt that was reported")
-    trace_id = models.CharField(max_length=128, default="")
-    span_id = models.CharField(max_length=128, default="")
+    trace_id = models.CharField(max_length=128, db_default="")
+    span_id = models.CharField(max_length=128, db_default="")
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
     # As the earliest completion said (the smallest event key where several share the moment).
     completed_key = models.UUIDField(null=True, editable=False)
-    status = models.CharField(max_length=16, default="", help_text="Empty while it runs")
+    status = models.CharField(max_length=16, db_default="", help_text="Empty while it runs")
     duration_ms = models.BigIntegerField(null=True)
-    error_type = models.CharField(max_length=200, default="")
+    error_type = models.CharField(max_length=200, db_default="")
     cost_micro_usd = models.BigIntegerField(null=True)
     input_tokens = models.BigIntegerField(null=True)
     output_tokens = models.BigIntegerField(null=True)
-    prior_completed_at = models.DateTimeField(null=True, editable=False)
-    is_observed = models.BooleanField(default=False)
+    is_counted = models.BooleanField(db_default=False)
+    is_observed = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
@@ -196,7 +195,9 @@ class ApprovalRequest(models.Model):
         indexes = [
             models.Index(name="approval_request_session", fields=["environment", "session_id"]),
             models.Index(
-                name="approval_request_id", fields=["environment", "approval_id"], condition=~Q(approval_id="")
+                name="approval_request_id",
+                fields=["environment", "approval_id"],
+                condition=~Q(approval_id=""),
             ),
         ]
 
@@ -218,15 +219,17 @@ class ApprovalDecision(models.Model):
     decided_at = models.DateTimeField()
     # Recomputed for the whole session (see pairing.py).
     requested_at = models.DateTimeField(null=True, help_text="The request it answers; empty: none is known")
-    is_repeat = models.BooleanField(default=False, help_text="An earlier decision has the same approvalId")
-    is_observed = models.BooleanField(default=False)
+    is_repeat = models.BooleanField(db_default=False, help_text="An earlier decision has the same approvalId")
+    is_observed = models.BooleanField(db_default=False)
 
     class Meta:
         indexes = [
             models.Index(name="approval_decided", fields=["environment", "decided_at"]),
             models.Index(name="approval_decision_session", fields=["environment", "session_id"]),
             models.Index(
-                name="approval_decision_id", fields=["environment", "approval_id"], condition=~Q(approval_id="")
+                name="approval_decision_id",
+                fields=["environment", "approval_id"],
+                condition=~Q(approval_id=""),
             ),
         ]
 
@@ -240,7 +243,7 @@ class AppServerState(models.Model):
     environment = models.CharField(max_length=64)
     subject = models.CharField(max_length=140)
     state = models.CharField(max_length=16)
-    backoff_ms = models.BigIntegerField(default=0)
+    backoff_ms = models.BigIntegerField(db_default=0)
     changed_at = models.DateTimeField()
     # Decides between two reports of the same moment.
     event_key = models.UUIDField(editable=False)

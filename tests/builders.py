@@ -1,0 +1,69 @@
+"""Builders with defaults: what a test does not name does not matter to it."""
+
+import itertools
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from telemetry.models import ApiKey, Arrival, Environment, RawEvent, Scope
+
+MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
+
+_numbers = itertools.count(1)
+
+
+def make_key(*, environment: str = "production", source: str = "web", scope: str = Scope.INGEST) -> ApiKey:
+    Environment.objects.get_or_create(name=environment)
+    number = next(_numbers)
+    return ApiKey.objects.create(
+        prefix=f"wb_{number}",
+        digest=f"{number:064x}",
+        scope=scope,
+        environment_id=environment,
+        source=source,
+        requests_per_minute=60_000,
+    )
+
+
+def event(name: str, at: datetime = MOMENT, *, session: str = "s-1", **properties: Any) -> dict[str, Any]:
+    """An event as it is stored: its name, its moment, its session, and the given properties."""
+    return {"event": name, "at": at, "session": session, "properties": properties}
+
+
+def store(
+    *events: dict[str, Any],
+    environment: str = "production",
+    received_at: datetime = MOMENT,
+    key: ApiKey | None = None,
+    **counts: Any,
+) -> Arrival:
+    """Stores the events as one accepted post, as the door would, and returns its arrival."""
+    key = key or make_key(environment=environment)
+    days = [one["at"].date() for one in events]
+    arrival = Arrival.objects.create(
+        key=key,
+        environment=environment,
+        source=key.source,
+        received_at=received_at,
+        accepted=len(events),
+        duplicates=counts.get("duplicates", 0),
+        rejected=counts.get("rejected", {}),
+        first_day=min(days, default=None),
+        last_day=max(days, default=None),
+    )
+    for one in events:
+        RawEvent.objects.create(
+            event_key=one.get("key")
+            or uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(one, default=str) + environment),
+            day=one["at"].date(),
+            arrival_id=arrival.id,
+            environment=environment,
+            source=key.source,
+            event=one["event"],
+            event_id="",
+            session_id=one["session"],
+            occurred_at=one["at"],
+            properties=one["properties"],
+        )
+    return arrival

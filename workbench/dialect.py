@@ -1,0 +1,108 @@
+"""The fold's SQL in each database's words: the only place of the workbench where the databases differ."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db import connection
+
+from workbench.buckets import BASE_BUCKET
+
+# strftime's format of seconds since the epoch, without the percent sign that would read as a parameter.
+SECONDS = "char(37) || 's'"
+BUCKET_SECONDS = int(BASE_BUCKET.total_seconds())
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """SQL expressions over a column or another expression; every one takes and gives SQL text."""
+
+    vendor: Literal["postgresql", "sqlite"]
+
+    def text(self, name: str) -> str:
+        """A property of the event as text, NULL when it has none."""
+        if self.vendor == "postgresql":
+            return f"(properties->>'{name}')"
+        return f"json_extract(properties, '$.{name}')"
+
+    def integer(self, name: str) -> str:
+        """A property of the event as an integer, NULL when it has none."""
+        if self.vendor == "postgresql":
+            return f"(properties->>'{name}')::bigint"
+        return f"CAST(json_extract(properties, '$.{name}') AS INTEGER)"
+
+    def micro(self, name: str) -> str:
+        """A property in millionths, rounded half away from zero; NULL when it has none."""
+        if self.vendor == "postgresql":
+            return f"round((properties->>'{name}')::numeric * 1000000)::bigint"
+        # The inner round takes the binary fraction's dust away: 0.0000025 is 2.5 millionths, not 2.4999….
+        return f"CAST(round(round(json_extract(properties, '$.{name}') * 1000000, 4)) AS INTEGER)"
+
+    def boolean(self, name: str) -> str:
+        """A property of the event as a boolean column takes it."""
+        if self.vendor == "postgresql":
+            return f"(properties->>'{name}')::boolean"
+        return f"json_extract(properties, '$.{name}')"
+
+    def sorted_list(self, name: str) -> str:
+        """A list of texts as JSON text: sorted, each once; empty text when it is absent or empty."""
+        if self.vendor == "postgresql":
+            return (
+                f'coalesce((SELECT jsonb_agg(DISTINCT item COLLATE "C")::text'
+                f" FROM jsonb_array_elements_text(properties->'{name}') AS item), '')"
+            )
+        return (
+            f"coalesce((SELECT json_group_array(value) FROM (SELECT DISTINCT value"
+            f" FROM json_each(properties, '$.{name}') ORDER BY value) HAVING count(*) > 0), '')"
+        )
+
+    def binary(self, expression: str) -> str:
+        """The text compared byte by byte: in one order on every database, whatever its locale."""
+        return f'({expression} COLLATE "C")' if self.vendor == "postgresql" else expression
+
+    def least(self, left: str, right: str) -> str:
+        """The smaller of two; NULL only when both are."""
+        if self.vendor == "postgresql":
+            return f"least({left}, {right})"
+        return f"coalesce(min({left}, {right}), {left}, {right})"
+
+    def greatest(self, left: str, right: str) -> str:
+        """The larger of two; NULL only when both are."""
+        if self.vendor == "postgresql":
+            return f"greatest({left}, {right})"
+        return f"coalesce(max({left}, {right}), {left}, {right})"
+
+    def microseconds(self, moment: str) -> str:
+        """A moment as whole microseconds since the epoch."""
+        if self.vendor == "postgresql":
+            return f"(extract(epoch FROM {moment}) * 1000000)::bigint"
+        # Moments are stored as text, the fraction (if any) from the 21st character on.
+        return f"(CAST(strftime({SECONDS}, {moment}) AS INTEGER) * 1000000 + CAST(substr({moment}, 21) AS INTEGER))"
+
+    def bucket(self, moment: str) -> str:
+        """The number of the base bucket that holds the moment, counted from the epoch."""
+        if self.vendor == "postgresql":
+            return f"floor(extract(epoch FROM {moment}) / {BUCKET_SECONDS})::bigint"
+        return f"(CAST(strftime({SECONDS}, {moment}) AS INTEGER) / {BUCKET_SECONDS})"
+
+    def bucket_start(self, bucket: str) -> str:
+        """The moment at which the bucket of that number starts."""
+        if self.vendor == "postgresql":
+            return f"to_timestamp({bucket} * {BUCKET_SECONDS})"
+        return f"datetime({bucket} * {BUCKET_SECONDS}, 'unixepoch')"
+
+    def create_batch_table(self) -> str:
+        """The temporary table of the events that a fold takes; it lives as long as its connection."""
+        if self.vendor == "postgresql":
+            return (
+                "CREATE TEMPORARY TABLE IF NOT EXISTS fold_batch (event_key uuid, environment text, event text,"
+                " session_id text, occurred_at timestamptz, bucket bigint, properties jsonb) ON COMMIT DELETE ROWS"
+            )
+        return (
+            "CREATE TEMPORARY TABLE IF NOT EXISTS fold_batch (event_key text, environment text, event text,"
+            " session_id text, occurred_at text, bucket integer, properties text)"
+        )
+
+
+def current() -> Dialect:
+    """The dialect of the default database; raises KeyError for one that the portal does not support."""
+    return Dialect({"postgresql": "postgresql", "sqlite": "sqlite"}[connection.vendor])  # type: ignore[arg-type]
