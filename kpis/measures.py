@@ -99,7 +99,8 @@ def _bin(duration: str, dialect: Dialect) -> str:
         if dialect.vendor == "postgresql"
         else f"({duration}) / 1e6"
     )
-    return f"CASE WHEN ({duration}) > 0 THEN ceiling(ln({seconds}) / {LOG_GAMMA!r}) WHEN ({duration}) = 0 THEN {ZERO_BIN} END"
+    logarithm = f"ceiling(ln({seconds}) / {LOG_GAMMA!r})"
+    return f"CASE WHEN ({duration}) > 0 THEN {logarithm} WHEN ({duration}) = 0 THEN {ZERO_BIN} END"
 
 
 def _between(dialect: Dialect, start: str, end: str) -> str:
@@ -175,7 +176,10 @@ def _entered(scope: Scope) -> Iterator[Counted]:
 
 
 def template_usage(scope: Scope) -> Iterator[Counted]:
-    used = "has_template_source OR template_inserted_at <= accepted_at OR (created_at IS NULL AND paired_source = 'template')"
+    used = (
+        "has_template_source OR template_inserted_at <= accepted_at"
+        " OR (created_at IS NULL AND paired_source = 'template')"
+    )
     return count(
         Things(
             table=Draft._meta.db_table, moment="accepted_at", numerator=f"CASE WHEN {used} THEN 1 ELSE 0 END"

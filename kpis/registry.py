@@ -172,7 +172,10 @@ DEFINITIONS = (
         direction=Direction.AT_LEAST,
         numerator_label="Approved",
         denominator_label="Approvals decided",
-        definition="Approvals that were granted, of all that were decided. An approval counts once, when it was decided.",
+        definition=(
+            "Approvals that were granted, of all that were decided. "
+            "An approval counts once, when it was decided."
+        ),
     ),
     Kpi(
         slug="agent-failure-rate",

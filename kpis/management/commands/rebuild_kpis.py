@@ -1,0 +1,53 @@
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from kpis.rebuild import RawEventsPruned, rebuild
+from telemetry.models import Environment
+
+
+class Command(BaseCommand):
+    help = (
+        "Recompute the KPIs of a range of days (reporting zone, --to exclusive) from what is kept. "
+        "Says what it would change; --force changes it."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="from_date", type=date.fromisoformat, required=True)
+        parser.add_argument("--to", dest="to_date", type=date.fromisoformat, required=True)
+        parser.add_argument("--environment", help="default: every environment")
+        parser.add_argument("--force", action="store_true", help="write what changed")
+
+    def handle(
+        self,
+        *args: Any,
+        from_date: date,
+        to_date: date,
+        environment: str | None,
+        force: bool,
+        **options: Any,
+    ) -> None:
+        if from_date >= to_date:
+            raise CommandError("--from must lie before --to.")
+        for name in self._environments(environment):
+            try:
+                changes = rebuild(environment=name, from_date=from_date, to_date=to_date, apply=force)
+            except RawEventsPruned as error:
+                raise CommandError(str(error)) from error
+            verb = "changed" if force else "would change"
+            self.stdout.write(
+                f"{name}: {verb} {changes.changed} rows, {changes.added} new, {changes.removed} removed, "
+                f"{changes.unchanged} as they were."
+            )
+
+    def _environments(self, name: str | None) -> list[str]:
+        names = list(Environment.objects.order_by("name").values_list("name", flat=True))
+        if name is None:
+            return names
+        if name not in names:
+            raise CommandError(
+                f"There is no environment {name!r}; there are: {', '.join(names) or 'none yet'}."
+            )
+        return [name]
