@@ -5,47 +5,24 @@ correction of it changes the KPIs but not the counters, which never fall.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db.backends.utils import CursorWrapper
+from django.db import connection
+from django.db.models import Model
 
 from telemetry import bridge
 from telemetry.bridge import Increment
 from telemetry.ledger import Outcomes, outcomes
 from workbench import merges
-from workbench.dialect import Dialect
+from workbench.batch import Batch, Row
 from workbench.models import AgentRun, ApprovalDecision, Draft, Session, WorkflowRun
 
 MICROSECONDS_A_MILLISECOND = 1000
+SECONDS_A_MINUTE = 60
 UNKNOWN = "unknown"
-
-Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The staged batch, as the queries of this module see it."""
-
-    cursor: CursorWrapper
-    dialect: Dialect
-    environment: str
-
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        self.cursor.execute(sql, parameters or None)
-        rows: list[Row] = self.cursor.fetchall()
-        return rows
-
-    def counted(self, family: str, labels: Sequence[str], where: str) -> Iterator[Increment]:
-        """One increment a label set, for the batch's events that meet the condition."""
-        expressions = ", ".join(f"coalesce({label}, '')" for label in labels)
-        grouping = f"GROUP BY {', '.join(str(n + 1) for n in range(len(labels)))}" if labels else ""
-        for *values, events in self.rows(
-            f"SELECT {expressions}{', ' if labels else ''}count(*) FROM fold_batch WHERE {where} {grouping}"
-        ):
-            yield Increment(family, self.environment, tuple(values), amount=events)
 
 
 def count_received(*, environment: str, arrivals: Iterable[Outcomes]) -> list[Increment]:
@@ -60,12 +37,24 @@ def count_received(*, environment: str, arrivals: Iterable[Outcomes]) -> list[In
     ]
 
 
+def _counted(batch: Batch, family: str, labels: Sequence[str], where: str) -> Iterator[Increment]:
+    """One increment a label set, for the batch's events that meet the condition."""
+    values = [f"coalesce({label}, '')" for label in labels]
+    grouping = f"GROUP BY {', '.join(str(place + 1) for place in range(len(labels)))}" if labels else ""
+    columns = ", ".join([*values, "count(*)"])
+    for *found, events in batch.rows(f"SELECT {columns} FROM fold_batch WHERE {where} {grouping}"):
+        yield Increment(family, batch.environment, tuple(found), amount=events)
+
+
 def count_events(batch: Batch) -> Iterator[Increment]:
     """Counters that the events themselves feed."""
     text = batch.dialect.text
     status = f"CASE WHEN event = 'appserver.request_completed' THEN {_status_family(batch)} ELSE {text('status')} END"
-    yield from batch.counted("workbench_events_total", ("event", status, _as_text(batch, "approved")), "true")
-    yield from batch.counted(
+    yield from _counted(
+        batch, "workbench_events_total", ("event", status, _as_text(batch, "approved")), "true"
+    )
+    yield from _counted(
+        batch,
         "agent_retries_total",
         (text("agentName"),),
         f"event = '{merges.AGENT_STARTED}' AND {batch.dialect.integer('attempt')} > 1",
@@ -77,7 +66,7 @@ def _app_server(batch: Batch) -> Iterator[Increment]:
     text = batch.dialect.text
     is_request = "event = 'appserver.request_completed'"
     labels = (text("route"), text("method"), _status_family(batch), text("model"))
-    yield from batch.counted("appserver_requests_total", labels, is_request)
+    yield from _counted(batch, "appserver_requests_total", labels, is_request)
     values = ", ".join(f"coalesce({label}, '')" for label in labels)
     durations = batch.rows(
         f"SELECT {values}, {batch.dialect.integer('durationMs')} FROM fold_batch WHERE {is_request}"
@@ -87,21 +76,23 @@ def _app_server(batch: Batch) -> Iterator[Increment]:
         ((batch.environment, row[:4], row[4] * MICROSECONDS_A_MILLISECOND) for row in durations),
     )
     category = text("errorCategory")
-    yield from batch.counted(
-        "appserver_errors_total", (category,), f"{is_request} AND {category} IS NOT NULL"
+    yield from _counted(
+        batch, "appserver_errors_total", (category,), f"{is_request} AND {category} IS NOT NULL"
     )
     for family, event in (
         ("appserver_streams_opened_total", "appserver.stream_opened"),
         ("appserver_streams_closed_total", "appserver.stream_closed"),
     ):
-        yield from batch.counted(family, (), f"event = '{event}'")
-    yield from batch.counted(
+        yield from _counted(batch, family, (), f"event = '{event}'")
+    yield from _counted(
+        batch,
         "appserver_worker_restarts_total",
         (),
         f"event = 'appserver.worker_state_changed' AND {text('state')} = 'restarting'",
     )
     for state in ("started", "flushed", "aborted"):
-        yield from batch.counted(
+        yield from _counted(
+            batch,
             f"tool_buffer_{state}_total",
             (),
             f"event = 'appserver.tool_buffer_changed' AND {text('state')} = '{state}'",
@@ -116,164 +107,176 @@ def _as_text(batch: Batch, name: str) -> str:
     return f"CASE {batch.dialect.boolean(name)} WHEN true THEN 'true' WHEN false THEN 'false' END"
 
 
-def count_things(batch: Batch, *, paired_draft_ids: Iterable[int]) -> Iterator[Increment]:
+def count_things(
+    batch: Batch, *, paired_draft_ids: Collection[int], decision_keys: Collection[UUID]
+) -> Iterator[Increment]:
     """Counters that the batch's things feed; marks each thing, so that it counts once."""
     yield from _sessions(batch)
     yield from _drafts(batch, paired_draft_ids)
     yield from _runs(batch)
     yield from _agent_runs(batch)
-    yield from _decisions(batch)
+    yield from _decisions(batch, decision_keys)
 
 
-def _mark(batch: Batch, *, table: str, flag: str, where: str, returning: str) -> list[Row]:
-    """Sets the flag where it is not set and the condition holds; returns what the rows say."""
-    return batch.rows(f"UPDATE {table} SET {flag} = true WHERE NOT {flag} AND {where} RETURNING {returning}")
-
-
-def _of_batch(batch: Batch, *, key: str, value: str, events: Sequence[str]) -> str:
-    names = merges.quoted(tuple(events))
-    return (
-        f"environment = (SELECT environment FROM fold_batch LIMIT 1)"
-        f" AND {key} IN (SELECT {value} FROM fold_batch WHERE event IN ({names}))"
+def _mark(
+    batch: Batch,
+    model: type[Model],
+    *,
+    key: str,
+    values: Collection[Any],
+    mark: str,
+    where: str,
+    returning: str,
+) -> list[Row]:
+    """Sets the marks of the things named by a key that meet the condition; returns what the rows say."""
+    if not values:
+        return []
+    return batch.rows(
+        f"UPDATE {model._meta.db_table} SET {mark}"
+        f" WHERE environment = %s AND {batch.dialect.any_of(key)} AND {where} RETURNING {returning}",
+        [batch.environment, batch.dialect.array(values)],
     )
 
 
-def _between(batch: Batch, start: str, end: str) -> str:
-    return f"{batch.dialect.microseconds(end)} - {batch.dialect.microseconds(start)}"
+def _duration(batch: Batch, start: str, end: str) -> str:
+    """Microseconds between two moments."""
+    return f"({batch.dialect.microseconds(end)} - {batch.dialect.microseconds(start)})"
+
+
+def _reported_duration(batch: Batch, start: str, end: str) -> str:
+    """Microseconds: as reported, else between two moments."""
+    return f"coalesce(duration_ms * {MICROSECONDS_A_MILLISECOND}, {_duration(batch, start, end)})"
 
 
 def _sessions(batch: Batch) -> Iterator[Increment]:
-    own = _of_batch(
-        batch,
-        key="session_id",
-        value="session_id",
-        events=("workbench.session_started", "workbench.session_ended"),
-    )
     rows = _mark(
         batch,
-        table=Session._meta.db_table,
-        flag="is_observed",
-        where=f"{own} AND ended_at IS NOT NULL AND (duration_ms IS NOT NULL OR started_at <= ended_at)",
-        returning=f"coalesce(duration_ms * 1000, {_between(batch, 'started_at', 'ended_at')})",
+        Session,
+        key="session_id",
+        values=batch.session_ids,
+        mark="is_observed = true",
+        where="NOT is_observed AND ended_at IS NOT NULL AND (duration_ms IS NOT NULL OR started_at <= ended_at)",
+        returning=_reported_duration(batch, "started_at", "ended_at"),
     )
     yield from bridge.observe_many(
         "workbench_session_duration_seconds", ((batch.environment, (), duration) for (duration,) in rows)
     )
 
 
-def _drafts(batch: Batch, paired_draft_ids: Iterable[int]) -> Iterator[Increment]:
-    own = _of_batch(
-        batch,
-        key="draft_id",
-        value=batch.dialect.text("draftId"),
-        events=(merges.DRAFT_CREATED, merges.DRAFT_ACCEPTED),
-    )
-    paired = ", ".join(str(int(pk)) for pk in paired_draft_ids) or "NULL"
-    rows = _mark(
-        batch,
-        table=Draft._meta.db_table,
-        flag="is_observed",
-        where=f"({own} OR id IN ({paired})) AND coalesce(created_at, paired_created_at) <= accepted_at",
-        returning=_between(batch, "coalesce(created_at, paired_created_at)", "accepted_at"),
-    )
+def _drafts(batch: Batch, paired_draft_ids: Collection[int]) -> Iterator[Increment]:
+    created = "coalesce(created_at, paired_created_at)"
+    rows = []
+    for key, values in (("draft_id", batch.draft_ids), ("id", paired_draft_ids)):
+        rows += _mark(
+            batch,
+            Draft,
+            key=key,
+            values=values,
+            mark="is_observed = true",
+            where=f"NOT is_observed AND {created} <= accepted_at",
+            returning=_duration(batch, created, "accepted_at"),
+        )
     yield from bridge.observe_many(
         "workbench_draft_acceptance_seconds", ((batch.environment, (), duration) for (duration,) in rows)
     )
 
 
-def _runs(batch: Batch) -> Iterator[Increment]:
-    table = WorkflowRun._meta.db_table
-    own = _of_batch(
-        batch,
-        key="run_id",
-        value=batch.dialect.text("runId"),
-        events=(merges.RUN_STARTED, merges.RUN_COMPLETED),
-    )
+MEASURABLE = "(duration_ms IS NOT NULL OR coalesce(started_at <= completed_at, false))"
+
+
+def _mark_completed(
+    batch: Batch, model: type[Model], *, key: str, values: Collection[str], returning: str
+) -> tuple[list[Row], list[Row]]:
+    """The runs that completed, and those whose duration is known, each for the first time.
+
+    A row is (duration in microseconds or None, …what `returning` names).
+    """
+    duration = _reported_duration(batch, "started_at", "completed_at")
+    columns = f"CASE WHEN {MEASURABLE} THEN {duration} END, {returning}"
     completed = _mark(
         batch,
-        table=table,
-        flag="is_counted",
-        where=f"{own} AND completed_at IS NOT NULL",
-        returning="status, trigger",
+        model,
+        key=key,
+        values=values,
+        mark=f"is_counted = true, is_observed = {MEASURABLE}",
+        where="NOT is_counted AND completed_at IS NOT NULL",
+        returning=columns,
     )
-    for status, trigger in completed:
-        yield Increment("workflow_runs_total", batch.environment, (status, trigger or UNKNOWN))
-    costed = (
-        f"SELECT 1 FROM {AgentRun._meta.db_table} AS agent WHERE agent.environment = {table}.environment"
-        f" AND agent.run_id = {table}.run_id AND agent.cost_micro_usd IS NOT NULL"
-    )
-    measured = _mark(
+    # A start that came after its completion.
+    measured_late = _mark(
         batch,
-        table=table,
-        flag="is_observed",
-        where=f"{own} AND completed_at IS NOT NULL AND (duration_ms IS NOT NULL OR started_at <= completed_at)",
-        returning=(
-            "status, coalesce(nullif(workflow_name, ''), nullif(workflow_id, ''), 'unknown'),"
-            f" coalesce(duration_ms * 1000, {_between(batch, 'started_at', 'completed_at')}), EXISTS ({costed})"
-        ),
+        model,
+        key=key,
+        values=values,
+        mark="is_observed = true",
+        where=f"is_counted AND NOT is_observed AND {MEASURABLE}",
+        returning=columns,
     )
+    return completed, [row for row in completed if row[0] is not None] + measured_late
+
+
+def _runs(batch: Batch) -> Iterator[Increment]:
+    table, agents = WorkflowRun._meta.db_table, AgentRun._meta.db_table
+    has_reported_cost = (
+        f"EXISTS (SELECT 1 FROM {agents} AS agent WHERE agent.environment = {table}.environment"
+        f" AND agent.run_id = {table}.run_id AND agent.cost_micro_usd IS NOT NULL)"
+    )
+    workflow = f"coalesce(nullif(workflow_name, ''), nullif(workflow_id, ''), '{UNKNOWN}')"
+    completed, measured = _mark_completed(
+        batch,
+        WorkflowRun,
+        key="run_id",
+        values=batch.run_ids,
+        returning=f"status, trigger, {workflow}, {has_reported_cost}",
+    )
+    for _, status, trigger, _, _ in completed:
+        yield Increment("workflow_runs_total", batch.environment, (status, trigger or UNKNOWN))
     yield from bridge.observe_many(
-        "workflow_duration_seconds", ((batch.environment, (row[0],), row[2]) for row in measured)
+        "workflow_duration_seconds",
+        ((batch.environment, (status,), duration) for duration, status, *_ in measured),
     )
-    for _, workflow, duration, is_costed in measured:
-        yield Increment("workflow_execution_minutes_total", batch.environment, (workflow,), amount=duration)
+    for duration, _, _, name, is_costed in measured:
+        yield Increment("workflow_execution_minutes_total", batch.environment, (name,), amount=duration)
         if not is_costed:
-            estimate = round(duration * settings.COST_USD_PER_MINUTE / 60)
-            yield Increment("workflow_cost_usd_total", batch.environment, (workflow,), amount=estimate)
+            estimate = round(duration * settings.COST_USD_PER_MINUTE / SECONDS_A_MINUTE)
+            yield Increment("workflow_cost_usd_total", batch.environment, (name,), amount=estimate)
 
 
 def _agent_runs(batch: Batch) -> Iterator[Increment]:
-    table = AgentRun._meta.db_table
-    own = _of_batch(
-        batch,
-        key="agent_run_id",
-        value=batch.dialect.text("agentRunId"),
-        events=(merges.AGENT_STARTED, merges.AGENT_COMPLETED),
-    )
+    table, runs = AgentRun._meta.db_table, WorkflowRun._meta.db_table
     workflow = (
-        "SELECT coalesce(nullif(workflow_name, ''), nullif(workflow_id, ''))"
-        f" FROM {WorkflowRun._meta.db_table} AS run"
-        f" WHERE run.environment = {table}.environment AND run.run_id = {table}.run_id"
+        f"coalesce((SELECT coalesce(nullif(workflow_name, ''), nullif(workflow_id, '')) FROM {runs} AS run"
+        f" WHERE run.environment = {table}.environment AND run.run_id = {table}.run_id), '{UNKNOWN}')"
     )
-    completed = _mark(
+    completed, measured = _mark_completed(
         batch,
-        table=table,
-        flag="is_counted",
-        where=f"{own} AND completed_at IS NOT NULL",
-        returning=f"agent_name, status, error_type, cost_micro_usd, coalesce(({workflow}), 'unknown')",
+        AgentRun,
+        key="agent_run_id",
+        values=batch.agent_run_ids,
+        returning=f"agent_name, status, error_type, cost_micro_usd, {workflow}",
     )
-    for agent, status, error_type, cost, workflow_name in completed:
+    for _, agent, status, error_type, cost, workflow_name in completed:
         yield Increment("agent_runs_total", batch.environment, (agent, status))
         if status == "failed":
             yield Increment("agent_errors_total", batch.environment, (agent, error_type or UNKNOWN))
         if cost is not None:
             yield Increment("workflow_cost_usd_total", batch.environment, (workflow_name,), amount=cost)
-    measured = _mark(
-        batch,
-        table=table,
-        flag="is_observed",
-        where=f"{own} AND completed_at IS NOT NULL AND (duration_ms IS NOT NULL OR started_at <= completed_at)",
-        returning=f"agent_name, coalesce(duration_ms * 1000, {_between(batch, 'started_at', 'completed_at')})",
-    )
     yield from bridge.observe_many(
-        "agent_duration_seconds", ((batch.environment, (agent,), duration) for agent, duration in measured)
+        "agent_duration_seconds",
+        ((batch.environment, (agent,), duration) for duration, agent, *_ in measured),
     )
 
 
-def _decisions(batch: Batch) -> Iterator[Increment]:
-    own = _of_batch(
-        batch,
-        key="session_id",
-        value="session_id",
-        events=(merges.APPROVAL_REQUESTED, merges.APPROVAL_COMPLETED),
-    )
-    # A session that shares an approvalId with the batch is counted when it next has an approval of its own.
+def _decisions(batch: Batch, decision_keys: Collection[UUID]) -> Iterator[Increment]:
+    is_native = connection.features.has_native_uuid_field
     rows = _mark(
         batch,
-        table=ApprovalDecision._meta.db_table,
-        flag="is_observed",
-        where=f"{own} AND requested_at <= decided_at",
-        returning=f"approved, {_between(batch, 'requested_at', 'decided_at')}",
+        ApprovalDecision,
+        key="event_key",
+        values=[key if is_native else key.hex for key in decision_keys],
+        mark="is_observed = true",
+        where="NOT is_observed AND NOT is_repeat AND requested_at <= decided_at",
+        returning=f"approved, {_duration(batch, 'requested_at', 'decided_at')}",
     )
     yield from bridge.observe_many(
         "workflow_approval_wait_time_seconds",

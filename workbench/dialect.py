@@ -1,7 +1,9 @@
 """The fold's SQL in each database's words: the only place of the workbench where the databases differ."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection
 
@@ -74,14 +76,15 @@ class Dialect:
     def microseconds(self, moment: str) -> str:
         """A moment as whole microseconds since the epoch."""
         if self.vendor == "postgresql":
-            return f"(extract(epoch FROM {moment}) * 1000000)::bigint"
+            # A double holds today's microseconds exactly, and is three times as fast as extract()'s numeric.
+            return f"(date_part('epoch', {moment}) * 1000000)::bigint"
         # Moments are stored as text, the fraction (if any) from the 21st character on.
         return f"(CAST(strftime({SECONDS}, {moment}) AS INTEGER) * 1000000 + CAST(substr({moment}, 21) AS INTEGER))"
 
     def bucket(self, moment: str) -> str:
         """The number of the base bucket that holds the moment, counted from the epoch."""
         if self.vendor == "postgresql":
-            return f"floor(extract(epoch FROM {moment}) / {BUCKET_SECONDS})::bigint"
+            return f"floor(date_part('epoch', {moment}) / {BUCKET_SECONDS})::bigint"
         return f"(CAST(strftime({SECONDS}, {moment}) AS INTEGER) / {BUCKET_SECONDS})"
 
     def bucket_start(self, bucket: str) -> str:
@@ -90,16 +93,28 @@ class Dialect:
             return f"to_timestamp({bucket} * {BUCKET_SECONDS})"
         return f"datetime({bucket} * {BUCKET_SECONDS}, 'unixepoch')"
 
+    def any_of(self, expression: str) -> str:
+        """A condition with one parameter, made by `array`: the expression is one of its values."""
+        if self.vendor == "postgresql":
+            return f"{expression} = ANY(%s)"
+        return f"{expression} IN (SELECT value FROM json_each(%s))"
+
+    def array(self, values: Iterable[Any]) -> Any:
+        """The parameter of `any_of`. However many the values, the statement and its plan stay the same."""
+        return list(values) if self.vendor == "postgresql" else json.dumps(list(values))
+
     def create_batch_table(self) -> str:
         """The temporary table of the events that a fold takes; it lives as long as its connection."""
         if self.vendor == "postgresql":
             return (
                 "CREATE TEMPORARY TABLE IF NOT EXISTS fold_batch (event_key uuid, environment text, event text,"
-                " session_id text, occurred_at timestamptz, bucket bigint, properties jsonb) ON COMMIT DELETE ROWS"
+                " session_id text, occurred_at timestamptz, bucket bigint, draft_id text, run_id text,"
+                " agent_run_id text, properties jsonb) ON COMMIT DELETE ROWS"
             )
         return (
             "CREATE TEMPORARY TABLE IF NOT EXISTS fold_batch (event_key text, environment text, event text,"
-            " session_id text, occurred_at text, bucket integer, properties text)"
+            " session_id text, occurred_at text, bucket integer, draft_id text, run_id text,"
+            " agent_run_id text, properties text)"
         )
 
 

@@ -5,8 +5,7 @@ the arrivals marked taken. A crash anywhere leaves the arrivals on the queue and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -14,29 +13,16 @@ from django.db.models import Exists, Max, OuterRef
 
 from telemetry import bridge, ledger
 from telemetry.bridge import Increment
-from telemetry.models import Arrival, Environment, RawEvent
+from telemetry.models import Arrival, Environment
 from workbench import bridging, merges, recompute
+from workbench.batch import Batch, Taken, stage
 from workbench.buckets import Bucket, mark_touched
-from workbench.dialect import Dialect, current
+from workbench.dialect import Dialect
 from workbench.models import AgentRun, AppServerState, Draft, EventCount, WorkflowRun
 
 # A batch is as large as its work stays in memory and its transaction short (measured: larger is not faster).
 EVENTS_PER_BATCH = 30_000
 ARRIVALS_PER_BATCH = 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An arrival that this transaction takes off the queue."""
-
-    id: int
-    key_id: int
-    received_at: datetime
-    accepted: int
-    duplicates: int
-    rejected: dict[str, int]
-    first_day: date | None
-    last_day: date | None
 
 
 def fold_pending(*, now: datetime) -> int:
@@ -97,82 +83,58 @@ def _take_arrivals(environment: str, newest: int) -> list[Taken]:
 
 def _fold_events(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[Taken]) -> list[Increment]:
     """Merges the arrivals' events into the things; returns what they add to the bridge's counters."""
-    dialect = current()
-    _stage(cursor, dialect=dialect, arrivals=arrivals)
-    touched = _touched_buckets(cursor, dialect)
-    session_ids = recompute.sessions_to_pair(cursor, dialect)
-    _merge_things(cursor, dialect)
-    session_ids |= recompute.sessions_to_pair(cursor, dialect)
-    drafts = recompute.pair_drafts(environment=environment, session_ids=session_ids)
-    decisions = recompute.pair_approvals(cursor, dialect=dialect, environment=environment)
-    touched |= _touched_buckets(cursor, dialect) | drafts.buckets | decisions.buckets
-    touched |= _count_events(cursor, dialect)
+    batch = stage(cursor, environment=environment, arrivals=arrivals)
+    touched = _touched_buckets(batch)
+    session_ids = recompute.sessions_to_pair(batch)
+    _merge_things(batch)
+    session_ids |= recompute.sessions_to_pair(batch)
+    drafts = recompute.pair_drafts(batch, session_ids=session_ids)
+    decisions = recompute.pair_approvals(batch)
+    touched |= _touched_buckets(batch) | drafts.buckets | decisions.buckets | _count_events(batch)
     mark_touched(environment=environment, buckets=touched)
-    batch = bridging.Batch(cursor=cursor, dialect=dialect, environment=environment)
-    return [*bridging.count_events(batch), *bridging.count_things(batch, paired_draft_ids=drafts.draft_ids)]
+    return [
+        *bridging.count_events(batch),
+        *bridging.count_things(batch, paired_draft_ids=drafts.draft_ids, decision_keys=decisions.event_keys),
+    ]
 
 
-def _stage(cursor: CursorWrapper, *, dialect: Dialect, arrivals: Sequence[Taken]) -> None:
-    """Copies the arrivals' events to the temporary table that every later statement reads."""
-    with_events = [arrival for arrival in arrivals if arrival.accepted]
-    days = [day for arrival in with_events for day in (arrival.first_day, arrival.last_day) if day]
-    events = RawEvent.objects.filter(
-        arrival_id__in=[arrival.id for arrival in with_events], day__range=(min(days), max(days))
-    ).values("event_key", "environment", "event", "session_id", "occurred_at", "properties")
-    sql, parameters = events.query.sql_with_params()
-    cursor.execute(dialect.create_batch_table())
-    cursor.execute("DELETE FROM fold_batch")
-    cursor.execute(
-        "INSERT INTO fold_batch (event_key, environment, event, session_id, occurred_at, bucket, properties)"
-        " SELECT event_key, environment, event, session_id, occurred_at,"
-        f" {dialect.bucket('occurred_at')}, properties FROM ({sql}) AS taken",
-        parameters,
-    )
+def _merge_things(batch: Batch) -> None:
+    for thing in merges.things(batch.dialect):
+        batch.cursor.execute(merges.merge_statement(thing))
+    for first in merges.firsts(batch.dialect):
+        batch.cursor.execute(merges.first_statement(first, batch.dialect))
+    for statement in (*recompute.insert_statements(batch.dialect), _app_server_statement(batch.dialect)):
+        batch.cursor.execute(statement)
 
 
-def _merge_things(cursor: CursorWrapper, dialect: Dialect) -> None:
-    for thing in merges.things(dialect):
-        cursor.execute(merges.merge_statement(thing))
-    for first in merges.firsts(dialect):
-        cursor.execute(merges.first_statement(first, dialect))
-    for statement in (*recompute.insert_statements(dialect), _app_server_statement(dialect)):
-        cursor.execute(statement)
+def _touched_buckets(batch: Batch) -> set[Bucket]:
+    """The buckets in which the batch's things count as they now stand; asked before and after the merge.
+
+    What an agent run costs counts under its workflow run's name, and decides whether that run's cost is
+    estimated: so the runs of the batch's agent runs are touched, and the agent runs of the batch's runs.
+    """
+    drafts, runs, agents = (model._meta.db_table for model in (Draft, WorkflowRun, AgentRun))
+    of_agents = batch.select(agents, "DISTINCT run_id", agent_run_id=batch.agent_run_ids)
+    run_ids = {*batch.run_ids, *(run_id for (run_id,) in of_agents)}
+    bucket = f"DISTINCT {batch.dialect.bucket('accepted_at')}"
+    found = batch.select(drafts, bucket, draft_id=batch.draft_ids)
+    bucket = f"DISTINCT {batch.dialect.bucket('completed_at')}"
+    found += batch.select(runs, bucket, run_id=run_ids)
+    found += batch.select(agents, bucket, agent_run_id=batch.agent_run_ids)
+    found += batch.select(agents, bucket, run_id=run_ids)
+    return {number for (number,) in found if number is not None}
 
 
-def _touched_buckets(cursor: CursorWrapper, dialect: Dialect) -> set[Bucket]:
-    """The buckets in which the things of the batch count as they now stand; asked before and after the merge."""
-    run_ids = f"""
-      SELECT {dialect.text("runId")} AS run_id FROM fold_batch
-      WHERE event IN ({merges.quoted((merges.RUN_STARTED, merges.RUN_COMPLETED))})
-      UNION SELECT thing.run_id FROM {AgentRun._meta.db_table} AS thing JOIN fold_batch
-      ON thing.environment = fold_batch.environment AND thing.agent_run_id = {dialect.text("agentRunId")}
-      WHERE fold_batch.event IN ({merges.quoted((merges.AGENT_STARTED, merges.AGENT_COMPLETED))})"""
-    agents = f"""
-      SELECT {dialect.text("agentRunId")} FROM fold_batch
-      WHERE event IN ({merges.quoted((merges.AGENT_STARTED, merges.AGENT_COMPLETED))})"""
-    drafts = f"SELECT {dialect.text('draftId')} FROM fold_batch WHERE substr(event, 1, 10) = 'workbench.'"
-    environment = "(SELECT environment FROM fold_batch LIMIT 1)"
-    cursor.execute(f"""
-SELECT DISTINCT {dialect.bucket("accepted_at")} FROM {Draft._meta.db_table}
-WHERE accepted_at IS NOT NULL AND environment = {environment} AND draft_id IN ({drafts})
-UNION SELECT {dialect.bucket("completed_at")} FROM {WorkflowRun._meta.db_table}
-WHERE completed_at IS NOT NULL AND environment = {environment} AND run_id IN ({run_ids})
-UNION SELECT {dialect.bucket("completed_at")} FROM {AgentRun._meta.db_table}
-WHERE completed_at IS NOT NULL AND environment = {environment}
-  AND (agent_run_id IN ({agents}) OR run_id IN ({run_ids}))""")
-    return {bucket for (bucket,) in cursor.fetchall()}
-
-
-def _count_events(cursor: CursorWrapper, dialect: Dialect) -> set[Bucket]:
+def _count_events(batch: Batch) -> set[Bucket]:
     """Adds the batch to the event counts; returns the buckets that its events lie in."""
     table = EventCount._meta.db_table
-    cursor.execute(f"""
+    dialect = batch.dialect
+    batch.cursor.execute(f"""
 INSERT INTO {table} (environment, bucket_start, event, variant, events)
 SELECT environment, {dialect.bucket_start("bucket")}, event, coalesce({dialect.text("source")}, ''), count(*)
-FROM fold_batch WHERE true GROUP BY environment, bucket, event, 4 ORDER BY 1, 2, 3, 4
+FROM fold_batch WHERE true GROUP BY environment, bucket, event, 4
 ON CONFLICT (environment, bucket_start, event, variant) DO UPDATE SET events = {table}.events + excluded.events""")
-    cursor.execute("SELECT DISTINCT bucket FROM fold_batch")
-    return {bucket for (bucket,) in cursor.fetchall()}
+    return {bucket for (bucket,) in batch.rows("SELECT DISTINCT bucket FROM fold_batch")}
 
 
 def _app_server_statement(dialect: Dialect) -> str:
@@ -196,7 +158,7 @@ SELECT environment, subject, state, backoff_ms, occurred_at, event_key FROM (
     ) AS position
   FROM fold_batch WHERE event IN ('appserver.worker_state_changed', 'appserver.maintenance_changed')
 ) AS ranked
-WHERE position = 1 ORDER BY 1, 2
+WHERE position = 1
 ON CONFLICT (environment, subject) DO UPDATE SET
   state = excluded.state, backoff_ms = excluded.backoff_ms,
   changed_at = excluded.changed_at, event_key = excluded.event_key

@@ -18,8 +18,22 @@ RUN_STARTED = "workbench.workflow_run_started"
 RUN_COMPLETED = "workbench.workflow_run_completed"
 AGENT_STARTED = "agent.run_started"
 AGENT_COMPLETED = "agent.run_completed"
+SESSION_STARTED = "workbench.session_started"
+SESSION_ENDED = "workbench.session_ended"
 APPROVAL_REQUESTED = "workbench.approval_requested"
 APPROVAL_COMPLETED = "workbench.approval_completed"
+
+# The events that speak of a thing and can change it.
+SESSION_ENDS = (SESSION_STARTED, SESSION_ENDED)
+DRAFT_EVENTS = (
+    DRAFT_CREATED,
+    DRAFT_ACCEPTED,
+    "workbench.draft_rejected",
+    "workbench.draft_edited",
+    "workbench.template_inserted",
+)
+RUN_EVENTS = (RUN_STARTED, RUN_COMPLETED)
+AGENT_EVENTS = (AGENT_STARTED, AGENT_COMPLETED)
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,6 @@ class Thing:
 
     model: type[Model]
     key: str
-    key_value: str
     events: tuple[str, ...]
     columns: tuple[Column, ...]
 
@@ -77,7 +90,7 @@ class Rules:
 
     def any_equal(self, name: str, property_name: str, value: str, *events: str) -> Column:
         """True once one of the named events has the value."""
-        is_equal = f"{self.dialect.text(property_name)} = '{value}' AND event IN ({quoted(events)})"
+        is_equal = f"event IN ({quoted(events)}) AND {self.dialect.text(property_name)} = '{value}'"
         return Column(
             name,
             f"coalesce(max(CASE WHEN {is_equal} THEN 1 ELSE 0 END), 0) = 1",
@@ -106,15 +119,14 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
         Thing(
             model=Session,
             key="session_id",
-            key_value="session_id",
             events=(),
             columns=(
                 rules.earliest("first_event_at"),
                 rules.latest("last_event_at"),
                 rules.smallest_text("user_hash", "userId"),
-                rules.earliest("started_at", "workbench.session_started"),
-                rules.earliest("ended_at", "workbench.session_ended"),
-                rules.smallest_number("duration_ms", "durationMs", "workbench.session_ended"),
+                rules.earliest("started_at", SESSION_STARTED),
+                rules.earliest("ended_at", SESSION_ENDED),
+                rules.smallest_number("duration_ms", "durationMs", SESSION_ENDED),
                 rules.earliest("draft_created_at", DRAFT_CREATED),
                 rules.earliest("draft_accepted_at", DRAFT_ACCEPTED),
                 rules.earliest("run_started_at", RUN_STARTED),
@@ -124,14 +136,7 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
         Thing(
             model=Draft,
             key="draft_id",
-            key_value=dialect.text("draftId"),
-            events=(
-                DRAFT_CREATED,
-                DRAFT_ACCEPTED,
-                "workbench.draft_rejected",
-                "workbench.draft_edited",
-                "workbench.template_inserted",
-            ),
+            events=DRAFT_EVENTS,
             columns=(
                 rules.earliest("created_at", DRAFT_CREATED),
                 rules.earliest("rejected_at", "workbench.draft_rejected"),
@@ -144,8 +149,7 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
         Thing(
             model=WorkflowRun,
             key="run_id",
-            key_value=dialect.text("runId"),
-            events=(RUN_STARTED, RUN_COMPLETED),
+            events=RUN_EVENTS,
             columns=(
                 rules.earliest("started_at", RUN_STARTED),
                 rules.smallest_session("session_id"),
@@ -159,8 +163,7 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
         Thing(
             model=AgentRun,
             key="agent_run_id",
-            key_value=dialect.text("agentRunId"),
-            events=(AGENT_STARTED, AGENT_COMPLETED),
+            events=AGENT_EVENTS,
             columns=(
                 rules.earliest("started_at", AGENT_STARTED),
                 rules.smallest_session("session_id"),
@@ -178,7 +181,7 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
 
 
 def merge_statement(thing: Thing) -> str:
-    """INSERT … SELECT … ON CONFLICT that merges the batch's events of a thing into its table, in key order."""
+    """INSERT … SELECT … ON CONFLICT that merges the batch's events of a thing into its table."""
     table = thing.model._meta.db_table
     # Sessions are the workbench's own; servers report under ids of their instances.
     chosen = f"event IN ({quoted(thing.events)})" if thing.events else "substr(event, 1, 10) = 'workbench.'"
@@ -190,10 +193,10 @@ def merge_statement(thing: Thing) -> str:
     )
     return f"""
 INSERT INTO {table} (environment, {thing.key}, {names})
-SELECT environment, {thing.key_value},
+SELECT environment, {thing.key},
   {aggregates}
-FROM fold_batch WHERE {chosen} AND {thing.key_value} IS NOT NULL
-GROUP BY 1, 2 ORDER BY 1, 2
+FROM fold_batch WHERE {chosen} AND {thing.key} IS NOT NULL
+GROUP BY 1, 2
 ON CONFLICT (environment, {thing.key}) DO UPDATE SET
   {updates}"""
 
@@ -204,7 +207,6 @@ class First:
 
     model: type[Model]
     key: str
-    key_value: str
     event: str
     at: str
     tie: str
@@ -223,7 +225,6 @@ def firsts(dialect: Dialect) -> tuple[First, ...]:
         First(
             model=Draft,
             key="draft_id",
-            key_value=dialect.text("draftId"),
             event=DRAFT_ACCEPTED,
             at="accepted_at",
             tie="accepted_session_id",
@@ -233,7 +234,6 @@ def firsts(dialect: Dialect) -> tuple[First, ...]:
         First(
             model=WorkflowRun,
             key="run_id",
-            key_value=dialect.text("runId"),
             event=RUN_COMPLETED,
             at="completed_at",
             tie="completed_key",
@@ -243,7 +243,6 @@ def firsts(dialect: Dialect) -> tuple[First, ...]:
         First(
             model=AgentRun,
             key="agent_run_id",
-            key_value=dialect.text("agentRunId"),
             event=AGENT_COMPLETED,
             at="completed_at",
             tie="completed_key",
@@ -274,13 +273,13 @@ def first_statement(first: First, dialect: Dialect) -> str:
     return f"""
 INSERT INTO {table} (environment, {first.key}, {", ".join(names)})
 SELECT environment, thing, {", ".join(f"v{position}" for position in range(len(names)))} FROM (
-  SELECT environment, {first.key_value} AS thing, {numbered},
+  SELECT environment, {first.key} AS thing, {numbered},
     row_number() OVER (
-      PARTITION BY environment, {first.key_value} ORDER BY occurred_at, {first.tie_value}
+      PARTITION BY environment, {first.key} ORDER BY occurred_at, {first.tie_value}
     ) AS position
   FROM fold_batch WHERE event = '{first.event}'
 ) AS ranked
-WHERE position = 1 ORDER BY 1, 2
+WHERE position = 1
 ON CONFLICT (environment, {first.key}) DO UPDATE SET
   {", ".join(f"{name} = excluded.{name}" for name in names)}
 WHERE {is_earlier}"""

@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
 from workbench import pairing
+from workbench.batch import Batch
 from workbench.buckets import Bucket, bucket_of
 from workbench.dialect import Dialect
-from workbench.merges import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_ACCEPTED, DRAFT_CREATED, quoted
+from workbench.merges import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_CREATED, quoted
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, DraftCreation
 
 
@@ -24,7 +24,7 @@ def insert_statements(dialect: Dialect) -> tuple[str, ...]:
         f"""
 INSERT INTO {DraftCreation._meta.db_table} (event_key, environment, session_id, created_at, source)
 SELECT event_key, environment, session_id, occurred_at, coalesce({dialect.text("source")}, '')
-FROM fold_batch WHERE event = '{DRAFT_CREATED}' AND {dialect.text("draftId")} IS NULL
+FROM fold_batch WHERE event = '{DRAFT_CREATED}' AND draft_id IS NULL
 ON CONFLICT DO NOTHING""",
         f"""
 INSERT INTO {ApprovalRequest._meta.db_table}
@@ -45,20 +45,16 @@ ON CONFLICT DO NOTHING""",
     )
 
 
-def sessions_to_pair(cursor: CursorWrapper, dialect: Dialect) -> set[str]:
+def sessions_to_pair(batch: Batch) -> set[str]:
     """Sessions in which the batch can change what an acceptance is paired with; asked before and after the merge.
 
     Those of the batch's creations without id, and those in which a draft of the batch was accepted.
     """
-    drafts = Draft._meta.db_table
-    cursor.execute(f"""
-SELECT session_id FROM fold_batch WHERE event = '{DRAFT_CREATED}' AND {dialect.text("draftId")} IS NULL
-UNION SELECT accepted_session_id FROM {drafts}
-WHERE accepted_session_id <> '' AND environment = (SELECT environment FROM fold_batch LIMIT 1)
-  AND draft_id IN (
-    SELECT {dialect.text("draftId")} FROM fold_batch WHERE event IN ({quoted((DRAFT_CREATED, DRAFT_ACCEPTED))})
-  )""")
-    return {session_id for (session_id,) in cursor.fetchall()}
+    created = batch.rows(
+        f"SELECT DISTINCT session_id FROM fold_batch WHERE event = '{DRAFT_CREATED}' AND draft_id IS NULL"
+    )
+    accepted = batch.select(Draft._meta.db_table, "DISTINCT accepted_session_id", draft_id=batch.draft_ids)
+    return {session_id for (session_id,) in created + accepted if session_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +86,12 @@ class PairedDrafts:
     buckets: set[Bucket] = field(default_factory=set)
 
 
-def pair_drafts(*, environment: str, session_ids: Collection[str]) -> PairedDrafts:
+def pair_drafts(batch: Batch, *, session_ids: Collection[str]) -> PairedDrafts:
     """Pairs the sessions' acceptances with their creations without id anew; writes what changed."""
-    creations = _creations(environment, session_ids)
+    creations = _creations(batch, session_ids)
     changed = PairedDrafts()
     updates: list[tuple[Any, ...]] = []
-    for session_id, drafts in _accepted_drafts(environment, session_ids, paired_in=creations.keys()).items():
+    for session_id, drafts in _accepted_drafts(batch, session_ids, paired_in=creations.keys()).items():
         acceptances = [
             pairing.Acceptance(accepted_at=draft.accepted_at, draft_id=draft.draft_id)
             for draft in drafts
@@ -117,24 +113,25 @@ def pair_drafts(*, environment: str, session_ids: Collection[str]) -> PairedDraf
     return changed
 
 
-def _creations(environment: str, session_ids: Collection[str]) -> defaultdict[str, list[pairing.Creation]]:
+def _creations(batch: Batch, session_ids: Collection[str]) -> defaultdict[str, list[pairing.Creation]]:
     creations: defaultdict[str, list[pairing.Creation]] = defaultdict(list)
-    rows = DraftCreation.objects.filter(environment=environment, session_id__in=session_ids)
-    for session_id, created_at, key, source in rows.values_list(
-        "session_id", "created_at", "event_key", "source"
-    ):
-        creations[session_id].append(pairing.Creation(created_at=created_at, event_key=key, source=source))
+    keys = batch.select(DraftCreation._meta.db_table, "event_key", session_id=session_ids)
+    rows = DraftCreation.objects.filter(event_key__in=[key for (key,) in keys])
+    for row in rows.values_list("session_id", "created_at", "event_key", "source"):
+        creations[row[0]].append(pairing.Creation(*row[1:]))
     return creations
 
 
 def _accepted_drafts(
-    environment: str, session_ids: Collection[str], *, paired_in: Collection[str]
+    batch: Batch, session_ids: Collection[str], *, paired_in: Collection[str]
 ) -> dict[str, list[Draft]]:
     """Session to the drafts accepted in it, where there is anything to pair or to take back."""
     drafts: dict[str, list[Draft]] = defaultdict(list)
-    accepted = Draft.objects.filter(environment=environment, accepted_session_id__in=session_ids)
+    table = Draft._meta.db_table
+    in_sessions = batch.select(table, "id, paired_created_at IS NOT NULL", accepted_session_id=session_ids)
+    accepted = Draft.objects.filter(environment=batch.environment)
     concerned = accepted.filter(
-        Q(accepted_session_id__in=paired_in) | Q(paired_created_at__isnull=False)
+        Q(accepted_session_id__in=paired_in) | Q(id__in=[pk for pk, is_paired in in_sessions if is_paired])
     ).only(
         "draft_id", "accepted_session_id", "accepted_at", "created_at", "paired_created_at", "paired_source"
     )
@@ -143,16 +140,16 @@ def _accepted_drafts(
     return drafts
 
 
-def pair_approvals(cursor: CursorWrapper, *, dialect: Dialect, environment: str) -> PairedDecisions:
+def pair_approvals(batch: Batch) -> PairedDecisions:
     """Pairs the approvals of the batch's sessions anew, and of all that share an approvalId with the batch.
 
     Writes what changed; returns the decisions that the batch brought or changed.
     """
-    session_ids = _sessions_with_approvals(cursor, dialect=dialect, environment=environment)
+    session_ids = _sessions_with_approvals(batch)
     changed = PairedDecisions()
     if not session_ids:
         return changed
-    requests, decisions = _approvals(environment, session_ids)
+    requests, decisions = _approvals(batch.environment, session_ids)
     approvals = pairing.pair_approvals(
         requests=[stored.value for stored in requests], decisions=[stored.value for stored in decisions]
     )
@@ -166,18 +163,20 @@ def pair_approvals(cursor: CursorWrapper, *, dialect: Dialect, environment: str)
     return changed
 
 
-def _sessions_with_approvals(cursor: CursorWrapper, *, dialect: Dialect, environment: str) -> set[str]:
+def _sessions_with_approvals(batch: Batch) -> set[str]:
     """The sessions of the batch's approvals, and those that share an approvalId with them."""
-    cursor.execute(
-        f"SELECT DISTINCT session_id, {dialect.text('approvalId')} FROM fold_batch"
+    rows = batch.rows(
+        f"SELECT DISTINCT session_id, {batch.dialect.text('approvalId')} FROM fold_batch"
         f" WHERE event IN ({quoted((APPROVAL_REQUESTED, APPROVAL_COMPLETED))})"
     )
-    rows = cursor.fetchall()
     session_ids = {session_id for session_id, _ in rows}
     approval_ids = {approval_id for _, approval_id in rows if approval_id}
     for model in (ApprovalRequest, ApprovalDecision):
-        shared = model._default_manager.filter(environment=environment, approval_id__in=approval_ids)
-        session_ids.update(shared.exclude(approval_id="").values_list("session_id", flat=True))
+        # The index of approvalIds leaves the empty ones out.
+        shared = model._default_manager.exclude(approval_id="").filter(
+            environment=batch.environment, approval_id__in=approval_ids
+        )
+        session_ids.update(shared.values_list("session_id", flat=True))
     return session_ids
 
 

@@ -1,0 +1,106 @@
+"""The batch of events that a fold works on: a temporary table, and the ids that its events speak of."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from telemetry.models import RawEvent
+from workbench.dialect import Dialect, current
+from workbench.merges import (
+    AGENT_EVENTS,
+    DRAFT_EVENTS,
+    RUN_EVENTS,
+    SESSION_ENDS,
+    quoted,
+)
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An arrival that this transaction takes off the queue."""
+
+    id: int
+    key_id: int
+    received_at: datetime
+    accepted: int
+    duplicates: int
+    rejected: dict[str, int]
+    first_day: date | None
+    last_day: date | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The staged events of one environment, and the ids of the things that they can change.
+
+    Statements name things by these ids and not by a join with the staged events: whatever the planner believes
+    of a table that grew a moment ago, it then uses the table's key.
+    """
+
+    cursor: CursorWrapper
+    dialect: Dialect
+    environment: str
+    # Sessions that start or end in the batch.
+    session_ids: Collection[str]
+    draft_ids: Collection[str]
+    run_ids: Collection[str]
+    agent_run_ids: Collection[str]
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a statement; without parameters a percent sign is itself."""
+        self.cursor.execute(sql, parameters or None)
+        rows: list[Row] = self.cursor.fetchall()
+        return rows
+
+    def select(self, table: str, columns: str, **keys: Collection[str]) -> list[Row]:
+        """Columns of the environment's rows whose key column has one of the values; keys: one column."""
+        [(key, values)] = keys.items()
+        if not values:
+            return []
+        return self.rows(
+            f"SELECT {columns} FROM {table} WHERE environment = %s AND {self.dialect.any_of(key)}",
+            [self.environment, self.dialect.array(values)],
+        )
+
+
+def stage(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[Taken]) -> Batch:
+    """Copies the events of the arrivals (of which one at least has some) to the temporary table."""
+    dialect = current()
+    with_events = [arrival for arrival in arrivals if arrival.accepted]
+    days = [day for arrival in with_events for day in (arrival.first_day, arrival.last_day) if day]
+    adapted = [
+        RawEvent._meta.get_field("day").get_db_prep_value(day, cursor.db) for day in (min(days), max(days))
+    ]
+    cursor.execute(dialect.create_batch_table())
+    cursor.execute("DELETE FROM fold_batch")
+    cursor.execute(
+        f"""
+INSERT INTO fold_batch (
+  event_key, environment, event, session_id, occurred_at, bucket, draft_id, run_id, agent_run_id, properties
+)
+SELECT event_key, environment, event, session_id, occurred_at, {dialect.bucket("occurred_at")},
+  {dialect.text("draftId")}, {dialect.text("runId")}, {dialect.text("agentRunId")}, properties
+FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id")}""",
+        [*adapted, dialect.array(arrival.id for arrival in with_events)],
+    )
+    return Batch(
+        cursor=cursor,
+        dialect=dialect,
+        environment=environment,
+        session_ids=_distinct(cursor, "session_id", SESSION_ENDS),
+        draft_ids=_distinct(cursor, "draft_id", DRAFT_EVENTS),
+        run_ids=_distinct(cursor, "run_id", RUN_EVENTS),
+        agent_run_ids=_distinct(cursor, "agent_run_id", AGENT_EVENTS),
+    )
+
+
+def _distinct(cursor: CursorWrapper, column: str, events: tuple[str, ...]) -> list[str]:
+    cursor.execute(
+        f"SELECT DISTINCT {column} FROM fold_batch WHERE event IN ({quoted(events)}) AND {column} IS NOT NULL"
+    )
+    return [value for (value,) in cursor.fetchall()]
