@@ -199,7 +199,8 @@ def _mark_completed(
         key=key,
         values=values,
         mark=f"is_counted = true, is_observed = {MEASURABLE}",
-        where="NOT is_counted AND completed_at IS NOT NULL",
+        # Not by completed_at: SQLite would take its index and read all that ever completed.
+        where="NOT is_counted AND status <> ''",
         returning=columns,
     )
     # A start that came after its completion.
@@ -215,55 +216,54 @@ def _mark_completed(
     return completed, [row for row in completed if row[0] is not None] + measured_late
 
 
+WORKFLOW = f"coalesce(nullif(workflow_name, ''), nullif(workflow_id, ''), '{UNKNOWN}')"
+
+
 def _runs(batch: Batch) -> Iterator[Increment]:
-    table, agents = WorkflowRun._meta.db_table, AgentRun._meta.db_table
-    has_reported_cost = (
-        f"EXISTS (SELECT 1 FROM {agents} AS agent WHERE agent.environment = {table}.environment"
-        f" AND agent.run_id = {table}.run_id AND agent.cost_micro_usd IS NOT NULL)"
-    )
-    workflow = f"coalesce(nullif(workflow_name, ''), nullif(workflow_id, ''), '{UNKNOWN}')"
     completed, measured = _mark_completed(
         batch,
         WorkflowRun,
         key="run_id",
         values=batch.run_ids,
-        returning=f"status, trigger, {workflow}, {has_reported_cost}",
+        returning=f"status, trigger, run_id, {WORKFLOW}",
     )
     for _, status, trigger, _, _ in completed:
         yield Increment("workflow_runs_total", batch.environment, (status, trigger or UNKNOWN))
     yield from bridge.observe_many(
-        "workflow_duration_seconds",
-        ((batch.environment, (status,), duration) for duration, status, *_ in measured),
+        "workflow_duration_seconds", ((batch.environment, (row[1],), row[0]) for row in measured)
     )
-    for duration, _, _, name, is_costed in measured:
-        yield Increment("workflow_execution_minutes_total", batch.environment, (name,), amount=duration)
-        if not is_costed:
+    # Asked by itself: within RETURNING, SQLite reads the whole table for each row.
+    costs = batch.select(
+        AgentRun._meta.db_table, "run_id, cost_micro_usd", run_id={row[3] for row in measured}
+    )
+    costed = {run_id for run_id, cost in costs if cost is not None}
+    for duration, _, _, run_id, workflow in measured:
+        yield Increment("workflow_execution_minutes_total", batch.environment, (workflow,), amount=duration)
+        if run_id not in costed:
             estimate = round(duration * settings.COST_USD_PER_MINUTE / SECONDS_A_MINUTE)
-            yield Increment("workflow_cost_usd_total", batch.environment, (name,), amount=estimate)
+            yield Increment("workflow_cost_usd_total", batch.environment, (workflow,), amount=estimate)
 
 
 def _agent_runs(batch: Batch) -> Iterator[Increment]:
-    table, runs = AgentRun._meta.db_table, WorkflowRun._meta.db_table
-    workflow = (
-        f"coalesce((SELECT coalesce(nullif(workflow_name, ''), nullif(workflow_id, '')) FROM {runs} AS run"
-        f" WHERE run.environment = {table}.environment AND run.run_id = {table}.run_id), '{UNKNOWN}')"
-    )
     completed, measured = _mark_completed(
         batch,
         AgentRun,
         key="agent_run_id",
         values=batch.agent_run_ids,
-        returning=f"agent_name, status, error_type, cost_micro_usd, {workflow}",
+        returning="agent_name, status, error_type, cost_micro_usd, run_id",
     )
-    for _, agent, status, error_type, cost, workflow_name in completed:
+    run_ids = {row[5] for row in completed}
+    named = batch.select(WorkflowRun._meta.db_table, f"run_id, {WORKFLOW}", run_id=run_ids)
+    workflows: dict[str, str] = {run_id: workflow for run_id, workflow in named}
+    for _, agent, status, error_type, cost, run_id in completed:
         yield Increment("agent_runs_total", batch.environment, (agent, status))
         if status == "failed":
             yield Increment("agent_errors_total", batch.environment, (agent, error_type or UNKNOWN))
         if cost is not None:
-            yield Increment("workflow_cost_usd_total", batch.environment, (workflow_name,), amount=cost)
+            workflow = workflows.get(run_id, UNKNOWN)
+            yield Increment("workflow_cost_usd_total", batch.environment, (workflow,), amount=cost)
     yield from bridge.observe_many(
-        "agent_duration_seconds",
-        ((batch.environment, (agent,), duration) for duration, agent, *_ in measured),
+        "agent_duration_seconds", ((batch.environment, (row[1],), row[0]) for row in measured)
     )
 
 
