@@ -254,7 +254,7 @@ def _agent_runs(batch: Batch) -> Iterator[Increment]:
     )
     run_ids = {row[5] for row in completed}
     named = batch.select(WorkflowRun._meta.db_table, f"run_id, {WORKFLOW}", run_id=run_ids)
-    workflows: dict[str, str] = {run_id: workflow for run_id, workflow in named}
+    workflows: dict[str, str] = dict(row[:2] for row in named)
     for _, agent, status, error_type, cost, run_id in completed:
         yield Increment("agent_runs_total", batch.environment, (agent, status))
         if status == "failed":
