@@ -1,0 +1,74 @@
+"""What a new tracking plan would break for clients that follow the old one."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from telemetry.plan.definitions import Deprecation, EventDefinition, PropertyDefinition, TrackingPlan
+
+
+def find_breaking_changes(*, old: TrackingPlan, new: TrackingPlan, today: date) -> list[str]:
+    """A sentence for each change that makes an event refused, or kept otherwise, that the old plan took.
+
+    Empty when there is none: new events, optional properties, enum values and wider bounds break nothing.
+    `today` is a day in UTC: what the old plan refuses since its deprecation ended may go.
+    """
+    return [
+        sentence for event in old.events.values() for sentence in _event_changes(event, new.events, today)
+    ]
+
+
+def _event_changes(old: EventDefinition, events: Mapping[str, EventDefinition], today: date) -> Iterator[str]:
+    new = events.get(old.name)
+    if new is None:
+        if not _is_over(old.deprecation, today):
+            yield f"{old.name}: the event was removed; mark it as deprecated first."
+        return
+    if not _is_over(old.deprecation, today) and _is_over(new.deprecation, today):
+        yield f"{old.name}: the event would be refused at once; set a day that is still to come."
+    for each in old.properties:
+        yield from _property_changes(each, new, today)
+    for each in new.required:
+        if each.name not in old.by_name:
+            yield f"{old.name}.{each.name}: a new property cannot be required; make it optional."
+
+
+def _property_changes(old: PropertyDefinition, event: EventDefinition, today: date) -> Iterator[str]:
+    place = f"{event.name}.{old.name}"
+    new = event.by_name.get(old.name)
+    if _is_over(old.deprecation, today):
+        return
+    if new is None:
+        yield f"{place}: the property was removed; mark it as deprecated first."
+        return
+    if _is_over(new.deprecation, today):
+        yield f"{place}: the property would be refused at once; set a day that is still to come."
+    if new.required and not old.required:
+        yield f"{place}: an optional property cannot become required."
+    if new.type is not old.type:
+        yield f"{place}: the type changed from {old.type} to {new.type}."
+        return
+    yield from _narrowings(old, new, place)
+
+
+def _narrowings(old: PropertyDefinition, new: PropertyDefinition, place: str) -> Iterator[str]:
+    for value in old.values:
+        if value not in new.values:
+            yield f"{place}: the value {value} was removed."
+    if _is_above(new.minimum, old.minimum):
+        yield f"{place}: the minimum rose from {old.minimum} to {new.minimum}."
+    if _is_above(old.maximum, new.maximum):
+        yield f"{place}: the maximum fell from {old.maximum} to {new.maximum}."
+    if _is_above(old.max_length, new.max_length):
+        yield f"{place}: the longest text fell from {old.max_length} to {new.max_length} characters."
+    if new.pseudonymised is not old.pseudonymised:
+        yield f"{place}: pseudonymised changed; old and new values could no longer be matched."
+    if new.keeps_origin_and_path is not old.keeps_origin_and_path:
+        yield f"{place}: keep changed; old and new values could no longer be compared."
+
+
+def _is_above(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and one > other
+
+
+def _is_over(deprecation: Deprecation | None, today: date) -> bool:
+    return deprecation is not None and today > deprecation.until

@@ -1,0 +1,132 @@
+"""Turns a tracking plan into msgspec decoders, so that a good event is read and checked in one C call."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import attrgetter, or_
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from telemetry.plan.definitions import (
+    MAX_EVENT_ID_LENGTH,
+    MAX_ID_LENGTH,
+    EventDefinition,
+    PropertyDefinition,
+    PropertyType,
+    TrackingPlan,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompiledEvent:
+    """What the door needs of an event once it is decoded. The names are attributes of its properties."""
+
+    definition: EventDefinition
+    pseudonymised: tuple[str, ...]
+    trimmed: tuple[tuple[str, PropertyDefinition], ...]
+    # Texts whose content the client chooses, and lists of them.
+    ids: tuple[str, ...]
+    tokens: tuple[str, ...]
+    lists: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompiledPlan:
+    """One decoder for all events: a union tagged by `event`, measured as fast as a decoder an event."""
+
+    plan: TrackingPlan
+    decoder: msgspec.json.Decoder[Any]
+    events: Mapping[type, CompiledEvent]
+
+
+def compile_plan(plan: TrackingPlan) -> CompiledPlan:
+    """The plan's validators. Takes some 10 ms: do it once."""
+    structs = {_event_struct(event): _compiled_event(event) for event in plan.events.values()}
+    union = reduce(or_, structs)
+    return CompiledPlan(plan=plan, decoder=msgspec.json.Decoder(union), events=structs)
+
+
+def attribute(name: str) -> str:
+    """A property's attribute: with an underscore, because a property may be named `from` or `class`."""
+    return f"{name}_"
+
+
+def _compiled_event(event: EventDefinition) -> CompiledEvent:
+    def names(wanted: Any) -> tuple[str, ...]:
+        return tuple(attribute(each.name) for each in event.properties if wanted(each))
+
+    return CompiledEvent(
+        definition=event,
+        pseudonymised=names(attrgetter("pseudonymised")),
+        trimmed=tuple(
+            (attribute(each.name), each) for each in event.properties if each.keeps_origin_and_path
+        ),
+        ids=names(lambda each: each.type is PropertyType.ID),
+        tokens=names(lambda each: each.type is PropertyType.TOKEN),
+        lists=names(lambda each: each.type is PropertyType.IDS),
+    )
+
+
+def _event_struct(event: EventDefinition) -> type:
+    properties = _properties_struct(event)
+    default = () if event.required else (msgspec.field(default_factory=properties),)
+    return msgspec.defstruct(
+        _class_name(event.name),
+        [
+            ("sessionId", _text(MAX_ID_LENGTH)),
+            ("timestamp", str),
+            ("properties", properties, *default),
+            ("id", _text(MAX_EVENT_ID_LENGTH), ""),
+        ],
+        tag_field="event",
+        tag=event.name,
+        kw_only=True,
+        forbid_unknown_fields=True,
+        # Nothing here can refer to itself, so the garbage collector need not look.
+        gc=False,
+    )
+
+
+def _properties_struct(event: EventDefinition) -> type:
+    fields: list[Any] = []
+    for each in event.properties:
+        kind = _annotation(each)
+        optional = (attribute(each.name), kind | UnsetType, UNSET)
+        fields.append((attribute(each.name), kind) if each.required else optional)
+    return msgspec.defstruct(
+        _class_name(event.name) + "Properties",
+        fields,
+        rename={attribute(each.name): each.name for each in event.properties},
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+
+
+def _annotation(definition: PropertyDefinition) -> Any:
+    match definition.type:
+        case PropertyType.BOOL:
+            return bool
+        case PropertyType.ENUM:
+            return Literal[definition.values]
+        case PropertyType.IDS:
+            return Annotated[list[_text(definition.max_length)], Meta(max_length=definition.max_items)]  # type: ignore[misc]
+        case PropertyType.ID:
+            return _text(definition.max_length)
+        case PropertyType.TOKEN:
+            # The length of what is cut off does not count; what is left is measured later.
+            limit = None if definition.keeps_origin_and_path else definition.max_length
+            return Annotated[str, Meta(max_length=limit)]
+    number = int if definition.type.is_whole else float
+    return Annotated[number, Meta(ge=definition.minimum, le=definition.maximum)]
+
+
+def _text(max_length: int | None) -> Any:
+    return Annotated[str, Meta(min_length=1, max_length=max_length)]
+
+
+def _class_name(event_name: str) -> str:
+    return "".join(part.title() for part in re.split(r"[._]", event_name))

@@ -1,0 +1,113 @@
+"""What a tracking plan is made of, as frozen data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+
+MAX_EVENT_ID_LENGTH = 100
+MAX_ID_LENGTH = 128
+MAX_TOKEN_LENGTH = 200
+MAX_LIST_ITEMS = 50
+MAX_COUNT = 2**31 - 1
+MAX_DURATION_MS = 30 * 24 * 60 * 60 * 1000
+MAX_MONEY_USD = 1_000_000
+
+
+class PropertyType(StrEnum):
+    ID = "id"
+    IDS = "ids"
+    ENUM = "enum"
+    TOKEN = "token"  # noqa: S105 (a short text, no secret)
+    BOOL = "bool"
+    COUNT = "count"
+    DURATION_MS = "duration_ms"
+    MONEY = "money"
+    INTEGER = "integer"
+    NUMBER = "number"
+
+    @property
+    def is_whole(self) -> bool:
+        return self in {self.COUNT, self.DURATION_MS, self.INTEGER}
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.is_whole or self in {self.MONEY, self.NUMBER}
+
+    @property
+    def is_text(self) -> bool:
+        """One string whose content the client chooses."""
+        return self in {self.ID, self.TOKEN}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deprecation:
+    """Accepted with a warning up to and including `until` (UTC), refused from the next day on."""
+
+    until: date
+    instead: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropertyDefinition:
+    """A property of one event. Bounds are inclusive; they are None where the type has none."""
+
+    name: str
+    type: PropertyType
+    required: bool
+    description: str
+    values: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    # Characters of the text, or of each item of a list.
+    max_length: int | None = None
+    max_items: int | None = None
+    pseudonymised: bool = False
+    keeps_origin_and_path: bool = False
+    deprecation: Deprecation | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDefinition:
+    """An event. `properties` are in the plan's order, which is the order of the stored JSON too."""
+
+    name: str
+    description: str
+    emitted_when: str
+    properties: tuple[PropertyDefinition, ...] = ()
+    deprecation: Deprecation | None = None
+
+    @cached_property
+    def by_name(self) -> Mapping[str, PropertyDefinition]:
+        return {definition.name: definition for definition in self.properties}
+
+    @cached_property
+    def required(self) -> tuple[PropertyDefinition, ...]:
+        return tuple(definition for definition in self.properties if definition.required)
+
+    @cached_property
+    def deprecations(self) -> tuple[tuple[str, Deprecation], ...]:
+        """What of it is deprecated: (property name, deprecation), with "" for the event itself."""
+        marks = [("", self.deprecation), *((each.name, each.deprecation) for each in self.properties)]
+        return tuple((name, mark) for name, mark in marks if mark is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingPlan:
+    """All events by name, in the plan's order."""
+
+    version: int
+    events: Mapping[str, EventDefinition]
+
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """First parts of the event names: {"workbench", "agent", …}."""
+        return frozenset(name.partition(".")[0] for name in self.events)
+
+    @cached_property
+    def pseudonymised(self) -> frozenset[str]:
+        """Property names that any event pseudonymises."""
+        return frozenset(
+            each.name for event in self.events.values() for each in event.properties if each.pseudonymised
+        )
