@@ -1,0 +1,92 @@
+import io
+
+import pytest
+from django.conf import settings
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+
+from telemetry.plan import get_compiled_plan
+
+
+@pytest.fixture
+def running_plan(settings):
+    """Runs another plan for the length of a test."""
+
+    def run(path):
+        settings.TRACKING_PLAN = path
+        get_compiled_plan.cache_clear()
+
+    yield run
+    get_compiled_plan.cache_clear()
+
+
+@pytest.fixture
+def other_plan(tmp_path):
+    def write(before="", after=""):
+        path = tmp_path / "plan.yaml"
+        path.write_text(settings.TRACKING_PLAN.read_text(encoding="utf-8").replace(before, after), "utf-8")
+        return path
+
+    return write
+
+
+def check_plan(*arguments):
+    output = io.StringIO()
+    call_command("check_plan", *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_says_that_the_running_plan_is_good():
+    assert check_plan() == "The plan is good: 24 events with 98 properties.\n"
+
+
+def test_says_that_another_plan_is_good_and_compatible(other_plan):
+    path = other_plan("[chat, template, blank]", "[chat, template, blank, import]")
+
+    assert check_plan(path) == (
+        "The plan is good: 24 events with 98 properties. It is compatible with the running plan.\n"
+    )
+
+
+def test_fails_with_the_faults_of_another_plan(other_plan):
+    path = other_plan("toolId: {type: id,", "toolId: {type: it,")
+
+    with pytest.raises(
+        CommandError, match=r"^plan\.yaml:\d+: vocabulary\.toolId\.type: is missing or unknown"
+    ):
+        check_plan(path)
+
+
+def test_fails_with_what_another_plan_would_break(other_plan):
+    path = other_plan("[library, chat_suggestion]", "[library]")
+
+    with pytest.raises(CommandError) as caught:
+        check_plan(path)
+
+    assert str(caught.value) == "workbench.template_viewed.source: the value chat_suggestion was removed."
+    assert caught.value.returncode == 1
+
+
+def test_fails_on_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(CommandError, match="cannot be read"):
+        check_plan(tmp_path / "nowhere.yaml")
+
+
+def test_fails_with_the_faults_of_the_running_plan(running_plan, other_plan):
+    running_plan(other_plan("version: 1", "version: 0"))
+
+    with pytest.raises(CommandError, match="version: is missing or is not a whole number"):
+        check_plan()
+
+
+def test_a_system_check_stops_the_start_with_a_faulty_plan(running_plan, other_plan):
+    running_plan(other_plan("version: 1", "version: 0"))
+
+    [error] = [each for each in run_checks() if each.id == "telemetry.E001"]
+
+    assert error.msg == "plan.yaml:32: version: is missing or is not a whole number from 1."
+    assert "TRACKING_PLAN" in error.hint
+
+
+def test_the_system_check_passes_with_the_plan_that_the_portal_ships():
+    assert not [each for each in run_checks() if each.id == "telemetry.E001"]
