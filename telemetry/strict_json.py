@@ -1,0 +1,120 @@
+"""Faults of a whole body that a JSON reader lets pass: they make the request a 400, whatever else is in it.
+
+The body's own faults are: not UTF-8, not JSON (NaN and Infinity included), a key that stands twice in one
+object, and nesting deeper than 32. What is proper JSON but can't be stored (NUL, lone surrogates, 1e400,
+numbers of thousands of digits) is the fault of the event that holds it, and costs its neighbours nothing.
+"""
+
+import json
+import re
+from functools import partial
+from typing import Any, NoReturn
+
+import msgspec
+
+# The body of a batch is 5 deep: the object, its list, an event, its properties, a list of ids.
+MAX_DEPTH = 32
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_ANY_BRACKET = bytes.maketrans(b"{}", b"[]")
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
+_NOT_BRACKETS_OR_QUOTES = bytes(byte for byte in _NOT_BRACKETS if byte not in b'"')
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..)", re.DOTALL
+)
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class UnreadableJson(ValueError):
+    """The body is not JSON that can be judged. `reason` is a sentence for the client, without its values."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def check_json_text(body: bytes) -> bytes:
+    """The body, ready for msgspec; raises UnreadableJson when it has a fault of its own.
+
+    It is the same body, but for lone surrogates (proper JSON, which msgspec does not read): each becomes a
+    NUL, which is refused in the same way wherever a text stands. Takes under 1 µs for a typical event.
+    """
+    if _is_plainly_good(body):
+        return body
+    _check_closely(body)
+    return _LONE_SURROGATE.sub(_replace_lone_surrogate, body)
+
+
+def _is_plainly_good(body: bytes) -> bool:
+    """Whether msgspec can tell that a body is JSON of proper depth with no key twice; False: look closely.
+
+    Each text is two quotes. msgspec keeps the last of two equal keys, so that fewer quotes come back than
+    went in.
+    """
+    try:
+        again = _encode(_decode(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        return False
+    body = _without_quotes_in_texts(body)
+    if body.count(b'"') != _without_quotes_in_texts(again).count(b'"'):
+        return False
+    # Texts without brackets vanish; a quote that is left says that some text has brackets in it.
+    return _is_shallow(body.translate(_ANY_BRACKET, _NOT_BRACKETS_OR_QUOTES).replace(b'""', b""))
+
+
+def _without_quotes_in_texts(json_text: bytes) -> bytes:
+    if b"\\" not in json_text:
+        return json_text
+    # Backslashes first, so that the one in \\" is not taken for the beginning of \".
+    return json_text.replace(rb"\\", b"").replace(rb"\"", b"")
+
+
+def _is_shallow(brackets: bytes) -> bool:
+    """Whether nothing is left when the innermost pairs are taken away as often as a body may be deep."""
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            break
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
+
+
+def _check_closely(body: bytes) -> None:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise UnreadableJson("The body is not UTF-8.") from None
+    # Before it is read, because reading is recursive.
+    if not _is_shallow(_STRING.sub(b"", body).translate(_ANY_BRACKET, _NOT_BRACKETS)):
+        raise UnreadableJson(f"The body is not JSON, or is nested deeper than {MAX_DEPTH}.")
+    try:
+        _read_strictly(text)
+    except UnreadableJson:
+        raise
+    except (ValueError, RecursionError):
+        raise UnreadableJson("The body is not JSON.") from None
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise UnreadableJson("NaN and Infinity are not JSON.")
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise UnreadableJson("A key stands twice in one object.")
+
+
+# Values are of no interest here; numbers stay texts, because Python refuses to read thousands of digits.
+_read_strictly = partial(
+    json.loads,
+    parse_int=str,
+    parse_float=str,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_refuse_repeated_keys,
+)
+
+
+def _replace_lone_surrogate(match: re.Match[bytes]) -> bytes:
+    backslashes, pair = match[1], match[2]
+    return backslashes + (pair or b"\\u0000")
