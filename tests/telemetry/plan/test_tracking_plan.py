@@ -3,8 +3,9 @@
 import dataclasses
 
 import pytest
+from django.conf import settings
 
-from telemetry.plan import get_plan, plan_as_dict
+from telemetry.plan import PropertyType, get_plan, plan_as_dict
 
 # event: (required, optional)
 TAXONOMY = {
@@ -164,3 +165,16 @@ def test_plan_as_dict_names_each_event_with_its_properties():
             },
         ],
     }
+
+
+def test_the_documentation_names_every_type_and_mark():
+    text = (settings.BASE_DIR / "docs" / "tracking-plan.md").read_text(encoding="utf-8")
+    words = [*PropertyType, "pseudonymised", "keep", "deprecated", "max_length", "minimum", "maximum"]
+
+    assert [word for word in words if f"`{word}" not in text and f"{word}:" not in text] == []
+
+
+def test_the_file_names_every_type_for_those_who_edit_it():
+    text = settings.TRACKING_PLAN.read_text(encoding="utf-8")
+
+    assert [kind for kind in PropertyType if f"#   {kind} " not in text] == []
