@@ -89,7 +89,7 @@ SOME_VALUES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data(), name=st.sampled_from(sorted(EVENTS)))
 def test_agrees_with_the_validator(data, name):
     definition = EVENTS[name]
