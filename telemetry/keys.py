@@ -1,0 +1,147 @@
+"""Keys: made, found, revoked, and asked for at the API's doors. Only the SHA-256 of a key is stored."""
+
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Collection
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from http import HTTPStatus
+
+from django.db import transaction
+from django.http import HttpRequest
+
+from telemetry.errors import ApiError
+from telemetry.models import ApiKey, Environment, Scope
+
+DEFAULT_REQUESTS_PER_MINUTE = 300_000
+PREFIX_LENGTH = 16
+SECRET = re.compile(r"wb_(?:ingest|read|metrics)_[A-Za-z0-9_-]{43}")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class BadKeyName(ValueError):
+    """An environment, source or scope that a key can't have; the message names it."""
+
+
+def create_key(
+    *,
+    scope: str,
+    environment: str,
+    source: str,
+    now: datetime,
+    requests_per_minute: int | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key, and its environment if it is missing; answers the row and the secret, which is shown once.
+
+    Environment and source are 1 to 64 lower-case letters, digits, dots, dashes and underscores. Every call
+    makes another key. Raises BadKeyName for a name or scope that is not acceptable.
+    """
+    if scope not in Scope.values:
+        raise BadKeyName(f"There is no scope {scope!r}; it is one of {', '.join(Scope.values)}.")
+    check_name("environment", environment)
+    check_name("source", source)
+    secret = f"wb_{scope}_{secrets.token_urlsafe(32)}"
+    with transaction.atomic():
+        Environment.objects.get_or_create(name=environment, defaults={"created_at": now})
+        key = ApiKey.objects.create(
+            prefix=secret[:PREFIX_LENGTH],
+            digest=digest_of(secret),
+            scope=scope,
+            environment_id=environment,
+            source=source,
+            requests_per_minute=requests_per_minute or DEFAULT_REQUESTS_PER_MINUTE,
+            created_at=now,
+            expires_at=expires_at,
+        )
+    return key, secret
+
+
+def check_name(what: str, name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise BadKeyName(
+            f"The {what} {name!r} is not acceptable: it takes 1 to 64 lower-case letters, digits, "
+            "dots, dashes and underscores, and begins with a letter or digit."
+        )
+
+
+def digest_of(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+def find_key(secret: str) -> ApiKey | None:
+    """The key of this secret, revoked and expired ones included; what it says may be one second old."""
+    if not SECRET.fullmatch(secret):
+        return None
+    return key_of(digest_of(secret), int(time.monotonic()))
+
+
+@lru_cache(maxsize=1024)
+def key_of(digest: str, second: int) -> ApiKey | None:
+    """The key of this digest, read once a second a process: a busy key costs no query a post."""
+    key = ApiKey.objects.filter(digest=digest).first()
+    return key if key and hmac.compare_digest(key.digest, digest) else None
+
+
+def revoke_key(*, key: ApiKey, now: datetime) -> None:
+    """End a key from now on, in every process within a second. Safe to repeat: the first moment stays."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
+    key.refresh_from_db(fields=["revoked_at"])
+    key_of.cache_clear()
+
+
+def secret_of(request: HttpRequest) -> str:
+    """The secret that a request brings: Authorization: Bearer, else X-Workbench-Key, else ?key= (for beacons)."""
+    authorization: str = request.META.get("HTTP_AUTHORIZATION", "")
+    kind, _, token = authorization.partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    given: str = request.META.get("HTTP_X_WORKBENCH_KEY", "")
+    if given or not request.META.get("QUERY_STRING"):
+        return given
+    return str(request.GET.get("key", ""))
+
+
+def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:
+    """The key of a request, if it has this scope and is in force at `now`.
+
+    Raises ApiError: 401 without a key or with an unknown one; 403 with a revoked or expired key, or one of
+    another scope.
+    """
+    return check_in_force(known_key(secret_of(request)), scopes=(scope,), now=now)
+
+
+def known_key(secret: str) -> ApiKey:
+    if not secret:
+        raise unauthorized(
+            code="missing_key", message="The request needs a key: Authorization: Bearer <key>."
+        )
+    key = find_key(secret)
+    if key is None:
+        raise unauthorized(code="unknown_key", message="The key is not known.")
+    return key
+
+
+def check_in_force(key: ApiKey, *, scopes: Collection[str], now: datetime) -> ApiKey:
+    if key.revoked_at is not None and key.revoked_at <= now:
+        raise forbidden(code="revoked_key", message="The key was revoked.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise forbidden(code="expired_key", message="The key has expired.")
+    if key.scope not in scopes:
+        wanted = " or ".join(scopes)
+        raise forbidden(
+            code="wrong_scope", message=f"This needs a key of scope {wanted}; this one's is {key.scope}."
+        )
+    return key
+
+
+def unauthorized(*, code: str, message: str) -> ApiError:
+    challenge = {"WWW-Authenticate": 'Bearer realm="portal"'}
+    return ApiError(status=HTTPStatus.UNAUTHORIZED, code=code, message=message, headers=challenge)
+
+
+def forbidden(*, code: str, message: str) -> ApiError:
+    return ApiError(status=HTTPStatus.FORBIDDEN, code=code, message=message)

@@ -1,0 +1,51 @@
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from telemetry.keys import BadKeyName, create_key
+from telemetry.models import Scope
+
+
+class Command(BaseCommand):
+    help = "Makes a key and prints it, once, alone on standard output."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--scope", required=True, choices=Scope.values)
+        parser.add_argument(
+            "--environment", required=True, help="where the events come from, like production"
+        )
+        parser.add_argument("--source", required=True, help="what sends them, like web-app")
+        parser.add_argument("--requests-per-minute", type=int, help="default 300000")
+        parser.add_argument(
+            "--expires", type=datetime.fromisoformat, help="a date or moment (UTC without a zone)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            key, secret = create_key(
+                scope=options["scope"],
+                environment=options["environment"],
+                source=options["source"],
+                now=timezone.now(),
+                requests_per_minute=checked_rate(options["requests_per_minute"]),
+                expires_at=in_utc(options["expires"]),
+            )
+        except BadKeyName as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(secret)
+        self.stderr.write(f"Key {key} was made. It is not shown again.")
+
+
+def checked_rate(rate: int | None) -> int | None:
+    if rate is not None and not 1 <= rate <= 2**31 - 1:
+        raise CommandError("--requests-per-minute takes 1 to 2147483647.")
+    return rate
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)
