@@ -79,6 +79,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "telemetry.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -127,8 +128,31 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "telemetry.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Workbench KPI portal",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "bearerKey": {"type": "http", "scheme": "bearer"},
+            "headerKey": {"type": "apiKey", "in": "header", "name": "X-Workbench-Key"},
+            "queryKey": {"type": "apiKey", "in": "query", "name": "key"},
+        }
+    },
+}
+
+# Pages of other origins may post events, and nothing else.
+CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/api/workbench/telemetry$"
+CORS_ALLOW_METHODS = ["POST"]
+CORS_ALLOW_HEADERS = [
+    "authorization", "content-encoding", "content-type", "traceparent", "x-request-id", "x-workbench-key"
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 
 # Celery ---------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,12 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/", include("telemetry.urls")),
 ]
+
+handler400 = "telemetry.errors.bad_request"
+handler403 = "telemetry.errors.permission_denied"
+handler404 = "telemetry.errors.not_found"
+handler500 = "telemetry.errors.server_error"

@@ -1,0 +1,88 @@
+"""The door's shapes for the OpenAPI description."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["code", "message", "detail", "request_id"],
+    "properties": {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "detail": {"description": "The message, or the faults field by field"},
+        "request_id": {"type": "string"},
+    },
+}
+
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "An event of the tracking plan; /api/plan/schema.json has each event's own schema.",
+    "required": ["event", "sessionId", "timestamp"],
+    "properties": {
+        "event": {"type": "string", "maxLength": 64},
+        "id": {"type": "string", "minLength": 1, "maxLength": 100},
+        "sessionId": {"type": "string", "minLength": 1, "maxLength": 128},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "properties": {"type": "object"},
+    },
+}
+
+EVENTS: dict[str, Any] = {
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["events"],
+            "additionalProperties": False,
+            "properties": {"events": {"type": "array", "maxItems": 2500, "items": EVENT}},
+        },
+        EVENT,
+    ]
+}
+
+VERDICT: dict[str, Any] = {
+    "type": "object",
+    "required": ["index", "id", "status", "code", "field", "message"],
+    "properties": {
+        "index": {"type": "integer", "minimum": 0},
+        "id": {"type": "string"},
+        "status": {"type": "string", "enum": ["rejected", "duplicate", "warning"]},
+        "code": {"type": "string"},
+        "field": {"type": "string"},
+        "message": {"type": "string"},
+    },
+}
+
+RESULT: dict[str, Any] = {
+    "type": "object",
+    "required": ["accepted", "duplicates", "rejected", "results"],
+    "properties": {
+        "accepted": {"type": "integer", "minimum": 0},
+        "duplicates": {"type": "integer", "minimum": 0},
+        "rejected": {"type": "integer", "minimum": 0},
+        "results": {"type": "array", "items": VERDICT},
+    },
+}
+
+INGEST_FAULTS: dict[int, Any] = dict.fromkeys((400, 401, 403, 405, 413, 415, 429, 503), ERROR)
+READ_FAULTS: dict[int, Any] = dict.fromkeys((401, 403, 405, 503), ERROR)
+
+INGEST_EXAMPLE = OpenApiExample(
+    "A batch of one",
+    request_only=True,
+    value={
+        "events": [
+            {
+                "event": "workbench.draft_created",
+                "id": "0190a1f2-5e0c-7d5a-9f1e-2b1c5d7e9a10",
+                "sessionId": "s-1",
+                "timestamp": "2026-02-02T10:00:00.000Z",
+                "properties": {"source": "chat", "draftId": "d-1"},
+            }
+        ]
+    },
+)
+
+# Names of the security schemes in SPECTACULAR_SETTINGS. (drf-spectacular's type of `auth` knows names only.)
+KEY_SECURITY: Any = [{"bearerKey": []}, {"headerKey": []}, {"queryKey": []}]
+PLAN_SECURITY: Any = [*KEY_SECURITY, {"cookieAuth": []}]

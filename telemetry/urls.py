@@ -1,0 +1,10 @@
+from django.urls import path
+
+from telemetry import views
+
+app_name = "telemetry"
+urlpatterns = [
+    path("workbench/telemetry", views.TelemetryView.as_view(), name="ingest"),
+    path("plan/", views.PlanView.as_view(), name="plan"),
+    path("plan/schema.json", views.PlanSchemaView.as_view(), name="plan-schema"),
+]
