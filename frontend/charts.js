@@ -40,7 +40,7 @@ function row(name, text) {
 
 // Elements, not markup: nothing of an event is ever parsed as HTML, and no style attribute meets the policy.
 function tooltip(data, index) {
-  const element = document.createElement("div");
+  const element = Object.assign(document.createElement("div"), { className: "tip" });
   element.append(Object.assign(document.createElement("div"), { className: "tip-name", textContent: data.names[index] }));
   for (const [name, text] of data.details[index]) element.append(row(name, text));
   if (data.previousTexts.length) element.append(row("Previous period", data.previousTexts[index]));
@@ -98,19 +98,15 @@ function makeOption(data) {
     animation: false,
     textStyle: { fontFamily: font },
     aria: { enabled: true, label: { description: data.summary } },
-    legend: {
-      type: "plain", left: 0, top: 0, itemWidth: 18, itemHeight: 8, itemGap: 16, icon: "roundRect", inactiveColor: rule,
-      textStyle: { color: ink, fontSize: 12.5 },
-      selected: Object.fromEntries(Object.keys(data.percentiles).map((name) => [name, false])),
-    },
+    // The legend is the page's own, in HTML: it wraps on a phone and can be used with a keyboard.
+    legend: { show: false },
     grid: [
-      { left: 4, right: 8, top: 62, height: "54%", containLabel: true },
-      { left: 4, right: 8, bottom: 2, height: "17%", containLabel: true },
+      { left: 4, right: 8, top: 8, height: "63%", containLabel: true },
+      { left: 4, right: 8, bottom: 2, height: "19%", containLabel: true },
     ],
     axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: soft } },
     tooltip: {
-      trigger: "axis", confine: true, className: "tip", backgroundColor: "transparent", borderWidth: 0, padding: 0,
-      extraCssText: "padding: 10px 12px; background-color: var(--surface); border: 1px solid var(--line-strong)",
+      trigger: "axis", confine: true, backgroundColor: "transparent", borderWidth: 0, padding: 0, extraCssText: "box-shadow: none",
       textStyle: { color: ink }, axisPointer: { type: "line", lineStyle: { color: soft, type: "solid", width: 1 } },
       formatter: (items) => tooltip(data, items[0].dataIndex),
     },
@@ -126,6 +122,38 @@ function makeOption(data) {
   };
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+function swatch(series) {
+  const drawing = document.createElementNS(SVG, "svg");
+  const isBar = series.type === "bar";
+  const shape = document.createElementNS(SVG, isBar ? "rect" : "line");
+  const attributes = isBar
+    ? { x: 4, width: 10, height: 8, fill: series.itemStyle.color }
+    : { x1: 0, x2: 18, y1: 4, y2: 4, stroke: series.itemStyle.color, "stroke-dasharray": series.lineStyle.type?.join(" ") ?? "none" };
+  for (const [name, value] of Object.entries(attributes)) shape.setAttribute(name, value);
+  drawing.setAttribute("viewBox", "0 0 18 8");
+  drawing.setAttribute("aria-hidden", "true");
+  drawing.append(shape);
+  return drawing;
+}
+
+function legendEntry(chart, series, hidden) {
+  const item = document.createElement("li");
+  item.dataset.chartEntry = "";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("aria-pressed", String(!hidden.has(series.name)));
+  button.append(swatch(series), series.name);
+  button.addEventListener("click", () => {
+    hidden.has(series.name) ? hidden.delete(series.name) : hidden.add(series.name);
+    chart.dispatchAction({ type: "legendToggleSelect", name: series.name });
+    button.setAttribute("aria-pressed", String(!hidden.has(series.name)));
+  });
+  item.append(button);
+  return item;
+}
+
 function draw(figure) {
   const source = document.getElementById("chart-data");
   const live = figure.querySelector("[data-chart-live]");
@@ -134,10 +162,20 @@ function draw(figure) {
   const data = JSON.parse(source.textContent);
   live.hidden = false;
   drawn.hidden = true;
-  const chart = init(live);
-  chart.setOption(makeOption(data));
-  new ResizeObserver(() => chart.resize()).observe(live);
-  document.addEventListener("themechange", () => chart.setOption(makeOption(data), { notMerge: true }));
+  const canvas = live.querySelector("[data-chart-canvas]");
+  const chart = init(canvas);
+  const hidden = new Set(Object.keys(data.percentiles));
+  function render() {
+    const option = makeOption(data);
+    option.legend.selected = Object.fromEntries([...hidden].map((name) => [name, false]));
+    chart.setOption(option, { notMerge: true });
+    live.querySelector("[data-chart-legend]").replaceChildren(
+      ...option.series.map((series) => legendEntry(chart, series, hidden)),
+    );
+  }
+  render();
+  new ResizeObserver(() => chart.resize()).observe(canvas);
+  document.addEventListener("themechange", render);
 }
 
 for (const figure of document.querySelectorAll("[data-chart]")) draw(figure);

@@ -14,9 +14,10 @@ from kpis import reading
 from kpis.api_schema import ErrorSerializer, KpiListSerializer, KpiSerializer
 from kpis.csv_export import CsvRenderer
 from kpis.days import reporting_zone
+from kpis.figures import Figures
 from kpis.periods import Granularity, InvalidRange, Range, parse_range
 from kpis.read_access import ReadView, bad_parameter, not_found
-from kpis.reading import Figures, KpiReading, Slice
+from kpis.reading import KpiReading, Slice
 from kpis.registry import DEFINITIONS, Kind, Kpi
 
 ERRORS = {400: ErrorSerializer, 401: ErrorSerializer, 403: ErrorSerializer, 404: ErrorSerializer}
@@ -52,6 +53,7 @@ class KpiListView(ReadView):
     @extend_schema(
         operation_id="listKpis",
         summary="All KPIs with their newest values",
+        description="The value is over the range, by default the 28 days up to now.",
         tags=["KPIs"],
         parameters=RANGE_PARAMETERS,
         responses={200: KpiListSerializer, **ERRORS},
@@ -81,6 +83,7 @@ class KpiView(ReadView):
     @extend_schema(
         operation_id="readKpi",
         summary="One KPI over a range",
+        description="The total and a series of periods, as JSON or, with `format=csv`, the series as CSV.",
         tags=["KPIs"],
         parameters=[
             *RANGE_PARAMETERS,

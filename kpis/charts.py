@@ -112,7 +112,7 @@ def _runs(values: Values, *, box: Box, top: float) -> list[list[tuple[float, flo
 
 def _y(value: float, *, box: Box, top: float) -> float:
     height = box.height - 2 * box.margin
-    return box.margin + height * (1 - min(value / top, 1))
+    return box.margin + height * (1 - min(max(value / top, 0), 1))
 
 
 def _run_path(run: Sequence[tuple[float, float]]) -> str:

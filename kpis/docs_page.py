@@ -43,6 +43,8 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 def documentation() -> dict[str, Any]:
     """The schema does not change while the process runs."""
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    components = schema["components"]["schemas"]
+    choices = {name: choice_words(shape) for name, shape in components.items() if "enum" in shape}
     return {
         "operations": [
             make_operation(path, method, operation)
@@ -50,7 +52,11 @@ def documentation() -> dict[str, Any]:
             for method, operation in item.items()
             if method in METHODS
         ],
-        "shapes": [make_shape(name, shape) for name, shape in schema["components"]["schemas"].items()],
+        "shapes": [
+            make_shape(name, shape, choices=choices)
+            for name, shape in components.items()
+            if name not in choices
+        ],
     }
 
 
@@ -73,13 +79,21 @@ def answer_shape(answer: Mapping[str, Any]) -> str:
     return str(answer.get("description", ""))
 
 
-def make_shape(name: str, shape: Mapping[str, Any]) -> Shape:
+def choice_words(shape: Mapping[str, Any]) -> str:
+    return " | ".join("null" if choice is None else str(choice) for choice in shape["enum"])
+
+
+def make_shape(name: str, shape: Mapping[str, Any], *, choices: Mapping[str, str]) -> Shape:
     required = set(shape.get("required", ()))
     return Shape(
         name=name,
         description=shape.get("description", ""),
         fields=[
-            (field, type_name(details) + ("" if field in required else ", optional"), field_words(details))
+            (
+                field,
+                type_words(details, choices=choices) + ("" if field in required else ", optional"),
+                field_words(details),
+            )
             for field, details in shape.get("properties", {}).items()
         ],
     )
@@ -88,6 +102,11 @@ def make_shape(name: str, shape: Mapping[str, Any]) -> Shape:
 def field_words(details: Mapping[str, Any]) -> str:
     # Choices come with a generated list of values, which the type already says.
     return str(details.get("description", "")).split("\n")[0].removeprefix("* ")
+
+
+def type_words(details: Mapping[str, Any], *, choices: Mapping[str, str]) -> str:
+    """A type with the values of its choices spelled out."""
+    return " | ".join(choices.get(name, name) for name in type_name(details).split(" or "))
 
 
 def type_name(schema: Mapping[str, Any]) -> str:

@@ -22,6 +22,8 @@ DEFAULT_DAYS = 28
 FIRST_DATE = date(2000, 1, 1)
 LAST_DATE = date(2100, 1, 1)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Python reads more than RFC 3339: week dates, dates without dashes, hours alone.
+MOMENT = re.compile(DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?")
 
 
 class Granularity(StrEnum):
@@ -116,7 +118,7 @@ def parse_moment(text: str, *, field: str, zone: ZoneInfo) -> datetime:
         if DATE.fullmatch(text):
             moment = day_start(date.fromisoformat(text), zone=zone)
         else:
-            moment = datetime.fromisoformat(text)
+            moment = datetime.fromisoformat(_checked_form(text))
             moment = moment.astimezone(UTC) if moment.tzinfo else moment
     except (ValueError, OverflowError):
         raise InvalidRange(
@@ -125,6 +127,12 @@ def parse_moment(text: str, *, field: str, zone: ZoneInfo) -> datetime:
     if moment.tzinfo is None:
         raise InvalidRange("A moment needs a zone: end it with Z or an offset like +01:00.", field=field)
     return _checked(moment, field=field, zone=zone)
+
+
+def _checked_form(text: str) -> str:
+    if not MOMENT.fullmatch(text):
+        raise ValueError("not RFC 3339")
+    return text
 
 
 def _checked(moment: datetime, *, field: str, zone: ZoneInfo) -> datetime:

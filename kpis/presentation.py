@@ -12,19 +12,12 @@ from django.utils.text import capfirst
 
 from kpis import charts, formatting
 from kpis.charts import Bar, Box
+from kpis.days import day_start, local_day
+from kpis.figures import NO_EVENTS, NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS, Figures
 from kpis.models import Baseline
 from kpis.page_state import DEFAULT_PRESET, GRANULARITIES, PRESETS, PageState
 from kpis.periods import Granularity, Range, last_date
-from kpis.reading import (
-    NO_EVENTS,
-    NOT_MEASURABLE,
-    OFF_TARGET,
-    ON_TARGET,
-    TOO_FEW_EVENTS,
-    Comparison,
-    Figures,
-    KpiReading,
-)
+from kpis.reading import Comparison, KpiReading
 from kpis.registry import Direction, Kind, Kpi, Persona
 
 SPARK = Box(width=240, height=56, margin=4)
@@ -67,6 +60,7 @@ BADGES = {
     ),
 }
 NO_TARGET = Badge(tone="none", label="No target set", hint="Targets are set in the admin.")
+NOT_COMPUTED = Badge(tone="none", label="Not computed yet", hint="Nothing of this range is computed.")
 REASONS = {
     NO_EVENTS: "No events in this range",
     NOT_MEASURABLE: "No other origin of workflows was ever reported here, so a share would be a guess.",
@@ -132,7 +126,7 @@ class Scope:
     """What a page shows, in words, and the links that change it."""
 
     environment: str
-    environments: Sequence[str]
+    environments: Sequence[Link]
     ranges: Sequence[Link]
     granularities: Sequence[Link]
     start: str
@@ -252,6 +246,8 @@ def note_of(reading: KpiReading) -> str:
 def badge_of(reading: KpiReading) -> Badge:
     if reading.total.verdict is None:
         return NO_TARGET
+    if not reading.series:
+        return NOT_COMPUTED
     return BADGES[reading.total.verdict]
 
 
@@ -284,11 +280,12 @@ def change_of(comparison: Comparison) -> Change | None:
     current, previous = comparison.current.total.value, comparison.previous.total.value
     if current is None or previous is None:
         return None
-    if current == previous:
+    text = formatting.change_text(current, previous, unit=kpi.unit)
+    if text.startswith("±"):
         return Change(text="no change", tone="flat", arrow="flat", words="unchanged")
     is_better = (current > previous) is (kpi.direction is Direction.AT_LEAST)
     return Change(
-        text=formatting.change_text(current, previous, unit=kpi.unit),
+        text=text,
         tone="good" if is_better else "bad",
         arrow="up" if current > previous else "down",
         words="better" if is_better else "worse",
@@ -344,7 +341,7 @@ def make_scope(
     zone = shown.zone
     return Scope(
         environment=environment,
-        environments=environments,
+        environments=environment_links(state, environment=environment, environments=environments),
         ranges=range_links(state),
         granularities=granularity_links(state),
         start=f"{shown.start.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
@@ -357,6 +354,13 @@ def make_scope(
         is_custom=state.is_custom,
         hidden=hidden_fields(state),
     )
+
+
+def environment_links(state: PageState, *, environment: str, environments: Sequence[str]) -> list[Link]:
+    return [
+        Link(label=name, url=state.query(environment=name), is_current=name == environment)
+        for name in environments
+    ]
 
 
 def range_links(state: PageState) -> list[Link]:
@@ -393,13 +397,16 @@ def hidden_fields(state: PageState) -> dict[str, str]:
 
 
 def range_text(shown: Range) -> str:
-    """1 Feb 2026 to 28 Feb 2026, both included; with times of day where it is not whole days."""
+    """1 Feb 2026 to 28 Feb 2026, both included; with the time of day where an end is not a day's start."""
     zone = shown.zone
-    if any(f"{moment.astimezone(zone):%H:%M}" != "00:00" for moment in (shown.start, shown.end)):
-        start, end = (formatting.moment_text(moment, zone=zone) for moment in (shown.start, shown.end))
-        return f"{start} \N{EN DASH} {end}"
     last = last_date(shown, zone=zone)
-    return f"{formatting.date_text(shown.start, zone=zone)} \N{EN DASH} {last.day} {last:%b %Y}"
+    start = formatting.date_text(shown.start, zone=zone)
+    if shown.start != day_start(local_day(shown.start, zone=zone), zone=zone):
+        start = formatting.moment_text(shown.start, zone=zone)
+    end = f"{last.day} {last:%b %Y}"
+    if shown.end != day_start(local_day(shown.end, zone=zone), zone=zone):
+        end = formatting.moment_text(shown.end, zone=zone)
+    return f"{start} \N{EN DASH} {end}"
 
 
 # A KPI's page ---------------------------------------------------------------------------------------------

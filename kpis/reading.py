@@ -4,22 +4,14 @@ Sums are read and added up; only then they are divided, or a percentile is taken
 event, so the cost depends on the periods and not on what happened in them, and the number of queries is fixed.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import reduce
-from operator import or_
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-import msgspec
-from django.db.models import F, Q, TextField, Value
-from django.db.models.functions import Cast
-
 from kpis.days import local_day, reporting_zone
-from kpis.histogram import percentiles
-from kpis.models import Baseline, Freshness, KpiBucket, Target
+from kpis.figures import Figures, make_figures
+from kpis.models import Freshness, KpiBucket
 from kpis.models import Granularity as Stored
 from kpis.periods import (
     Granularity,
@@ -32,22 +24,16 @@ from kpis.periods import (
     split,
     stored_spans,
 )
-from kpis.registry import DEFINITIONS, REGISTRY, Direction, Kind, Kpi
+from kpis.registry import DEFINITIONS, REGISTRY, Kpi
+from kpis.standards import Standard, Standards
+from kpis.stored import Sums, Table, added, read_rows
 from telemetry.models import Environment
 
-PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-MICRO = 1_000_000
 EXCLUDED = "excluded"
 WINDOWS = {"1d": 1, "7d": 7, "28d": 28}
 BREAKDOWN_LIMIT = 100
 # A KPI that compares origins means nothing until another one than its own was reported: (dimension, its own).
 NEEDS_ANOTHER = {"workbench-adoption": ("origin", "workbench")}
-
-ON_TARGET = "on_target"
-OFF_TARGET = "off_target"
-TOO_FEW_EVENTS = "too_few_events"
-NOT_MEASURABLE = "not_measurable"
-NO_EVENTS = "no_events"
 
 
 class UnknownKpi(LookupError):
@@ -60,54 +46,6 @@ class UnknownEnvironment(LookupError):
 
 class UnknownDimension(ValueError):
     """The KPI is not broken down by this dimension."""
-
-
-@dataclass
-class Sums:
-    """What is stored of a KPI, added up over any number of rows (see KpiBucket for the units)."""
-
-    numerator: int = 0
-    denominator: int = 0
-    histogram: dict[int, int] = field(default_factory=dict)
-
-    def add(self, other: "Sums") -> None:
-        self.numerator += other.numerator
-        self.denominator += other.denominator
-        if not self.histogram:
-            self.histogram = dict(other.histogram)
-            return
-        for bin_index, count in other.histogram.items():
-            self.histogram[bin_index] = self.histogram.get(bin_index, 0) + count
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standard:
-    """What judges a KPI on a day: values in its unit; baseline_row says where the baseline comes from."""
-
-    target: float | None
-    baseline: float | None
-    baseline_row: Baseline | None = None
-    target_row: Target | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """A KPI's figures in one period.
-
-    numerator and denominator are counts for a ratio; for a duration seconds (their sum) and how many were
-    measured; for a sum dollars and how many things were summed. value is in the KPI's unit, or None with a
-    reason. percentiles (p50 … p99, in seconds) and mean are a duration KPI's.
-    """
-
-    period: Period
-    numerator: float
-    denominator: int
-    value: float | None
-    reason: str | None
-    verdict: str | None
-    standard: Standard
-    percentiles: Mapping[str, float | None] = field(default_factory=dict)
-    mean: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +188,7 @@ def read_windows(*, now: datetime) -> list[WindowReading]:
     """
     zone = reporting_zone()
     computed = _computed_environments()
-    standards = _Standards.load(DEFINITIONS)
+    standards = Standards.load(DEFINITIONS)
     measurable = {slug: _environments_with_another(slug) for slug in NEEDS_ANOTHER}
     windows = {name: recent_days(days, zone=zone, now=now) for name, days in WINDOWS.items()}
     sums = _window_sums(windows)
@@ -300,199 +238,11 @@ def _window_sums(windows: Mapping[str, Range]) -> dict[tuple[str, str, str], Sum
     longest = max(windows.values(), key=lambda window: window.end - window.start)
     span = Span(start=longest.start, end=longest.end, granularity=Stored.DAY)
     sums: dict[tuple[str, str, str], Sums] = {}
-    for row in _rows([span], dimensions=[""]):
+    for row in read_rows([span], dimensions=[""]):
         for name, window in windows.items():
             if row.start >= window.start:
                 sums.setdefault((row.environment, row.kpi, name), Sums()).add(row.sums)
     return sums
-
-
-# What a figure is -----------------------------------------------------------------------------------------
-
-
-def make_figures(
-    kpi: Kpi, *, sums: Sums, period: Period, standard: Standard, is_measurable: bool = True
-) -> Figures:
-    """The figures of a period from its sums; a value of nothing is None with the reason, never zero."""
-    spread = _percentiles(kpi, sums)
-    value = _value(kpi, sums=sums, spread=spread) if is_measurable else None
-    return Figures(
-        period=period,
-        numerator=sums.numerator if kpi.kind is Kind.RATIO else sums.numerator / MICRO,
-        denominator=sums.denominator,
-        value=value,
-        reason=_reason(value, is_measurable=is_measurable),
-        verdict=judge(
-            kpi,
-            value=value,
-            sample=sums.denominator,
-            target=standard.target,
-            is_measurable=is_measurable,
-        ),
-        standard=standard,
-        percentiles=spread,
-        mean=_mean(kpi, sums),
-    )
-
-
-def _percentiles(kpi: Kpi, sums: Sums) -> dict[str, float | None]:
-    """Seconds by name, p50 to p99; the statistic that a KPI's value is, is one of them."""
-    if kpi.kind is not Kind.DURATION:
-        return {}
-    return dict(zip(PERCENTILES, percentiles(sums.histogram, list(PERCENTILES.values())), strict=True))
-
-
-def _value(kpi: Kpi, *, sums: Sums, spread: Mapping[str, float | None]) -> float | None:
-    if not sums.denominator:
-        return None
-    if kpi.kind is Kind.RATIO:
-        return sums.numerator / sums.denominator
-    if kpi.kind is Kind.SUM:
-        return sums.numerator / MICRO
-    return spread[f"p{round(kpi.statistic * 100)}"]
-
-
-def _mean(kpi: Kpi, sums: Sums) -> float | None:
-    if kpi.kind is Kind.RATIO or not sums.denominator:
-        return None
-    return sums.numerator / MICRO / sums.denominator
-
-
-def _reason(value: float | None, *, is_measurable: bool) -> str | None:
-    if not is_measurable:
-        return NOT_MEASURABLE
-    return NO_EVENTS if value is None else None
-
-
-def judge(
-    kpi: Kpi, *, value: float | None, sample: int, target: float | None, is_measurable: bool = True
-) -> str | None:
-    """The verdict on a value; None where there is no target to judge it by.
-
-    The sample is a ratio's denominator, or how many things a duration or a sum is made of.
-    """
-    if not is_measurable:
-        return NOT_MEASURABLE
-    if target is None:
-        return None
-    if value is None or sample < kpi.minimum_sample:
-        return TOO_FEW_EVENTS
-    reaches = value >= target if kpi.direction is Direction.AT_LEAST else value <= target
-    return ON_TARGET if reaches else OFF_TARGET
-
-
-# What judges it -------------------------------------------------------------------------------------------
-
-
-DatedRow = TypeVar("DatedRow", Target, Baseline)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Standards:
-    """All targets and baselines of some KPIs: small tables that people fill, read once for a page."""
-
-    targets: Sequence[Target]
-    baselines: Sequence[Baseline]
-
-    @classmethod
-    def load(cls, kpis: Sequence[Kpi]) -> "_Standards":
-        slugs = [kpi.slug for kpi in kpis]
-        return cls(
-            targets=list(Target.objects.filter(kpi__in=slugs)),
-            baselines=list(Baseline.objects.filter(kpi__in=slugs).select_related("set_by")),
-        )
-
-    def of(self, kpi: Kpi, *, environment: str, on: date) -> Standard:
-        """What is in force on the day (of the reporting zone)."""
-        row = _in_force(self.targets, kpi=kpi, environment=environment, on=on)
-        baseline_row = _in_force(self.baselines, kpi=kpi, environment=environment, on=on)
-        baseline = float(baseline_row.value) if baseline_row else None
-        return Standard(
-            target=_target(kpi, row=row, baseline_row=baseline_row),
-            baseline=baseline,
-            baseline_row=baseline_row,
-            target_row=row,
-        )
-
-
-def _in_force(rows: Iterable[DatedRow], *, kpi: Kpi, environment: str, on: date) -> DatedRow | None:
-    """The newest row in force on the day; one for the environment wins over one for all of them."""
-    candidates = [
-        row
-        for row in rows
-        if row.kpi == kpi.slug and row.environment in {environment, ""} and row.effective_from <= on
-    ]
-    return max(candidates, key=lambda row: (row.environment != "", row.effective_from), default=None)
-
-
-def _target(kpi: Kpi, *, row: Target | None, baseline_row: Baseline | None) -> float | None:
-    if kpi.baseline_factor is None:
-        target = row.value if row else kpi.target
-        return None if target is None else float(target)
-    factor = row.value if row else kpi.baseline_factor
-    return float(factor * baseline_row.value) if baseline_row else None
-
-
-# What is stored -------------------------------------------------------------------------------------------
-
-
-class _Row(msgspec.Struct, frozen=True):
-    environment: str
-    kpi: str
-    dimension: str
-    value: str
-    start: datetime
-    sums: Sums
-
-
-_decode_histogram = msgspec.json.Decoder(dict[int, int]).decode
-
-
-def _rows(
-    spans: Sequence[Span],
-    *,
-    dimensions: Sequence[str],
-    kpis: Sequence[Kpi] = DEFINITIONS,
-    environment: str | None = None,
-) -> Iterator[_Row]:
-    """The stored rows in the spans, in one query; without an environment, of all of them.
-
-    Histograms come as text and are decoded by msgspec: 2 to 3 times as fast as JSONField.
-    """
-    if not spans:
-        return
-    rows = KpiBucket.objects.filter(
-        _in_spans(spans), kpi__in=[kpi.slug for kpi in kpis], dimension__in=dimensions
-    )
-    if environment is not None:
-        rows = rows.filter(environment=environment)
-    has_histograms = any(kpi.kind is Kind.DURATION for kpi in kpis)
-    text = Cast("histogram", TextField()) if has_histograms else Value("")
-    columns = rows.annotate(text=text).values_list(
-        "environment", "kpi", "dimension", "value", "period_start", "numerator", "denominator", F("text")
-    )
-    for (
-        environment_name,
-        kpi,
-        dimension,
-        value,
-        start,
-        numerator,
-        denominator,
-        histogram,
-    ) in columns.iterator():
-        bins = _decode_histogram(histogram) if len(histogram) > len("{}") else {}
-        yield _Row(environment_name, kpi, dimension, value, start, Sums(numerator, denominator, bins))
-
-
-def _in_spans(spans: Sequence[Span]) -> Q:
-    return reduce(
-        or_,
-        (
-            Q(granularity=span.granularity, period_start__gte=span.start, period_start__lt=span.end)
-            for span in spans
-        ),
-    )
 
 
 def _computed_environments() -> list[str]:
@@ -527,7 +277,7 @@ class _Reader:
     environment: str
     today: date
     computed_until: datetime | None
-    standards: _Standards
+    standards: Standards
     unmeasurable: frozenset[str]
 
     @classmethod
@@ -538,7 +288,7 @@ class _Reader:
             environment=environment,
             today=local_day(now, zone=reporting_zone()),
             computed_until=freshness.computed_until if freshness else None,
-            standards=_Standards.load(kpis),
+            standards=Standards.load(kpis),
             unmeasurable=frozenset(
                 kpi.slug
                 for kpi in kpis
@@ -554,8 +304,8 @@ class _Reader:
         periods = self._computed(range, granularity=granularity)
         spans = stored_spans(periods, granularity=granularity, zone=range.zone)
         dimensions = ["", EXCLUDED, breakdown] if breakdown else ["", EXCLUDED]
-        rows = _rows(spans, dimensions=dimensions, kpis=self.kpis, environment=self.environment)
-        table = _Table.collect(rows, periods=periods)
+        rows = read_rows(spans, dimensions=dimensions, kpis=self.kpis, environment=self.environment)
+        table = Table.collect(rows, periods=periods)
         return {
             kpi.slug: self._reading(
                 kpi, table=table, range=range, granularity=granularity, periods=periods, breakdown=breakdown
@@ -575,7 +325,7 @@ class _Reader:
         self,
         kpi: Kpi,
         *,
-        table: "_Table",
+        table: Table,
         range: Range,
         granularity: Granularity,
         periods: Sequence[Period],
@@ -584,21 +334,19 @@ class _Reader:
         standards = [self._standard(kpi, period, zone=range.zone) for period in periods]
         overall = standards[-1] if standards else self._standard(kpi, range, zone=range.zone)
 
-        def judged(dimension: str, value: str) -> tuple[Figures, tuple[Figures, ...]]:
+        def slice_of(dimension: str, value: str) -> Slice:
             sums = table.of(kpi, dimension=dimension, value=value)
-            series = tuple(
-                self._figures(kpi, sums=each, period=period, standard=standard)
-                for each, period, standard in zip(sums, periods, standards, strict=True)
+            return Slice(
+                value=value,
+                total=self._figures(kpi, sums=added(sums), period=range, standard=overall),
+                series=tuple(
+                    self._figures(kpi, sums=each, period=period, standard=standard)
+                    for each, period, standard in zip(sums, periods, standards, strict=True)
+                ),
             )
-            return self._figures(kpi, sums=_added(sums), period=range, standard=overall), series
 
-        total, series = judged("", "")
+        whole = slice_of("", "")
         values = table.values_of(kpi, dimension=breakdown) if breakdown else []
-        slices = [
-            Slice(value=value, total=figures[0], series=figures[1])
-            for value in values[:BREAKDOWN_LIMIT]
-            for figures in [judged(breakdown, value)]
-        ]
         return KpiReading(
             kpi=kpi,
             environment=self.environment,
@@ -606,11 +354,11 @@ class _Reader:
             granularity=granularity,
             computed_until=self.computed_until,
             is_measurable=kpi.slug not in self.unmeasurable,
-            total=total,
-            series=series,
+            total=whole.total,
+            series=whole.series,
             excluded=table.counts(kpi, dimension=EXCLUDED),
             breakdown=breakdown,
-            slices=tuple(slices),
+            slices=tuple(slice_of(breakdown, value) for value in values[:BREAKDOWN_LIMIT]),
             slices_left_out=max(0, len(values) - BREAKDOWN_LIMIT),
         )
 
@@ -626,42 +374,3 @@ class _Reader:
             standard=standard,
             is_measurable=kpi.slug not in self.unmeasurable,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Table:
-    """Stored rows, added up: sums of each period by (kpi, dimension, value)."""
-
-    cells: Mapping[tuple[str, str, str], Sequence[Sums]]
-    periods: Sequence[Period]
-
-    @classmethod
-    def collect(cls, rows: Iterable[_Row], *, periods: Sequence[Period]) -> "_Table":
-        starts = [period.start for period in periods]
-        cells: dict[tuple[str, str, str], list[Sums]] = {}
-        for row in rows:
-            cell = cells.setdefault((row.kpi, row.dimension, row.value), [Sums() for _ in starts])
-            cell[bisect_right(starts, row.start) - 1].add(row.sums)
-        return cls(cells=cells, periods=periods)
-
-    def of(self, kpi: Kpi, *, dimension: str, value: str) -> Sequence[Sums]:
-        return self.cells.get((kpi.slug, dimension, value)) or [Sums() for _ in self.periods]
-
-    def counts(self, kpi: Kpi, *, dimension: str) -> dict[str, int]:
-        """The dimension's values with their counts, the largest first."""
-        counts = {
-            value: sum(sums.denominator for sums in cell)
-            for (slug, cell_dimension, value), cell in self.cells.items()
-            if slug == kpi.slug and cell_dimension == dimension
-        }
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-    def values_of(self, kpi: Kpi, *, dimension: str) -> list[str]:
-        return list(self.counts(kpi, dimension=dimension))
-
-
-def _added(sums: Iterable[Sums]) -> Sums:
-    total = Sums()
-    for each in sums:
-        total.add(each)
-    return total
