@@ -10,7 +10,7 @@ urlpatterns = [
     path("", views.overview, name="overview"),
     path("kpis/<slug:slug>/", views.kpi_page, name="kpi"),
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("logout/", auth_views.LogoutView.as_view(next_page="login"), name="logout"),
     path("api/kpis/", api.KpiListView.as_view(), name="api-kpis"),
     path("api/kpis/<str:slug>/", api.KpiView.as_view(), name="api-kpi"),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
