@@ -81,8 +81,8 @@ function makeSeries(data) {
   return [
     valueSeries(data, accent),
     ...(data.previous.length ? [line("Previous period", data.previous, previous, { lineStyle: { width: 1.5 } })] : []),
-    ...(isGiven(data.targets) ? [line("Target", data.targets, target, { lineStyle: { width: 1.5, type: [5, 5] } })] : []),
-    ...(isGiven(data.baselines) ? [line("Baseline", data.baselines, baseline, { lineStyle: { width: 1.5, type: [1, 5], cap: "round" } })] : []),
+    ...(isGiven(data.targets) ? [line("Target", data.targets, target, { step: "middle", lineStyle: { width: 1.5, type: [5, 5] } })] : []),
+    ...(isGiven(data.baselines) ? [line("Baseline", data.baselines, baseline, { step: "middle", lineStyle: { width: 1.5, type: [1, 5], cap: "round" } })] : []),
     ...Object.entries(data.percentiles).map(([name, values]) => line(name, values, colours[name], { lineStyle: { width: PERCENTILE_WIDTH } })),
     { name: data.countName, data: data.counts, type: "bar", xAxisIndex: 1, yAxisIndex: 1, barCategoryGap: "25%", itemStyle: { color: previous, opacity: 0.55 } },
   ];
@@ -101,8 +101,8 @@ function makeOption(data) {
     // The legend is the page's own, in HTML: it wraps on a phone and can be used with a keyboard.
     legend: { show: false },
     grid: [
-      { left: 4, right: 8, top: 8, height: "63%", containLabel: true },
-      { left: 4, right: 8, bottom: 2, height: "19%", containLabel: true },
+      { left: 62, right: 8, top: 8, height: "63%" },
+      { left: 62, right: 8, bottom: 24, height: "14%" },
     ],
     axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: soft } },
     tooltip: {
@@ -115,7 +115,7 @@ function makeOption(data) {
       { ...category, gridIndex: 1, axisLabel: { ...labels, hideOverlap: true } },
     ],
     yAxis: [
-      { type: "value", min: 0, splitNumber: 4, axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } } },
+      { type: "value", min: 0, splitNumber: 4, ...data.axis, axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } } },
       { type: "value", gridIndex: 1, min: 0, splitNumber: 1, axisLabel: { ...labels, hideOverlap: true }, splitLine: { show: false } },
     ],
     series,

@@ -55,6 +55,16 @@ def line_path(values: Values, *, box: Box, top: float) -> str:
     return " ".join(_run_path(run) for run in _runs(values, box=box, top=top))
 
 
+def step_path(values: Values, *, box: Box, top: float) -> str:
+    """The path of what holds for a whole slot, like a target: level over each slot, and a step between two."""
+    half = box.width / max(len(values), 1) / 2
+    return " ".join(
+        f"M{number_text(run[0][0] - half)} {number_text(run[0][1])} "
+        + " ".join(f"V{number_text(y)} H{number_text(x + half)}" for x, y in run)
+        for run in _runs(values, box=box, top=top)
+    )
+
+
 def area_path(values: Values, *, box: Box, top: float) -> str:
     """The closed path of what lies under the line."""
     floor = number_text(box.height)

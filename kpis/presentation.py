@@ -464,15 +464,15 @@ def make_chart(comparison: Comparison, *, compares: bool) -> Chart | None:
     baselines = [figures.standard.baseline for figures in current.series]
     previous = previous_values(comparison) if compares else []
     counts = [float(figures.denominator) for figures in current.series]
-    scale = charts.make_scale([*values, *targets, *baselines, *previous], unit=current.kpi.unit)
+    scale = value_scale(comparison, compares=compares)
     strip = charts.make_scale(counts, unit="count", steps=2)
     return Chart(
         view_box=view_box(CHART),
         strip_view_box=view_box(STRIP),
         line=charts.line_path(values, box=CHART, top=scale.top),
         area=charts.area_path(values, box=CHART, top=scale.top),
-        target=charts.line_path(targets, box=CHART, top=scale.top),
-        baseline=charts.line_path(baselines, box=CHART, top=scale.top),
+        target=charts.step_path(targets, box=CHART, top=scale.top),
+        baseline=charts.step_path(baselines, box=CHART, top=scale.top),
         previous=charts.line_path(previous, box=CHART, top=scale.top),
         grid=[charts.height_at(tick, box=CHART, top=scale.top) for tick in scale.ticks],
         bars=charts.bars(counts, box=STRIP, top=strip.top),
@@ -527,6 +527,7 @@ def chart_data(comparison: Comparison, *, compares: bool) -> dict[str, Any]:
         "title": kpi.title,
         "valueName": value_name(kpi),
         "countName": kpi.denominator_label,
+        "axis": axis_of(comparison, compares=compares),
         "labels": [short_label(each, granularity=current.granularity, zone=zone) for each in series],
         "names": [period_label(each, granularity=current.granularity, zone=zone) for each in series],
         "values": [each.value for each in series],
@@ -539,6 +540,26 @@ def chart_data(comparison: Comparison, *, compares: bool) -> dict[str, Any]:
         "previousTexts": previous_texts(comparison) if compares else [],
         "summary": f"{kpi.title}: {span_words(current)}",
     }
+
+
+def value_scale(comparison: Comparison, *, compares: bool) -> charts.Scale:
+    """The axis that holds every line of the chart."""
+    series = comparison.current.series
+    values = [
+        *(figures.value for figures in series),
+        *(figures.standard.target for figures in series),
+        *(figures.standard.baseline for figures in series),
+        *(previous_values(comparison) if compares else []),
+    ]
+    return charts.make_scale(values, unit=comparison.current.kpi.unit)
+
+
+def axis_of(comparison: Comparison, *, compares: bool) -> dict[str, float]:
+    """The axis's top and step; empty for a duration, whose axis grows with the percentiles that are shown."""
+    if comparison.current.kpi.kind is Kind.DURATION:
+        return {}
+    scale = value_scale(comparison, compares=compares)
+    return {"max": scale.top, "interval": scale.ticks[1]}
 
 
 def percentile_series(reading: KpiReading) -> dict[str, list[float | None]]:

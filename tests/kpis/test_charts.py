@@ -1,6 +1,6 @@
 import pytest
 
-from kpis.charts import Bar, Box, Scale, area_path, bars, last_point, line_path, make_scale
+from kpis.charts import Bar, Box, Scale, area_path, bars, last_point, line_path, make_scale, step_path
 
 BOX = Box(width=100, height=50)
 
@@ -40,6 +40,11 @@ def test_draws_a_line_with_points_in_the_middle_of_their_slots() -> None:
 
 def test_leaves_a_gap_where_there_is_no_value_and_a_dot_for_a_lone_one() -> None:
     assert line_path([10, 10, None, 10], box=BOX, top=10) == "M12.5 0 L37.5 0 M87.5 0 h0.01"
+
+
+def test_draws_a_step_over_the_whole_of_each_slot() -> None:
+    path = step_path([10, 10, 0, None], box=BOX, top=10)
+    assert path == "M0 0 V0 H25 V0 H50 V50 H75"
 
 
 def test_draws_the_area_under_each_stretch() -> None:
