@@ -14,6 +14,8 @@ DEFAULT_PRESET = "28d"
 # Of what a page shows the periods one by one; the total is always on it.
 GRANULARITIES = (Granularity.HOUR, Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
 DEFAULT_GRANULARITY = Granularity.DAY
+# Fewer than can be read: the previous period, which is as long in days, may have an hour more.
+MAXIMUM_PERIODS_SHOWN = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class PageState:
         """Raises InvalidRange, also where the range has too many periods for a page."""
         if self.is_custom:
             shown = parse_range(start=self.start, end=self.end, zone=zone, now=now)
-            split(shown, granularity=self.granularity)
+            split(shown, granularity=self.granularity, maximum=MAXIMUM_PERIODS_SHOWN)
             return shown
         return recent_days(PRESETS[self.preset or DEFAULT_PRESET], zone=zone, now=now)
 

@@ -172,15 +172,15 @@ def previous_range(current: Range, *, until: datetime | None) -> Range:
     )
 
 
-def split(wanted: Range, *, granularity: Granularity) -> tuple[Period, ...]:
+def split(wanted: Range, *, granularity: Granularity, maximum: int = MAXIMUM_PERIODS) -> tuple[Period, ...]:
     """The range's periods in order, without gaps; those at its edges are clipped to it.
 
-    Raises TooManyPeriods above 2,000.
+    Raises TooManyPeriods above the maximum.
     """
-    periods = tuple(islice(_periods(wanted, granularity=granularity), MAXIMUM_PERIODS + 1))
-    if len(periods) > MAXIMUM_PERIODS:
+    periods = tuple(islice(_periods(wanted, granularity=granularity), maximum + 1))
+    if len(periods) > maximum:
         raise TooManyPeriods(
-            f"The range has more than {MAXIMUM_PERIODS} periods of one {granularity}; "
+            f"The range has more than {maximum} periods of one {granularity}; "
             "take a shorter range or a coarser granularity.",
             field="granularity",
         )

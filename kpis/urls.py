@@ -7,8 +7,8 @@ from drf_spectacular.views import SpectacularAPIView
 from kpis import api, docs_page, views
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
-    path("kpis/<slug:slug>/", views.kpi_page, name="kpi"),
+    path("", views.show_overview, name="overview"),
+    path("kpis/<slug:slug>/", views.show_kpi, name="kpi"),
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth_views.LogoutView.as_view(next_page="login"), name="logout"),
     path("api/kpis/", api.KpiListView.as_view(), name="api-kpis"),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from kpis import presentation, reading
+from kpis import kpi_page, presentation, reading, wording
 from kpis.days import reporting_zone
 from kpis.page_state import PageState
 from kpis.periods import InvalidRange, Range
@@ -25,7 +25,7 @@ CHART_SCRIPT = "build/charts.js"
 
 @require_safe
 @login_required
-def overview(request: HttpRequest) -> HttpResponse:
+def show_overview(request: HttpRequest) -> HttpResponse:
     """Every KPI by persona."""
     known = reading.environments()
     if not known:
@@ -44,7 +44,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def kpi_page(request: HttpRequest, slug: str) -> HttpResponse:
+def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     """One KPI, with all there is to say of it."""
     kpi = kpi_of(slug)
     known = reading.environments()
@@ -116,21 +116,21 @@ def kpi_context(comparison: Comparison, *, state: PageState) -> dict[str, Any]:
     kpi = current.kpi
     return {
         "kpi": kpi,
-        "persona": presentation.PERSONAS[kpi.persona][0],
+        "persona": wording.PERSONAS[kpi.persona][0],
         "card": presentation.make_card(comparison, state=state),
-        "tiles": presentation.make_tiles(comparison),
-        "percentiles": presentation.percentile_tiles(current),
-        "chart": presentation.make_chart(comparison, compares=state.compares),
-        "chart_data": presentation.chart_data(comparison, compares=state.compares),
+        "tiles": kpi_page.make_tiles(comparison),
+        "percentiles": kpi_page.percentile_tiles(current),
+        "chart": kpi_page.make_chart(comparison, compares=state.compares),
+        "chart_data": kpi_page.chart_data(comparison, compares=state.compares),
         "chart_script": chart_script_url(),
-        "table": presentation.make_table(current),
-        "slices": presentation.make_slices(current),
-        "slices_left_out": presentation.slices_left_out(current),
-        "breakdowns": presentation.breakdown_links(kpi, state=state),
+        "table": kpi_page.make_table(current),
+        "slices": kpi_page.make_slices(current),
+        "slices_left_out": kpi_page.slices_left_out(current),
+        "breakdowns": kpi_page.breakdown_links(kpi, state=state),
         "breakdown": state.breakdown,
-        "exclusions": presentation.exclusions(current),
-        "provenance": presentation.provenance(kpi, current.total.standard.baseline_row),
-        "judgement": presentation.judgement_words(kpi),
+        "exclusions": kpi_page.exclusions(current),
+        "provenance": kpi_page.provenance(kpi, current.total.standard.baseline_row),
+        "judgement": wording.judgement_words(kpi),
         "compares": state.compares,
         "compare_url": state.query(compares=not state.compares) or "?",
         "overview_url": reverse("overview") + state.shared_query(),

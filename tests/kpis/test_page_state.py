@@ -69,6 +69,7 @@ def test_refuses_what_the_page_does_not_have(query: dict[str, str], field: str) 
 
 
 def test_refuses_more_periods_than_a_page_may_have() -> None:
-    state = PageState.parse({"from": "2020-01-01", "granularity": "hour"})
-    with pytest.raises(InvalidRange):
-        state.range(zone=ZONE, now=NOW)
+    hours = {"from": "2026-01-01", "granularity": "hour"}
+    PageState.parse({**hours, "to": "2026-02-11T16:00:00Z"}).range(zone=ZONE, now=NOW)
+    with pytest.raises(InvalidRange, match="more than 1000"):
+        PageState.parse({**hours, "to": "2026-02-11T16:15:00Z"}).range(zone=ZONE, now=NOW)
