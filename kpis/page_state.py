@@ -73,9 +73,9 @@ class PageState:
         text = urlencode({name: value for name, value in parts.items() if value})
         return f"?{text}" if text else ""
 
-    def shared_query(self) -> str:
-        """The query string that another page understands: environment and range."""
-        return self.query(granularity=DEFAULT_GRANULARITY, breakdown="", compares=False)
+    def shared(self) -> "PageState":
+        """What every page understands: environment and range."""
+        return replace(self, granularity=DEFAULT_GRANULARITY, breakdown="", compares=False)
 
 
 def _one_of(parameters: Mapping[str, str], name: str, *, allowed: tuple[str, ...], default: str = "") -> str:

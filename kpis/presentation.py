@@ -112,7 +112,7 @@ def make_card(comparison: Comparison, *, state: PageState) -> Card:
     current = comparison.current
     return Card(
         title=current.kpi.title,
-        url=reverse("kpi", args=[current.kpi.slug]) + state.shared_query(),
+        url=reverse("kpi", args=[current.kpi.slug]) + state.shared().query(),
         value=value_of(current),
         note=note_of(current),
         badge=badge_of(current),

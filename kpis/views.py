@@ -86,7 +86,9 @@ class Asked:
 def what_is_asked(request: HttpRequest, *, kpi: Kpi | None = None) -> Asked:
     now, zone = timezone.now(), reporting_zone()
     try:
-        state = PageState.parse(request.GET.dict(), kpi=kpi)
+        asked = PageState.parse(request.GET.dict(), kpi=kpi)
+        # The overview always shows days.
+        state = asked if kpi else asked.shared()
         return Asked(state=state, range=state.range(zone=zone, now=now), now=now)
     except InvalidRange as error:
         state = PageState(environment=request.GET.get("environment", ""))
@@ -133,7 +135,7 @@ def kpi_context(comparison: Comparison, *, state: PageState) -> dict[str, Any]:
         "judgement": wording.judgement_words(kpi),
         "compares": state.compares,
         "compare_url": state.query(compares=not state.compares) or "?",
-        "overview_url": reverse("overview") + state.shared_query(),
+        "overview_url": reverse("overview") + state.shared().query(),
         "csv_url": csv_url(comparison, state=state),
     }
 

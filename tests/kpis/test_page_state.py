@@ -40,7 +40,7 @@ def test_takes_only_environment_and_range_to_another_page() -> None:
         "compare": "1",
         "granularity": "hour",
     }
-    assert PageState.parse(query, kpi=COST).shared_query() == "?environment=demo&range=7d"
+    assert PageState.parse(query, kpi=COST).shared().query() == "?environment=demo&range=7d"
 
 
 @pytest.mark.parametrize(("name", "days"), [("", 28), ("7d", 7), ("90d", 90)])

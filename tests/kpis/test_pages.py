@@ -154,6 +154,7 @@ def test_keeps_the_range_in_every_link(reader: Client) -> None:
         {"range": "5d"},
         {"granularity": "minute"},
         {"from": "2020-01-01", "granularity": "hour"},
+        {"from": "2001-01-01", "to": "2098-01-01", "granularity": "month"},
         {"from": "\x00"},
         {"breakdown": "nothing"},
     ],
