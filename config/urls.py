@@ -4,6 +4,7 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("telemetry.urls")),
+    path("", include("kpis.urls")),
 ]
 
 handler400 = "telemetry.errors.bad_request"

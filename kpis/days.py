@@ -3,6 +3,13 @@
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
+
+def reporting_zone() -> ZoneInfo:
+    """The zone whose days the portal reports in."""
+    return ZoneInfo(settings.REPORTING_TIME_ZONE)
+
 
 def local_day(moment: datetime, *, zone: ZoneInfo) -> date:
     """The zone's day that holds the moment."""

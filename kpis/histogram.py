@@ -7,7 +7,9 @@ relative-error guarantees", VLDB 2019). Merging adds counts, so the order of mer
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 RELATIVE_ERROR = 0.009
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
@@ -49,23 +51,18 @@ def percentiles(histogram: Histogram, fractions: Sequence[float]) -> list[float 
     Between two neighbours it interpolates linearly, as PostgreSQL's percentile_cont, numpy's default and
     statistics.median do: the median of an even number of durations is the mean of the middle two.
     """
-    bins = sorted(histogram.items())
-    count = sum(histogram.values())
-    if not count:
+    bins = sorted(histogram)
+    seen = list(accumulate(histogram[bin_index] for bin_index in bins))
+    if not seen or not seen[-1]:
         return [None] * len(fractions)
-    return [_at_position(bins, (count - 1) * fraction) for fraction in fractions]
+    return [_at_position(bins, seen, (seen[-1] - 1) * fraction) for fraction in fractions]
 
 
-def _at_position(bins: Sequence[tuple[int, int]], position: float) -> float:
-    """Seconds at a position in the sorted durations, 0 the first; a broken one lies between two neighbours."""
-    below = math.floor(position)
-    above = math.ceil(position)
-    seen = 0
-    lower: float | None = None
-    for bin_index, count in bins:
-        seen += count
-        if lower is None and seen > below:
-            lower = estimate(bin_index)
-        if lower is not None and seen > above:
-            return lower + (estimate(bin_index) - lower) * (position - below)
-    raise ValueError("the position lies outside the histogram")
+def _at_position(bins: Sequence[int], seen: Sequence[int], position: float) -> float:
+    """Seconds at a position in the sorted durations, 0 the first; a broken one lies between two neighbours.
+
+    `seen` counts the durations up to and including each bin.
+    """
+    lower = estimate(bins[bisect_right(seen, math.floor(position))])
+    upper = estimate(bins[bisect_right(seen, math.ceil(position))])
+    return lower + (upper - lower) * (position - math.floor(position))

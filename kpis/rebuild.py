@@ -6,9 +6,9 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from kpis.days import day_start
+from kpis.days import day_start, reporting_zone
 from kpis.models import Freshness, Granularity, KpiBucket
-from kpis.rollup import BUCKETS_PER_TRANSACTION, base_rows, recompute, reporting_zone
+from kpis.rollup import BUCKETS_PER_TRANSACTION, base_rows, recompute
 from telemetry.models import Environment
 from workbench.buckets import Bucket, bucket_of, bucket_start
 

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Min, Q, Sum
 
 from kpis import histogram
-from kpis.days import day_start, local_day
+from kpis.days import day_start, local_day, reporting_zone
 from kpis.measures import MEASURES, Counted, Scope
 from kpis.models import Freshness, Granularity, KpiBucket
 from kpis.registry import REGISTRY, Kind, Kpi
@@ -31,10 +30,6 @@ EXCLUDED = "excluded"
 
 # (dimension, value) of the row of the whole KPI.
 WHOLE = ("", "")
-
-
-def reporting_zone() -> ZoneInfo:
-    return ZoneInfo(settings.REPORTING_TIME_ZONE)
 
 
 def bring_up_to_date(*, now: datetime) -> None:

@@ -1,0 +1,90 @@
+"""Figures and moments in words, for people. Programs get unrounded numbers, from the API."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+MINUS = "\N{MINUS SIGN}"
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def value_text(value: float | None, *, unit: str) -> str:
+    """A value of the unit `ratio`, `seconds` or `usd`; a dash for None."""
+    if value is None:
+        return "\N{EN DASH}"
+    if unit == "ratio":
+        return percent(value)
+    return duration(value) if unit == "seconds" else dollars(value)
+
+
+def percent(ratio: float) -> str:
+    """0.314 as 31.4%; whole per cents without a decimal."""
+    text = f"{ratio * 100:,.1f}".removesuffix(".0")
+    return f"{text}%"
+
+
+def duration(seconds: float) -> str:
+    """The two largest units that say something: 0.42 s, 12.3 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    if round(seconds, 1) < MINUTE:
+        return _short_duration(seconds)
+    whole = round(seconds)
+    if whole < HOUR:
+        return _two_units(whole, large=MINUTE, names=("min", "s"), small=1)
+    whole = round(seconds / MINUTE) * MINUTE
+    if whole < DAY:
+        return _two_units(whole, large=HOUR, names=("h", "min"), small=MINUTE)
+    return _two_units(round(seconds / HOUR) * HOUR, large=DAY, names=("d", "h"), small=HOUR)
+
+
+def _short_duration(seconds: float) -> str:
+    text = f"{seconds:.1f}".removesuffix(".0") if seconds >= 1 or seconds == 0 else f"{seconds:.2g}"
+    return f"{text}{NARROW}s"
+
+
+def _two_units(whole: int, *, large: int, small: int, names: tuple[str, str]) -> str:
+    first, rest = divmod(whole, large)
+    text = f"{first}{NARROW}{names[0]}"
+    return f"{text} {rest // small}{NARROW}{names[1]}" if rest // small else text
+
+
+def dollars(amount: float) -> str:
+    """$1,234.56; below a cent with four decimals."""
+    return f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
+
+
+def count(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def change_text(current: float, previous: float, *, unit: str) -> str:
+    """The difference with its sign: percentage points for a ratio, else per cent of the previous value."""
+    if unit == "ratio":
+        return f"{_signed((current - previous) * 100)} points"
+    if previous == 0:
+        return f"{_sign(current)}{value_text(abs(current), unit=unit)}"
+    return f"{_signed((current / previous - 1) * 100)}%"
+
+
+def _signed(number: float) -> str:
+    rounded = round(number, 1)
+    return f"{_sign(rounded)}{abs(rounded):,.1f}".removesuffix(".0")
+
+
+def _sign(number: float) -> str:
+    if number == 0:
+        return "±"
+    return "+" if number > 0 else MINUS
+
+
+def moment_text(moment: datetime, *, zone: ZoneInfo) -> str:
+    """15 Feb 2026, 13:00 in the zone."""
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def date_text(moment: datetime, *, zone: ZoneInfo, with_year: bool = True) -> str:
+    """15 Feb 2026 in the zone."""
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %Y}" if with_year else f"{local.day} {local:%b}"

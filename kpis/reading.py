@@ -1,0 +1,376 @@
+"""Every question to the KPI tables: what pages, API and scrape show, they ask here.
+
+Sums are read and added up; only then they are divided, or a percentile is taken. Nothing here touches an
+event, so the cost depends on the periods and not on what happened in them, and the number of queries is fixed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from kpis.days import local_day, reporting_zone
+from kpis.figures import Figures, make_figures
+from kpis.models import Freshness, KpiBucket
+from kpis.models import Granularity as Stored
+from kpis.periods import (
+    Granularity,
+    Period,
+    Range,
+    Span,
+    last_date,
+    previous_range,
+    recent_days,
+    split,
+    stored_spans,
+)
+from kpis.registry import DEFINITIONS, REGISTRY, Kpi
+from kpis.standards import Standard, Standards
+from kpis.stored import Sums, Table, added, read_rows
+from telemetry.models import Environment
+
+EXCLUDED = "excluded"
+WINDOWS = {"1d": 1, "7d": 7, "28d": 28}
+BREAKDOWN_LIMIT = 100
+# A KPI that compares origins means nothing until another one than its own was reported: (dimension, its own).
+NEEDS_ANOTHER = {"workbench-adoption": ("origin", "workbench")}
+
+
+class UnknownKpi(LookupError):
+    """No KPI has this slug."""
+
+
+class UnknownEnvironment(LookupError):
+    """No key was ever made for an environment of this name."""
+
+
+class UnknownDimension(ValueError):
+    """The KPI is not broken down by this dimension."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One value of a breakdown, over the same periods as the whole."""
+
+    value: str
+    total: Figures
+    series: tuple[Figures, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpiReading:
+    """A KPI over a range. The series ends where nothing is computed yet; the total is the series' sum.
+
+    excluded counts, by reason, what belongs to the range and could not be measured. slices_left_out says how
+    many values of the breakdown are not in it, because they are beyond the 100 largest.
+    """
+
+    kpi: Kpi
+    environment: str
+    range: Range
+    granularity: Granularity
+    computed_until: datetime | None
+    is_measurable: bool
+    total: Figures
+    series: tuple[Figures, ...]
+    excluded: Mapping[str, int]
+    breakdown: str
+    slices: tuple[Slice, ...] = ()
+    slices_left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A KPI over a range, and over the one before it that is as long."""
+
+    current: KpiReading
+    previous: KpiReading
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowReading:
+    """A KPI over 1, 7 or 28 days up to now. numerator and denominator are as Figures' are."""
+
+    kpi: str
+    persona: str
+    environment: str
+    window: str
+    numerator: float
+    denominator: int
+    value: float | None
+    target: float | None
+    baseline: float | None
+    verdict: str | None
+
+
+def find_kpi(slug: str) -> Kpi:
+    """Raises UnknownKpi."""
+    try:
+        return REGISTRY[slug]
+    except KeyError:
+        raise UnknownKpi(slug) from None
+
+
+def environments() -> list[str]:
+    """Names of all environments, in alphabetical order."""
+    return list(Environment.objects.order_by("name").values_list("name", flat=True))
+
+
+def choose_environment(name: str, *, known: Sequence[str]) -> str:
+    """The environment asked for; without a name production if there is one, else the first; "" for none.
+
+    Raises UnknownEnvironment for a name that is not known.
+    """
+    if name and name not in known:
+        raise UnknownEnvironment(name)
+    if name or not known:
+        return name
+    return "production" if "production" in known else known[0]
+
+
+def read_kpi(
+    *,
+    kpi: Kpi,
+    environment: str,
+    range: Range,
+    granularity: Granularity,
+    now: datetime,
+    breakdown: str = "",
+) -> KpiReading:
+    """One KPI over the range, in five queries at most.
+
+    Raises UnknownDimension, and TooManyPeriods as periods.split.
+    """
+    reader = _Reader.load(kpis=[kpi], environment=environment, now=now)
+    return reader.read(range, granularity=granularity, breakdown=breakdown)[kpi.slug]
+
+
+def compare_kpi(
+    *,
+    kpi: Kpi,
+    environment: str,
+    range: Range,
+    granularity: Granularity,
+    now: datetime,
+    breakdown: str = "",
+) -> Comparison:
+    """As read_kpi, with the range before it; one query more."""
+    reader = _Reader.load(kpis=[kpi], environment=environment, now=now)
+    current = reader.read(range, granularity=granularity, breakdown=breakdown)
+    before = reader.read(previous_range(range, until=reader.computed_until), granularity=granularity)
+    return Comparison(current=current[kpi.slug], previous=before[kpi.slug])
+
+
+def compare_kpis(*, environment: str, range: Range, now: datetime) -> list[Comparison]:
+    """Every KPI by day over the range, and its total over the range before; in registry order.
+
+    Six queries.
+    """
+    reader = _Reader.load(kpis=DEFINITIONS, environment=environment, now=now)
+    current = reader.read(range, granularity=Granularity.DAY)
+    before = reader.read(previous_range(range, until=reader.computed_until), granularity=Granularity.TOTAL)
+    return [Comparison(current=current[kpi.slug], previous=before[kpi.slug]) for kpi in DEFINITIONS]
+
+
+def read_kpis(
+    *, kpis: Sequence[Kpi], environment: str, range: Range, granularity: Granularity, now: datetime
+) -> list[KpiReading]:
+    """Several KPIs over the range, in the order given, in five queries at most."""
+    reader = _Reader.load(kpis=kpis, environment=environment, now=now)
+    readings = reader.read(range, granularity=granularity)
+    return [readings[kpi.slug] for kpi in kpis]
+
+
+def read_windows(*, now: datetime) -> list[WindowReading]:
+    """Every KPI of every computed environment over today and the 0, 6 and 27 days before it, up to now.
+
+    Five queries, whatever the number of environments. One that nothing is computed for is left out.
+    """
+    zone = reporting_zone()
+    computed = _computed_environments()
+    standards = Standards.load(DEFINITIONS)
+    measurable = {slug: _environments_with_another(slug) for slug in NEEDS_ANOTHER}
+    windows = {name: recent_days(days, zone=zone, now=now) for name, days in WINDOWS.items()}
+    sums = _window_sums(windows)
+    return [
+        _window_reading(
+            kpi=kpi,
+            environment=environment,
+            window=window,
+            sums=sums.get((environment, kpi.slug, window), Sums()),
+            is_measurable=kpi.slug not in measurable or environment in measurable[kpi.slug],
+            standard=standards.of(kpi, environment=environment, on=local_day(now, zone=zone)),
+            period=windows[window],
+        )
+        for environment in computed
+        for kpi in DEFINITIONS
+        for window in WINDOWS
+    ]
+
+
+def _window_reading(
+    *,
+    kpi: Kpi,
+    environment: str,
+    window: str,
+    sums: Sums,
+    is_measurable: bool,
+    standard: Standard,
+    period: Period,
+) -> WindowReading:
+    figures = make_figures(kpi, sums=sums, period=period, standard=standard, is_measurable=is_measurable)
+    return WindowReading(
+        kpi=kpi.slug,
+        persona=kpi.persona.value,
+        environment=environment,
+        window=window,
+        numerator=figures.numerator,
+        denominator=figures.denominator,
+        value=figures.value,
+        target=standard.target,
+        baseline=standard.baseline,
+        verdict=figures.verdict,
+    )
+
+
+def _window_sums(windows: Mapping[str, Range]) -> dict[tuple[str, str, str], Sums]:
+    """Sums by environment, KPI and window, from day rows alone."""
+    longest = max(windows.values(), key=lambda window: window.end - window.start)
+    span = Span(start=longest.start, end=longest.end, granularity=Stored.DAY)
+    sums: dict[tuple[str, str, str], Sums] = {}
+    for row in read_rows([span], dimensions=[""]):
+        for name, window in windows.items():
+            if row.start >= window.start:
+                sums.setdefault((row.environment, row.kpi, name), Sums()).add(row.sums)
+    return sums
+
+
+def _computed_environments() -> list[str]:
+    """Environments that anything is computed for, in alphabetical order."""
+    computed = Freshness.objects.exclude(computed_until=None).order_by("environment")
+    return list(computed.values_list("environment", flat=True))
+
+
+def _environments_with_another(slug: str) -> set[str]:
+    """Environments that ever had another value than the KPI's own in the dimension that it needs."""
+    dimension, own = NEEDS_ANOTHER[slug]
+    rows = KpiBucket.objects.filter(kpi=slug, granularity=Stored.DAY, dimension=dimension, denominator__gt=0)
+    return set(rows.exclude(value=own).values_list("environment", flat=True).distinct())
+
+
+def _has_another(slug: str, *, environment: str) -> bool:
+    dimension, own = NEEDS_ANOTHER[slug]
+    return (
+        KpiBucket.objects.filter(
+            environment=environment, kpi=slug, granularity=Stored.DAY, dimension=dimension, denominator__gt=0
+        )
+        .exclude(value=own)
+        .exists()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """What is the same for every range of an environment: freshness, standards, what can be measured."""
+
+    kpis: Sequence[Kpi]
+    environment: str
+    today: date
+    computed_until: datetime | None
+    standards: Standards
+    unmeasurable: frozenset[str]
+
+    @classmethod
+    def load(cls, *, kpis: Sequence[Kpi], environment: str, now: datetime) -> "_Reader":
+        freshness = Freshness.objects.filter(environment=environment).first()
+        return cls(
+            kpis=kpis,
+            environment=environment,
+            today=local_day(now, zone=reporting_zone()),
+            computed_until=freshness.computed_until if freshness else None,
+            standards=Standards.load(kpis),
+            unmeasurable=frozenset(
+                kpi.slug
+                for kpi in kpis
+                if kpi.slug in NEEDS_ANOTHER and not _has_another(kpi.slug, environment=environment)
+            ),
+        )
+
+    def read(self, range: Range, *, granularity: Granularity, breakdown: str = "") -> dict[str, KpiReading]:
+        """Every KPI's reading by slug; one query."""
+        for kpi in self.kpis:
+            if breakdown and breakdown not in kpi.dimensions:
+                raise UnknownDimension(breakdown)
+        periods = self._computed(range, granularity=granularity)
+        spans = stored_spans(periods, granularity=granularity, zone=range.zone)
+        dimensions = ["", EXCLUDED, breakdown] if breakdown else ["", EXCLUDED]
+        rows = read_rows(spans, dimensions=dimensions, kpis=self.kpis, environment=self.environment)
+        table = Table.collect(rows, periods=periods)
+        return {
+            kpi.slug: self._reading(
+                kpi, table=table, range=range, granularity=granularity, periods=periods, breakdown=breakdown
+            )
+            for kpi in self.kpis
+        }
+
+    def _computed(self, range: Range, *, granularity: Granularity) -> tuple[Period, ...]:
+        """The range's periods that begin before what is not computed yet."""
+        periods = split(range, granularity=granularity)
+        if self.computed_until is None:
+            return ()
+        until = self.computed_until
+        return tuple(period for period in periods if period.start < until)
+
+    def _reading(
+        self,
+        kpi: Kpi,
+        *,
+        table: Table,
+        range: Range,
+        granularity: Granularity,
+        periods: Sequence[Period],
+        breakdown: str,
+    ) -> KpiReading:
+        standards = [self._standard(kpi, period, zone=range.zone) for period in periods]
+        overall = standards[-1] if standards else self._standard(kpi, range, zone=range.zone)
+
+        def slice_of(dimension: str, value: str) -> Slice:
+            sums = table.of(kpi, dimension=dimension, value=value)
+            return Slice(
+                value=value,
+                total=self._figures(kpi, sums=added(sums), period=range, standard=overall),
+                series=tuple(
+                    self._figures(kpi, sums=each, period=period, standard=standard)
+                    for each, period, standard in zip(sums, periods, standards, strict=True)
+                ),
+            )
+
+        whole = slice_of("", "")
+        values = table.values_of(kpi, dimension=breakdown) if breakdown else []
+        return KpiReading(
+            kpi=kpi,
+            environment=self.environment,
+            range=range,
+            granularity=granularity,
+            computed_until=self.computed_until,
+            is_measurable=kpi.slug not in self.unmeasurable,
+            total=whole.total,
+            series=whole.series,
+            excluded=table.counts(kpi, dimension=EXCLUDED),
+            breakdown=breakdown,
+            slices=tuple(slice_of(breakdown, value) for value in values[:BREAKDOWN_LIMIT]),
+            slices_left_out=max(0, len(values) - BREAKDOWN_LIMIT),
+        )
+
+    def _standard(self, kpi: Kpi, period: Period, *, zone: ZoneInfo) -> Standard:
+        on = min(last_date(period, zone=zone), self.today)
+        return self.standards.of(kpi, environment=self.environment, on=on)
+
+    def _figures(self, kpi: Kpi, *, sums: Sums, period: Period, standard: Standard) -> Figures:
+        return make_figures(
+            kpi,
+            sums=sums,
+            period=period,
+            standard=standard,
+            is_measurable=kpi.slug not in self.unmeasurable,
+        )

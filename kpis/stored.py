@@ -1,0 +1,128 @@
+"""The stored sums of KPIs: read in one query, added up by period."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import or_
+
+import msgspec
+from django.db.models import F, Q, TextField, Value
+from django.db.models.functions import Cast
+
+from kpis.models import KpiBucket
+from kpis.periods import Period, Span
+from kpis.registry import DEFINITIONS, Kind, Kpi
+
+
+@dataclass
+class Sums:
+    """What is stored of a KPI, added up over any number of rows (see KpiBucket for the units)."""
+
+    numerator: int = 0
+    denominator: int = 0
+    histogram: dict[int, int] = field(default_factory=dict)
+
+    def add(self, other: "Sums") -> None:
+        self.numerator += other.numerator
+        self.denominator += other.denominator
+        if not self.histogram:
+            self.histogram = dict(other.histogram)
+            return
+        for bin_index, count in other.histogram.items():
+            self.histogram[bin_index] = self.histogram.get(bin_index, 0) + count
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored row: the sums of a period that begins at `start`."""
+
+    environment: str
+    kpi: str
+    dimension: str
+    value: str
+    start: datetime
+    sums: Sums
+
+
+_decode_histogram = msgspec.json.Decoder(dict[int, int]).decode
+
+
+def read_rows(
+    spans: Sequence[Span],
+    *,
+    dimensions: Sequence[str],
+    kpis: Sequence[Kpi] = DEFINITIONS,
+    environment: str | None = None,
+) -> Iterator[Row]:
+    """The stored rows in the spans, in one query; without an environment, of all of them.
+
+    Histograms come as text and are decoded by msgspec: 2 to 3 times as fast as JSONField.
+    """
+    if not spans:
+        return
+    rows = KpiBucket.objects.filter(
+        _in_spans(spans), kpi__in=[kpi.slug for kpi in kpis], dimension__in=dimensions
+    )
+    if environment is not None:
+        rows = rows.filter(environment=environment)
+    has_histograms = any(kpi.kind is Kind.DURATION for kpi in kpis)
+    text = Cast("histogram", TextField()) if has_histograms else Value("")
+    columns = rows.annotate(text=text).values_list(
+        "environment", "kpi", "dimension", "value", "period_start", "numerator", "denominator", F("text")
+    )
+    for place, slug, dimension, value, start, numerator, denominator, histogram in columns:
+        bins = _decode_histogram(histogram) if len(histogram) > len("{}") else {}
+        yield Row(place, slug, dimension, value, start, Sums(numerator, denominator, bins))
+
+
+def _in_spans(spans: Sequence[Span]) -> Q:
+    return reduce(
+        or_,
+        (
+            Q(granularity=span.granularity, period_start__gte=span.start, period_start__lt=span.end)
+            for span in spans
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Stored rows, added up: sums of each period by (kpi, dimension, value)."""
+
+    cells: Mapping[tuple[str, str, str], Sequence[Sums]]
+    periods: Sequence[Period]
+
+    @classmethod
+    def collect(cls, rows: Iterable[Row], *, periods: Sequence[Period]) -> "Table":
+        starts = [period.start for period in periods]
+        cells: dict[tuple[str, str, str], list[Sums]] = {}
+        for row in rows:
+            place = (row.kpi, row.dimension, row.value)
+            if place not in cells:
+                cells[place] = [Sums() for _ in starts]
+            cells[place][bisect_right(starts, row.start) - 1].add(row.sums)
+        return cls(cells=cells, periods=periods)
+
+    def of(self, kpi: Kpi, *, dimension: str, value: str) -> Sequence[Sums]:
+        return self.cells.get((kpi.slug, dimension, value)) or [Sums() for _ in self.periods]
+
+    def counts(self, kpi: Kpi, *, dimension: str) -> dict[str, int]:
+        """The dimension's values with their counts, the largest first."""
+        counts = {
+            value: sum(sums.denominator for sums in cell)
+            for (slug, cell_dimension, value), cell in self.cells.items()
+            if slug == kpi.slug and cell_dimension == dimension
+        }
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def values_of(self, kpi: Kpi, *, dimension: str) -> list[str]:
+        return list(self.counts(kpi, dimension=dimension))
+
+
+def added(sums: Iterable[Sums]) -> Sums:
+    total = Sums()
+    for each in sums:
+        total.add(each)
+    return total

@@ -1,0 +1,194 @@
+"""Readings in words: what pages say of a KPI, its value, its verdict, its periods."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from kpis import formatting
+from kpis.days import day_start, local_day
+from kpis.figures import NO_EVENTS, NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS, Figures
+from kpis.periods import Granularity, Range, last_date
+from kpis.reading import Comparison, KpiReading
+from kpis.registry import Direction, Kind, Kpi, Persona
+
+PERSONAS = {
+    Persona.AGENT: ("Agent", "Does the assistant put templates to work?"),
+    Persona.END_USER: ("End user", "How quickly does an idea become a workflow?"),
+    Persona.LEADERSHIP: ("Leadership", "Is the workbench where workflows are made?"),
+    Persona.DOMAIN_EXPERT: ("Domain expert", "Is the experts' knowledge reused?"),
+    Persona.OPERATOR: ("Operator", "Do workflows, approvals and agents run well, and at what cost?"),
+}
+EXCLUSIONS = {
+    "no_creation": "No creation is known for the accepted draft",
+    "created_after_acceptance": "The creation is dated after the acceptance",
+    "no_request": "No request is known for the decision",
+    "decided_before_request": "The decision is dated before the request",
+    "no_start": "No start is known, and the completion reported no duration",
+    "completed_before_start": "The completion is dated before the start",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Badge:
+    """A verdict: `tone` names the colour and the icon, `label` says it in words."""
+
+    tone: str
+    label: str
+    hint: str
+
+
+BADGES = {
+    ON_TARGET: Badge(tone="good", label="On target", hint="The value reaches its target."),
+    OFF_TARGET: Badge(tone="bad", label="Off target", hint="The value misses its target."),
+    TOO_FEW_EVENTS: Badge(tone="few", label="Too few events to judge", hint="Below the minimum sample."),
+    NOT_MEASURABLE: Badge(
+        tone="none", label="Not measurable", hint="What it is compared with was never reported."
+    ),
+}
+NO_TARGET = Badge(tone="none", label="No target set", hint="Targets are set in the admin.")
+NOT_COMPUTED = Badge(tone="none", label="Not computed yet", hint="Nothing of this range is computed.")
+REASONS = {
+    NO_EVENTS: "No events in this range",
+    NOT_MEASURABLE: "No other origin of workflows was ever reported here, so a share would be a guess.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Against the previous period: `tone` good, bad or flat; `arrow` up, down or flat."""
+
+    text: str
+    tone: str
+    arrow: str
+    words: str
+
+
+def value_of(reading: KpiReading) -> str:
+    return formatting.value_text(reading.total.value, unit=reading.kpi.unit)
+
+
+def note_of(reading: KpiReading) -> str:
+    """Why there is no value; "" where there is one."""
+    if reading.computed_until is None or not reading.series:
+        return "Not computed yet"
+    return REASONS.get(reading.total.reason or "", "")
+
+
+def badge_of(reading: KpiReading) -> Badge:
+    if reading.total.verdict is None:
+        return NO_TARGET
+    if not reading.series:
+        return NOT_COMPUTED
+    return BADGES[reading.total.verdict]
+
+
+def target_text(kpi: Kpi, figures: Figures) -> str:
+    if figures.standard.target is None:
+        return "needs a baseline" if kpi.baseline_factor is not None else "none"
+    sign = (
+        "\N{GREATER-THAN OR EQUAL TO}" if kpi.direction is Direction.AT_LEAST else "\N{LESS-THAN OR EQUAL TO}"
+    )
+    return f"{sign} {formatting.value_text(figures.standard.target, unit=kpi.unit)}"
+
+
+def baseline_text(kpi: Kpi, figures: Figures) -> str:
+    if figures.standard.baseline is None:
+        return "none"
+    return formatting.value_text(figures.standard.baseline, unit=kpi.unit)
+
+
+def sample_text(kpi: Kpi, figures: Figures) -> str:
+    """What the value is made of: 31 of 100 chat messages sent."""
+    label = kpi.denominator_label.lower()
+    if kpi.kind is Kind.RATIO:
+        return f"{formatting.count(figures.numerator)} / {formatting.count(figures.denominator)} {label}"
+    return f"{formatting.count(figures.denominator)} {label}"
+
+
+def change_of(comparison: Comparison) -> Change | None:
+    """None where one of both has no value."""
+    kpi = comparison.current.kpi
+    current, previous = comparison.current.total.value, comparison.previous.total.value
+    if current is None or previous is None:
+        return None
+    text = formatting.change_text(current, previous, unit=kpi.unit)
+    if text.startswith("±"):
+        return Change(text="no change", tone="flat", arrow="flat", words="unchanged")
+    is_better = (current > previous) is (kpi.direction is Direction.AT_LEAST)
+    return Change(
+        text=text,
+        tone="good" if is_better else "bad",
+        arrow="up" if current > previous else "down",
+        words="better" if is_better else "worse",
+    )
+
+
+def span_words(reading: KpiReading) -> str:
+    """Lowest, highest and last value, for those who hear the chart."""
+    known = [figures.value for figures in reading.series if figures.value is not None]
+    if not known:
+        return "no values"
+    low, high, last = (
+        formatting.value_text(value, unit=reading.kpi.unit) for value in (min(known), max(known), known[-1])
+    )
+    return f"between {low} and {high}, last {last}"
+
+
+def range_text(shown: Range) -> str:
+    """1 Feb 2026 to 28 Feb 2026, both included; with the time of day where an end is not a day's start."""
+    zone = shown.zone
+    last = last_date(shown, zone=zone)
+    start = formatting.date_text(shown.start, zone=zone)
+    if shown.start != day_start(local_day(shown.start, zone=zone), zone=zone):
+        start = formatting.moment_text(shown.start, zone=zone)
+    end = f"{last.day} {last:%b %Y}"
+    if shown.end != day_start(local_day(shown.end, zone=zone), zone=zone):
+        end = formatting.moment_text(shown.end, zone=zone)
+    return f"{start} \N{EN DASH} {end}"
+
+
+def period_label(figures: Figures, *, granularity: Granularity, zone: ZoneInfo) -> str:
+    start = figures.period.start
+    if granularity is Granularity.HOUR:
+        return formatting.moment_text(start, zone=zone) + f" ({start.astimezone(zone):%Z})"
+    if granularity is Granularity.MONTH:
+        return f"{start.astimezone(zone):%b %Y}"
+    text = formatting.date_text(start, zone=zone)
+    return f"Week of {text}" if granularity is Granularity.WEEK else text
+
+
+def short_label(figures: Figures, *, granularity: Granularity, zone: ZoneInfo) -> str:
+    start = figures.period.start.astimezone(zone)
+    if granularity is Granularity.HOUR:
+        return f"{start.day} {start:%b %H:%M}"
+    return f"{start:%b %Y}" if granularity is Granularity.MONTH else f"{start.day} {start:%b}"
+
+
+def value_name(kpi: Kpi) -> str:
+    if kpi.kind is not Kind.DURATION:
+        return kpi.title
+    return "Median" if kpi.statistic == 0.5 else f"p{round(kpi.statistic * 100)}"
+
+
+def period_value(kpi: Kpi, figures: Figures) -> str:
+    if figures.reason == NO_EVENTS:
+        return "no events"
+    return (
+        "not measurable"
+        if figures.reason == NOT_MEASURABLE
+        else formatting.value_text(figures.value, unit=kpi.unit)
+    )
+
+
+def judgement_words(kpi: Kpi) -> str:
+    """How the target judges, in a sentence."""
+    side = "at least" if kpi.direction is Direction.AT_LEAST else "at most"
+    if kpi.baseline_factor is not None:
+        return (
+            f"On target when the value is {side} the target, which is a factor of the baseline "
+            f"({formatting.percent(float(kpi.baseline_factor))} of it unless set otherwise). "
+            f"Judged from {kpi.minimum_sample} {kpi.denominator_label.lower()} on."
+        )
+    return (
+        f"On target when the value is {side} the target. "
+        f"Judged from {kpi.minimum_sample} {kpi.denominator_label.lower()} on."
+    )

@@ -1,0 +1,68 @@
+"""Builders of stored KPI rows, as the rollup would write them."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from kpis.histogram import bin_of, merge
+from kpis.models import Baseline, Freshness, Granularity, KpiBucket, Target
+from kpis.registry import REGISTRY
+from telemetry.models import Environment
+
+DAY = datetime(2026, 2, 10, tzinfo=UTC)
+NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
+
+
+def make_environment(name: str = "production", *, computed_until: datetime | None = NOW) -> None:
+    Environment.objects.get_or_create(name=name)
+    Freshness.objects.create(environment=name, computed_until=computed_until, time_zone="UTC")
+
+
+def make_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> KpiBucket:
+    """A day row of 2026-02-10 with 3 of 10, unless said otherwise."""
+    return KpiBucket.objects.create(
+        **{
+            "kpi": kpi,
+            "persona": REGISTRY[kpi].persona.value,
+            "environment": "production",
+            "granularity": Granularity.DAY,
+            "period_start": DAY,
+            "numerator": 3,
+            "denominator": 10,
+            "definition_version": 1,
+            **fields,
+        }
+    )
+
+
+def make_base_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> KpiBucket:
+    return make_bucket(kpi, granularity=Granularity.BASE, **fields)
+
+
+def make_durations(kpi: str, seconds: Iterable[float], **fields: Any) -> KpiBucket:
+    """A row of a duration KPI that measured these seconds."""
+    durations = [round(each * 1_000_000) for each in seconds]
+    histogram = merge({bin_of(each): 1} for each in durations)
+    return make_bucket(
+        kpi,
+        numerator=sum(durations),
+        denominator=len(durations),
+        histogram={str(index): count for index, count in histogram.items()},
+        **fields,
+    )
+
+
+def make_target(kpi: str, value: str, *, since: date, environment: str = "") -> Target:
+    return Target.objects.create(kpi=kpi, environment=environment, value=Decimal(value), effective_from=since)
+
+
+def make_baseline(kpi: str, value: str, *, since: date, environment: str = "") -> Baseline:
+    return Baseline.objects.create(
+        kpi=kpi,
+        environment=environment,
+        value=Decimal(value),
+        effective_from=since,
+        method="Stopwatch",
+        sample_size=36,
+    )
