@@ -17,6 +17,8 @@ from telemetry.bridge import read_counters
 logger = logging.getLogger(__name__)
 
 MAX_AGE = timedelta(seconds=1)
+# Longer than a failure takes, so that those who waited for it do not each wait for their own.
+MAX_FAILURE_AGE = timedelta(seconds=6)
 # A scrape is given 10 seconds by default; a database that is busy with something else must not use them up.
 STATEMENT_TIMEOUT_MS = 4000
 
@@ -30,9 +32,15 @@ class Snapshot:
     portal: tuple[Metric, ...] = ()
     has_failed: bool = False
 
+    def is_fresh(self, *, now: datetime) -> bool:
+        return timedelta() <= now - self.taken_at < (MAX_FAILURE_AGE if self.has_failed else MAX_AGE)
+
 
 class SnapshotCache:
-    """The newest snapshot of this process: however often it is scraped, it is made once a second."""
+    """The newest snapshot of this process: however often it is scraped, it is made once a second.
+
+    Two scrapes that are a second or more apart never see a counter fall, whichever processes answer them.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -40,7 +48,7 @@ class SnapshotCache:
 
     def get(self, *, now: datetime) -> Snapshot:
         with self._lock:
-            if self._newest is None or not timedelta() <= now - self._newest.taken_at < MAX_AGE:
+            if self._newest is None or not self._newest.is_fresh(now=now):
                 self._newest = take_snapshot(now=now)
             return self._newest
 

@@ -60,7 +60,8 @@ def test_a_failure_is_kept_as_well_and_ends(now: datetime, monkeypatch: pytest.M
         patch.setattr(collector, "read_counters", fail)
         assert [cache.get(now=now).has_failed for _ in range(5)] == [True] * 5
     assert len(asked) == 1
-    assert not cache.get(now=now + timedelta(seconds=1)).has_failed
+    assert cache.get(now=now + timedelta(microseconds=5_999_999)).has_failed
+    assert not cache.get(now=now + timedelta(seconds=6)).has_failed
 
 
 @pytest.mark.postgres
