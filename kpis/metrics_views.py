@@ -2,8 +2,6 @@
 
 import hmac
 from collections.abc import Iterable
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +16,7 @@ from rest_framework.views import APIView
 from kpis.exposition import Gather, everything, expose, workbench_alone
 from telemetry import keys
 from telemetry.models import Scope
+from telemetry.peers import is_trusted_proxy, peer_of
 
 # A request that carries one of these came through a proxy, whoever it says it came from.
 FORWARDING_HEADERS = (
@@ -81,27 +80,10 @@ def is_local(request: HttpRequest) -> bool:
     What a proxy says of its client never opens the door. A proxy on this machine is a loopback peer as well:
     it is known by TRUSTED_PROXIES or, where that was forgotten, by the headers that it adds.
     """
-    peer = address_of(request.META.get("REMOTE_ADDR", ""))
+    peer = peer_of(request)
     if peer is None or any(header in request.META for header in FORWARDING_HEADERS):
         return False
-    proxies = networks_of(tuple(settings.TRUSTED_PROXIES))
-    return peer.is_loopback and not any(peer in network for network in proxies)
-
-
-def address_of(peer: str) -> IPv4Address | IPv6Address | None:
-    """None for what is not an address, like the empty peer of a Unix socket."""
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return None
-    # A socket that listens on both families names an IPv4 peer ::ffff:127.0.0.1.
-    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
-
-
-@lru_cache(maxsize=8)
-def networks_of(proxies: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Addresses and networks, as TRUSTED_PROXIES lists them; raises ValueError for another word."""
-    return tuple(ip_network(proxy, strict=False) for proxy in proxies)
+    return peer.is_loopback and not is_trusted_proxy(peer)
 
 
 def has_token(request: HttpRequest) -> bool:
