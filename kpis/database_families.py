@@ -4,9 +4,11 @@ They are the same on every replica and survive restarts. What they cost depends 
 runs under way and of posts that wait, and not on how many events there ever were.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from django.db.models import Count, Max, Min, Q
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -69,11 +71,11 @@ def cumulated(family: Family, bins: Mapping[str, int]) -> dict[str, int]:
 
     What was stored under a bound that the family has no more counts from the next one on.
     """
-    counts = {float(name): count for name, count in bins.items() if name != SUM}
-    bounds = [*map(str, family.buckets), INFINITY]
-    return {
-        bound: sum(count for stored, count in counts.items() if stored <= float(bound)) for bound in bounds
-    }
+    counts = [0] * (len(family.buckets) + 1)
+    for name, count in bins.items():
+        if name != SUM:
+            counts[bisect_left(family.buckets, float(name))] += count
+    return dict(zip([*map(str, family.buckets), INFINITY], accumulate(counts), strict=True))
 
 
 # Gauges of the workbench ----------------------------------------------------------------------------------
