@@ -79,6 +79,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "kpis.request_metrics.RequestMetricsMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "telemetry.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -89,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "kpis.request_metrics.ViewMetricsMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -1,8 +1,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from kpis.metrics_views import ScrapeView, WorkbenchScrapeView
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/workbench/metrics", WorkbenchScrapeView.as_view(), name="workbench-metrics"),
+    path("metrics", ScrapeView.as_view(), name="metrics"),
     path("api/", include("telemetry.urls")),
     path("", include("kpis.urls")),
 ]

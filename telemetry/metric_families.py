@@ -126,9 +126,10 @@ DEFINITIONS = (
     counter("portal_quarantine_removed_total", "Quarantined events pruned or erased.", is_internal=True),
     counter(
         "workbench_kpi_numerator_total",
-        "A KPI's numerator since the beginning, in the KPI's unit.",
+        "A KPI's numerator since the beginning: a count, seconds or dollars.",
         "kpi",
         "persona",
+        scale=MICRO,
         budget=ENUMERATED,
     ),
     counter(
