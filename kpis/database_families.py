@@ -13,8 +13,9 @@ from itertools import accumulate
 from django.db.models import Count, Max, Min, Q
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from kpis.figures import OFF_TARGET, ON_TARGET
 from kpis.models import Freshness
-from kpis.reading import OFF_TARGET, ON_TARGET, WindowReading, read_windows
+from kpis.reading import WindowReading, read_windows
 from telemetry.bridge import SUM, Counters, Series
 from telemetry.metric_families import DEFINITIONS, FAMILIES, INFINITY, Family, Kind
 from telemetry.models import Arrival, Environment

@@ -14,7 +14,9 @@ from django.db import transaction
 from django.db.models import Min, Q, Sum
 
 from kpis import histogram
+from kpis.cumulative import raise_totals
 from kpis.days import day_start, local_day, reporting_zone
+from kpis.instruments import rollup_seconds
 from kpis.measures import MEASURES, Counted, Scope
 from kpis.models import Freshness, Granularity, KpiBucket
 from kpis.registry import REGISTRY, Kind, Kpi
@@ -37,7 +39,8 @@ def bring_up_to_date(*, now: datetime) -> None:
 
     Safe to repeat and to run twice at once: an environment that another process is rolling up is left to it.
     """
-    fold.fold_pending(now=now)
+    with rollup_seconds.labels("fold").time():
+        fold.fold_pending(now=now)
     for environment in Environment.objects.order_by("name").values_list("name", flat=True):
         roll_up(environment=environment, now=now)
 
@@ -73,7 +76,8 @@ def _roll_up_some(*, environment: str, now: datetime) -> bool:
         if freshness.time_zone != settings.REPORTING_TIME_ZONE:
             _recompute_all_days(environment)
             freshness.time_zone = settings.REPORTING_TIME_ZONE
-        recompute(environment=environment, buckets=touched.buckets)
+        with rollup_seconds.labels("rollup").time():
+            recompute(environment=environment, buckets=touched.buckets)
         TouchedBucket.objects.filter(id__in=touched.ids).delete()
         if not touched.is_all:
             freshness.save()
@@ -125,6 +129,7 @@ def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
     recompute_days(
         environment=environment, days={local_day(bucket_start(bucket), zone=zone) for bucket in buckets}
     )
+    raise_totals(environment=environment)
 
 
 def base_rows(*, environment: str, buckets: Sequence[Bucket]) -> list[KpiBucket]:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from telemetry import storage
+from telemetry.instruments import count_dry_run
 from telemetry.models import ApiKey
 from telemetry.storage import EventRow, QuarantineRow
 from telemetry.validation import Problem, RejectedEvent, ValidEvent, check_event
@@ -59,14 +60,15 @@ def ingest_events(
     if not raws:
         return IngestResult(accepted=0, duplicates=0, rejected=0, results=[])
     checked = check_events(raws, key=key, now=now)
+    codes = Counter(first_code(event) for _, event in checked.rejected)
     if dry_run:
-        known = storage.keys_already_stored(checked.rows)
-        return answer(checked, known=known)
+        count_dry_run(environment=key.environment_id, sound=len(raws) - len(checked.rejected), rejected=codes)
+        return answer(checked, known=storage.keys_already_stored(checked.rows))
     batch = storage.Batch(
         rows=checked.rows,
         repeats=len(checked.repeated),
         quarantined=[quarantine_row(index, event) for index, event in checked.rejected],
-        rejected=Counter(first_code(event) for _, event in checked.rejected),
+        rejected=codes,
     )
     stored = storage.store_batch(batch, key=key, now=now)
     if stored.new_keys is None:
