@@ -182,7 +182,10 @@ def test_takes_a_compressed_body(encoding: str, sent: bytes) -> None:
     "encoding", ["br", "gzip, gzip", "gzip,deflate", "identity, gzip", "compress", "x" * 1000, "\xff"]
 )
 def test_another_or_a_second_encoding_is_415(encoding: str) -> None:
-    assert fault(gzip.compress(gzip.compress(GOOD, mtime=0)), encoding=encoding) == (415, "unsupported_media_type")
+    assert fault(gzip.compress(gzip.compress(GOOD, mtime=0)), encoding=encoding) == (
+        415,
+        "unsupported_media_type",
+    )
 
 
 @pytest.mark.parametrize(
