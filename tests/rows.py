@@ -32,7 +32,6 @@ from workbench.models import (
 )
 
 MOMENT = datetime(2026, 2, 15, 10, 30, tzinfo=UTC)
-RAW_VALUE = "jo@example.com"
 
 
 def event_key(number: int) -> uuid.UUID:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from kpis import demo
 from kpis.demo import DemoLoad, load_demo
@@ -59,6 +60,16 @@ def test_all_its_events_are_accepted_and_its_mistakes_refused(now: datetime) -> 
         "timestamp_in_future": 1,
         "timestamp_too_old": 1,
     }
+
+
+def test_the_quarantine_shows_no_refused_value(now: datetime, admin_client: Client) -> None:
+    load_demo(now=now, days=15)
+    refused = QuarantinedEvent.objects.get(code="looks_like_pii")
+    changelist = "/admin/telemetry/quarantinedevent/"
+    for url in (changelist, f"{changelist}{refused.pk}/change/"):
+        page = admin_client.get(url).content.decode()
+        assert "looks_like_pii" in page
+        assert "jo@example.com" not in page
 
 
 def test_events_are_received_at_their_time(now: datetime) -> None:
