@@ -1,0 +1,170 @@
+"""The admin of KPI numbers (read only) and of what people enter: targets, baselines, entered counts."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any, cast
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from kpis import registry, rollup
+from kpis.forms import BaselineForm, EnteredCountForm, TargetForm
+from kpis.models import Baseline, EnteredCount, Freshness, Granularity, KpiBucket, Target
+from telemetry.browsing import BrowsedModelAdmin, EnvironmentFilter, choice_filter, compact_duration
+
+KPI_CHOICES = [(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS]
+KpiFilter = choice_filter(field="kpi", choices=KPI_CHOICES, title="KPI")
+DIMENSIONS = sorted({dimension for kpi in registry.DEFINITIONS for dimension in kpi.dimensions})
+DIMENSION_CHOICES = [("", "The whole KPI"), *((name, f"By {name}") for name in [*DIMENSIONS, "excluded"])]
+
+
+@admin.register(KpiBucket)
+class KpiBucketAdmin(BrowsedModelAdmin):
+    list_display = (
+        "slug",
+        "environment",
+        "granularity",
+        "period_start",
+        "breakdown",
+        "numerator",
+        "denominator",
+    )
+    list_filter = (
+        EnvironmentFilter,
+        KpiFilter,
+        choice_filter(field="granularity", choices=Granularity.choices),
+        choice_filter(field="dimension", choices=DIMENSION_CHOICES, title="breakdown"),
+    )
+    # Its unique key, backwards: the newest period of what the filters name first.
+    ordering = ("-environment", "-kpi", "-granularity", "-dimension", "-period_start", "-value")
+
+    @display(description="KPI")
+    def slug(self, bucket: KpiBucket) -> str:
+        return bucket.kpi
+
+    @display(description="breakdown")
+    def breakdown(self, bucket: KpiBucket) -> str:
+        return f"{bucket.dimension} = {bucket.value}" if bucket.dimension else "whole KPI"
+
+
+@admin.register(Freshness)
+class FreshnessAdmin(BrowsedModelAdmin):
+    list_display = ("environment", "computed_until", "lag", "time_zone")
+    ordering = ("environment",)
+    fields = ("environment", "computed_until", "lag", "time_zone")
+    readonly_fields = ("lag",)
+
+    @display(description="lag")
+    def lag(self, freshness: Freshness) -> str:
+        """How far the KPIs of the environment are behind."""
+        if freshness.computed_until is None:
+            return "never computed"
+        return compact_duration(timezone.now() - freshness.computed_until)
+
+
+def signed_in(request: HttpRequest) -> User:
+    """The person at work; the admin lets no one else come this far."""
+    return cast(User, request.user)
+
+
+def plain(value: Decimal) -> str:
+    """A number without the zeros that its column adds."""
+    return f"{value.normalize():f}"
+
+
+class JudgementAdmin(ModelAdmin):
+    """Targets and baselines: dated records that people set, with who set them."""
+
+    show_full_result_count = False
+    list_filter = (EnvironmentFilter, KpiFilter)
+    list_select_related = ("set_by",)
+    ordering = ("kpi", "environment", "-effective_from")
+    sortable_by = ()
+
+    @display(description="KPI", ordering="kpi")
+    def kpi_title(self, judgement: Target | Baseline) -> str:
+        known = registry.REGISTRY.get(judgement.kpi)
+        return known.title if known else judgement.kpi
+
+    @display(description="environment", ordering="environment")
+    def where(self, judgement: Target | Baseline) -> str:
+        return judgement.environment or "every environment"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("set_by", "created_at") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Target | Baseline, form: Any, change: bool) -> None:
+        obj.set_by = signed_in(request)
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Target)
+class TargetAdmin(JudgementAdmin):
+    form = TargetForm
+    list_display = ("kpi_title", "where", "meaning", "effective_from", "set_by")
+
+    @display(description="target")
+    def meaning(self, target: Target) -> str:
+        kpi = registry.REGISTRY.get(target.kpi)
+        if kpi is None:
+            return "no KPI of the registry"
+        unit = "x the baseline" if kpi.baseline_factor is not None else kpi.unit
+        return f"{kpi.direction.replace('_', ' ')} {plain(target.value)} {unit}"
+
+
+@admin.register(Baseline)
+class BaselineAdmin(JudgementAdmin):
+    form = BaselineForm
+    list_display = ("kpi_title", "where", "baseline", "effective_from", "sample_size", "method", "set_by")
+
+    @display(description="baseline")
+    def baseline(self, baseline: Baseline) -> str:
+        kpi = registry.REGISTRY.get(baseline.kpi)
+        return f"{plain(baseline.value)} {kpi.unit if kpi else ''}".strip()
+
+
+@admin.register(EnteredCount)
+class EnteredCountAdmin(ModelAdmin):
+    """Counts that no event reports; a change is computed like an event that came in for that day."""
+
+    form = EnteredCountForm
+    show_full_result_count = False
+    list_display = ("date", "environment", "source", "workflows", "entered_by")
+    list_filter = (EnvironmentFilter,)
+    list_select_related = ("entered_by",)
+    ordering = ("-date", "environment", "source")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("entered_by", "created_at") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: EnteredCount, form: Any, change: bool) -> None:
+        obj.entered_by = signed_in(request)
+        with transaction.atomic():
+            places = {(obj.environment, obj.date)}
+            if change:
+                places |= set(EnteredCount.objects.filter(pk=obj.pk).values_list("environment", "date"))
+            super().save_model(request, obj, form, change)
+            mark_places(places)
+
+    def delete_model(self, request: HttpRequest, obj: EnteredCount) -> None:
+        with transaction.atomic():
+            super().delete_model(request, obj)
+            mark_places({(obj.environment, obj.date)})
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
+        with transaction.atomic():
+            places = set(queryset.values_list("environment", "date"))
+            super().delete_queryset(request, queryset)
+            mark_places(places)
+
+
+def mark_places(places: set[tuple[str, date]]) -> None:
+    """Have the rollup compute these days' first buckets again: entered counts count there."""
+    for environment, day in sorted(places):
+        rollup.mark_day(environment=environment, date=day)

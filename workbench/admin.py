@@ -1,0 +1,153 @@
+"""The admin of the things that events speak of: read only, the fold writes them."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from telemetry.browsing import BrowsedModelAdmin, EnvironmentFilter, choice_filter
+from workbench.models import (
+    AgentRun,
+    ApprovalDecision,
+    ApprovalRequest,
+    AppServerState,
+    Draft,
+    DraftCreation,
+    EventCount,
+    Session,
+    TouchedBucket,
+    WorkflowRun,
+)
+
+STATUSES = (("", "Running"), ("completed", "Completed"), ("failed", "Failed"), ("cancelled", "Cancelled"))
+STATUS_COLOURS = {"running": "info", "completed": "success", "failed": "danger", "cancelled": "warning"}
+
+
+@admin.register(Session)
+class SessionAdmin(BrowsedModelAdmin):
+    list_display = (
+        "session_id",
+        "environment",
+        "started_at",
+        "ended_at",
+        "draft_accepted_at",
+        "run_completed_at",
+    )
+    list_filter = (EnvironmentFilter,)
+    search_fields = ("session_id__exact",)
+    search_help_text = "The whole sessionId"
+
+
+@admin.register(Draft)
+class DraftAdmin(BrowsedModelAdmin):
+    list_display = (
+        "draft_id",
+        "environment",
+        "source",
+        "created_at",
+        "accepted_at",
+        "rejected_at",
+        "uses_template",
+    )
+    list_filter = (EnvironmentFilter,)
+    search_fields = ("draft_id__exact",)
+    search_help_text = "The whole draftId"
+
+    @display(description="says template", boolean=True)
+    def uses_template(self, draft: Draft) -> bool:
+        return draft.has_template_source or draft.template_inserted_at is not None
+
+
+@admin.register(DraftCreation)
+class DraftCreationAdmin(BrowsedModelAdmin):
+    list_display = ("event_key", "environment", "session_id", "created_at", "source")
+    list_filter = (EnvironmentFilter,)
+    search_fields = ("session_id__exact",)
+    search_help_text = "The whole sessionId"
+
+
+class StatusAdmin(BrowsedModelAdmin):
+    """Runs: of workflows and of agents."""
+
+    list_filter = (EnvironmentFilter, choice_filter(field="status", choices=STATUSES))
+
+    @display(description="status", label=STATUS_COLOURS)
+    def state(self, run: WorkflowRun | AgentRun) -> str:
+        return run.status or "running"
+
+
+@admin.register(WorkflowRun)
+class WorkflowRunAdmin(StatusAdmin):
+    list_display = (
+        "run_id",
+        "environment",
+        "workflow_name",
+        "trigger",
+        "started_at",
+        "completed_at",
+        "state",
+    )
+    search_fields = ("run_id__exact",)
+    search_help_text = "The whole runId"
+
+
+@admin.register(AgentRun)
+class AgentRunAdmin(StatusAdmin):
+    list_display = (
+        "agent_run_id",
+        "environment",
+        "agent_name",
+        "model",
+        "attempt",
+        "run_id",
+        "completed_at",
+        "state",
+    )
+    search_fields = ("agent_run_id__exact", "run_id__exact")
+    search_help_text = "The whole agentRunId, or the runId of its workflow run"
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(BrowsedModelAdmin):
+    list_display = ("event_key", "environment", "session_id", "tool_ids", "requested_at", "decided_at")
+    list_filter = (EnvironmentFilter,)
+    search_fields = ("session_id__exact",)
+    search_help_text = "The whole sessionId"
+
+
+@admin.register(ApprovalDecision)
+class ApprovalDecisionAdmin(BrowsedModelAdmin):
+    list_display = (
+        "event_key",
+        "environment",
+        "session_id",
+        "approved",
+        "requested_at",
+        "decided_at",
+        "is_repeat",
+    )
+    list_filter = (EnvironmentFilter,)
+    # The index on the decision serves this order, backwards.
+    ordering = ("-decided_at", "-environment")
+    search_fields = ("session_id__exact",)
+    search_help_text = "The whole sessionId"
+
+
+@admin.register(AppServerState)
+class AppServerStateAdmin(BrowsedModelAdmin):
+    list_display = ("subject", "environment", "state", "backoff_ms", "changed_at")
+    list_filter = (EnvironmentFilter,)
+    # The order of its unique key.
+    ordering = ("subject", "environment")
+
+
+@admin.register(EventCount)
+class EventCountAdmin(BrowsedModelAdmin):
+    list_display = ("bucket_start", "environment", "event", "variant", "events")
+    list_filter = (EnvironmentFilter,)
+    # Its unique key, backwards: the newest bucket first.
+    ordering = ("-bucket_start", "-event", "-variant", "-environment")
+
+
+@admin.register(TouchedBucket)
+class TouchedBucketAdmin(BrowsedModelAdmin):
+    list_display = ("id", "environment", "bucket_start")
+    list_filter = (EnvironmentFilter,)
