@@ -3,14 +3,26 @@
 import itertools
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from django.db.models import Model
 
 from telemetry.models import ApiKey, Arrival, Environment, RawEvent, Scope
 
 MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
 
 _numbers = itertools.count(1)
+
+
+def minutes(count: float) -> datetime:
+    """The moment that many minutes after MOMENT."""
+    return MOMENT + timedelta(minutes=count)
+
+
+def table(model: type[Model], *fields: str) -> list[tuple[Any, ...]]:
+    """All rows of the model, sorted, as tuples of the fields."""
+    return sorted(model._default_manager.values_list(*fields), key=repr)
 
 
 def make_key(*, environment: str = "production", source: str = "web", scope: str = Scope.INGEST) -> ApiKey:
