@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Model
 
 from telemetry.models import ApiKey, Arrival, Environment, RawEvent, Scope
+from workbench import fold
 
 MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
 
@@ -79,3 +80,16 @@ def store(
             properties=one["properties"],
         )
     return arrival
+
+
+def take(*events: dict[str, Any], environment: str = "production") -> None:
+    """Stores the events as one accepted post and folds it."""
+    store(*events, environment=environment)
+    fold.fold_pending(now=MOMENT)
+
+
+def take_one_by_one(*events: dict[str, Any], environment: str = "production") -> None:
+    """Stores and folds each event as a post of its own; raw events are gone before the next one comes."""
+    for one in events:
+        take(one, environment=environment)
+        RawEvent.objects.all().delete()
