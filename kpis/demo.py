@@ -9,12 +9,12 @@ from itertools import groupby
 
 import msgspec
 from django.conf import settings
-from telemetry.ingest import ingest_events
 
 from kpis import rollup
 from kpis.demo_events import DEFAULT_DAYS, Event, demo_events, demo_mistakes, moment_of
 from kpis.models import Baseline, EnteredCount, Target
 from telemetry import keys, storage
+from telemetry.ingest import ingest_events
 from telemetry.models import ApiKey, Arrival, Scope
 
 ENVIRONMENT = "demo"

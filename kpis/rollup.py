@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -18,7 +19,7 @@ from kpis.cumulative import raise_totals
 from kpis.days import day_start, local_day, reporting_zone
 from kpis.instruments import rollup_seconds
 from kpis.measures import MEASURES, Counted, Scope
-from kpis.models import Freshness, Granularity, KpiBucket
+from kpis.models import EnteredCount, Freshness, Granularity, KpiBucket
 from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment
 from workbench import fold
@@ -34,23 +35,24 @@ EXCLUDED = "excluded"
 WHOLE = ("", "")
 
 
-def bring_up_to_date(*, now: datetime) -> None:
+def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
     """Folds all pending arrivals, computes all touched buckets, and moves computed_until up to now.
 
-    Safe to repeat and to run twice at once: an environment that another process is rolling up is left to it.
+    Safe to repeat and to run twice at once: an environment that another process is working on is left to it,
+    unless `wait` is set.
     """
     with rollup_seconds.labels("fold").time():
-        fold.fold_pending(now=now)
+        fold.fold_pending(now=now, wait=wait)
     for environment in Environment.objects.order_by("name").values_list("name", flat=True):
-        roll_up(environment=environment, now=now)
+        roll_up(environment=environment, now=now, wait=wait)
 
 
-def roll_up(*, environment: str, now: datetime) -> None:
+def roll_up(*, environment: str, now: datetime, wait: bool = False) -> None:
     """Computes the environment's touched buckets; afterwards its KPIs are computed until now.
 
     Where arrivals are still pending, they are computed until the oldest of these was received.
     """
-    while _roll_up_some(environment=environment, now=now):
+    while _roll_up_some(environment=environment, now=now, wait=wait):
         pass
 
 
@@ -59,32 +61,29 @@ def mark_day(*, environment: str, date: date) -> None:
     mark_touched(environment=environment, buckets=[bucket_of(day_start(date, zone=reporting_zone()))])
 
 
-def _roll_up_some(*, environment: str, now: datetime) -> bool:
-    """One transaction of the rollup; True when there is more to do."""
+def _roll_up_some(*, environment: str, now: datetime, wait: bool) -> bool:
+    """One transaction of the rollup; True when there may be more to do."""
     Freshness.objects.get_or_create(
         environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE}
     )
     with transaction.atomic():
-        locked = Freshness.objects.select_for_update(skip_locked=True).filter(environment=environment)
+        locked = Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment)
         freshness = locked.first()
         if freshness is None:
             return False
+        if freshness.time_zone != settings.REPORTING_TIME_ZONE:
+            _change_zone(freshness)
         # In this order: what commits between the two queries is either pending here or touched there.
         pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True)
         oldest_pending = pending.aggregate(oldest=Min("received_at"))["oldest"]
-        touched = _touched(environment)
-        if freshness.time_zone != settings.REPORTING_TIME_ZONE:
-            _recompute_all_days(environment)
-            freshness.time_zone = settings.REPORTING_TIME_ZONE
+        buckets = _take_touched(environment)
         with rollup_seconds.labels("rollup").time():
-            recompute(environment=environment, buckets=touched.buckets)
-        TouchedBucket.objects.filter(id__in=touched.ids).delete()
-        if not touched.is_all:
-            freshness.save()
-            return True
-        freshness.computed_until = _until(now, oldest_pending, freshness.computed_until)
+            recompute(environment=environment, buckets=buckets)
+        has_more = len(buckets) == BUCKETS_PER_TRANSACTION
+        if not has_more:
+            freshness.computed_until = _until(now, oldest_pending, freshness.computed_until)
         freshness.save()
-    return False
+    return has_more
 
 
 def _until(now: datetime, oldest_pending: datetime | None, computed_until: datetime | None) -> datetime:
@@ -93,25 +92,16 @@ def _until(now: datetime, oldest_pending: datetime | None, computed_until: datet
     return max(until, computed_until) if computed_until else until
 
 
-@dataclass(frozen=True)
-class Touched:
-    """Rows of the environment's touched buckets, and whether these are all there are."""
+def _take_touched(environment: str) -> list[Bucket]:
+    """The earliest touched buckets, as many as a transaction computes; their marks are gone.
 
-    ids: Sequence[int]
-    buckets: frozenset[Bucket]
-    is_all: bool
-
-
-def _touched(environment: str) -> Touched:
+    They go before the buckets are computed: what a fold marks from then on stays marked for the next time.
+    """
     rows = TouchedBucket.objects.filter(environment=environment)
     starts = rows.order_by("bucket_start").values_list("bucket_start", flat=True).distinct()
     chosen = list(starts[:BUCKETS_PER_TRANSACTION])
-    ids = rows.filter(bucket_start__in=chosen).values_list("id", flat=True)
-    return Touched(
-        ids=list(ids),
-        buckets=frozenset(bucket_of(start) for start in chosen),
-        is_all=len(chosen) < BUCKETS_PER_TRANSACTION,
-    )
+    rows.filter(bucket_start__in=chosen).delete()
+    return [bucket_of(start) for start in chosen]
 
 
 def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
@@ -265,13 +255,21 @@ def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBu
     ]
 
 
-def _recompute_all_days(environment: str) -> None:
-    """Day rows of another zone go; the days of the reporting zone come in their place."""
+def _change_zone(freshness: Freshness) -> None:
+    """Day rows of another zone go; the days of the reporting zone come in their place.
+
+    Entered counts move with the start of their day: the buckets that they leave and enter are touched.
+    """
+    environment, zone = freshness.environment, reporting_zone()
+    dates = set(EnteredCount.objects.filter(environment=environment).values_list("date", flat=True))
+    zones = (ZoneInfo(freshness.time_zone), zone)
+    moved = {bucket_of(day_start(date, zone=one)) for date in dates for one in zones}
+    mark_touched(environment=environment, buckets=moved)
     rows = KpiBucket.objects.filter(environment=environment)
     rows.filter(granularity=Granularity.DAY).delete()
     starts = rows.filter(granularity=Granularity.BASE).values_list("period_start", flat=True).distinct()
-    zone = reporting_zone()
     recompute_days(environment=environment, days={local_day(start, zone=zone) for start in starts})
+    freshness.time_zone = settings.REPORTING_TIME_ZONE
 
 
 def _replace(

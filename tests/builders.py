@@ -3,14 +3,27 @@
 import itertools
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Model
+
 from telemetry.models import ApiKey, Arrival, Environment, RawEvent, Scope
+from workbench import fold
 
 MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
 
 _numbers = itertools.count(1)
+
+
+def minutes(count: float) -> datetime:
+    """The moment that many minutes after MOMENT."""
+    return MOMENT + timedelta(minutes=count)
+
+
+def table(model: type[Model], *fields: str) -> list[tuple[Any, ...]]:
+    """All rows of the model, sorted, as tuples of the fields."""
+    return sorted(model._default_manager.values_list(*fields), key=repr)
 
 
 def make_key(*, environment: str = "production", source: str = "web", scope: str = Scope.INGEST) -> ApiKey:
@@ -67,3 +80,16 @@ def store(
             properties=one["properties"],
         )
     return arrival
+
+
+def take(*events: dict[str, Any], environment: str = "production") -> None:
+    """Stores the events as one accepted post and folds it."""
+    store(*events, environment=environment)
+    fold.fold_pending(now=MOMENT)
+
+
+def take_one_by_one(*events: dict[str, Any], environment: str = "production") -> None:
+    """Stores and folds each event as a post of its own; raw events are gone before the next one comes."""
+    for one in events:
+        take(one, environment=environment)
+        RawEvent.objects.all().delete()

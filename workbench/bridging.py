@@ -181,7 +181,7 @@ def _drafts(batch: Batch, paired_draft_ids: Collection[int]) -> Iterator[Increme
     )
 
 
-MEASURABLE = "(duration_ms IS NOT NULL OR coalesce(started_at <= completed_at, false))"
+MEASURABLE = "coalesce(duration_ms >= 0, started_at <= completed_at, false)"
 
 
 def _mark_completed(
@@ -192,7 +192,8 @@ def _mark_completed(
     A row is (duration in microseconds or None, …what `returning` names).
     """
     duration = _reported_duration(batch, "started_at", "completed_at")
-    columns = f"CASE WHEN {MEASURABLE} THEN {duration} END, {returning}"
+    # By the mark that was just set: within RETURNING, SQLite 3.40 takes every column IS NOT NULL for true.
+    columns = f"CASE WHEN is_observed THEN {duration} END, {returning}"
     completed = _mark(
         batch,
         model,

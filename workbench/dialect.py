@@ -9,8 +9,9 @@ from django.db import connection
 
 from workbench.buckets import BASE_BUCKET
 
-# strftime's format of seconds since the epoch, without the percent sign that would read as a parameter.
+# Formats of SQLite's strftime and printf, without the percent sign that would read as a parameter.
 SECONDS = "char(37) || 's'"
+FIFTEEN_DIGITS = "char(37) || '.15g'"
 BUCKET_SECONDS = int(BASE_BUCKET.total_seconds())
 
 
@@ -36,8 +37,12 @@ class Dialect:
         """A property in millionths, rounded half away from zero; NULL when it has none."""
         if self.vendor == "postgresql":
             return f"round((properties->>'{name}')::numeric * 1000000)::bigint"
-        # The inner round takes the binary fraction's dust away: 0.0000025 is 2.5 millionths, not 2.4999….
-        return f"CAST(round(round(json_extract(properties, '$.{name}') * 1000000, 4)) AS INTEGER)"
+        # Fifteen digits take the binary fraction's dust away: 0.0000025 is 2.5 millionths, not 2.4999….
+        millionths = f"printf({FIFTEEN_DIGITS}, json_extract(properties, '$.{name}') * 1000000)"
+        return (
+            f"CASE WHEN json_extract(properties, '$.{name}') IS NOT NULL"
+            f" THEN CAST(round(CAST({millionths} AS REAL)) AS INTEGER) END"
+        )
 
     def boolean(self, name: str) -> str:
         """A property of the event as a boolean column takes it."""
@@ -53,8 +58,8 @@ class Dialect:
                 f" FROM jsonb_array_elements_text(properties->'{name}') AS item), '')"
             )
         return (
-            f"coalesce((SELECT json_group_array(value) FROM (SELECT DISTINCT value"
-            f" FROM json_each(properties, '$.{name}') ORDER BY value) HAVING count(*) > 0), '')"
+            f"coalesce(nullif((SELECT json_group_array(value) FROM (SELECT DISTINCT value"
+            f" FROM json_each(properties, '$.{name}') ORDER BY value)), '[]'), '')"
         )
 
     def binary(self, expression: str) -> str:
@@ -79,13 +84,13 @@ class Dialect:
             # A double holds today's microseconds exactly, and is three times as fast as extract()'s numeric.
             return f"(date_part('epoch', {moment}) * 1000000)::bigint"
         # Moments are stored as text, the fraction (if any) from the 21st character on.
-        return f"(CAST(strftime({SECONDS}, {moment}) AS INTEGER) * 1000000 + CAST(substr({moment}, 21) AS INTEGER))"
+        return f"({_seconds(moment)} * 1000000 + CAST(substr({moment}, 21) AS INTEGER))"
 
     def bucket(self, moment: str) -> str:
         """The number of the base bucket that holds the moment, counted from the epoch."""
         if self.vendor == "postgresql":
             return f"floor(date_part('epoch', {moment}) / {BUCKET_SECONDS})::bigint"
-        return f"(CAST(strftime({SECONDS}, {moment}) AS INTEGER) / {BUCKET_SECONDS})"
+        return f"({_seconds(moment)} / {BUCKET_SECONDS})"
 
     def bucket_start(self, bucket: str) -> str:
         """The moment at which the bucket of that number starts."""
@@ -116,6 +121,11 @@ class Dialect:
             " session_id text, occurred_at text, bucket integer, draft_id text, run_id text,"
             " agent_run_id text, properties text)"
         )
+
+
+def _seconds(moment: str) -> str:
+    """SQLite's whole seconds since the epoch; some of its versions round a fraction of .9995 up to the next."""
+    return f"CAST(strftime({SECONDS}, substr({moment}, 1, 19)) AS INTEGER)"
 
 
 def current() -> Dialect:

@@ -25,30 +25,32 @@ EVENTS_PER_BATCH = 30_000
 ARRIVALS_PER_BATCH = 4_000
 
 
-def fold_pending(*, now: datetime) -> int:
-    """Takes the arrivals that are pending when it starts and free; returns how many it took.
+def fold_pending(*, now: datetime, wait: bool = False) -> int:
+    """Takes the arrivals that are pending when it starts; returns how many it took.
 
-    Safe to repeat and to run twice. What comes in meanwhile waits for the next call, so that it always ends.
+    An environment that another process folds is left to it, unless `wait` is set. Safe to repeat and to run twice.
+    What comes in meanwhile waits for the next call, so that it always ends.
     """
     newest = Arrival.objects.filter(taken_at__isnull=True).aggregate(newest=Max("id"))["newest"]
     taken = 0
-    while newest and (batch := fold_batch(now=now, newest=newest)):
+    while newest and (batch := fold_batch(now=now, newest=newest, wait=wait)) is not None:
         taken += batch
     return taken
 
 
-def fold_batch(*, now: datetime, newest: int) -> int:
+def fold_batch(*, now: datetime, newest: int, wait: bool = False) -> int | None:
     """Takes arrivals up to the newest id, of one environment, in one transaction; returns their number.
 
-    It returns 0 when there are none, or none that another process does not fold already.
+    It returns None when there are none, or none that another process does not fold already, and 0 when another
+    process took them while this one asked for the lock.
 
     The environment's row is the lock: pairing reads rows of several sessions, which row locks in key order
     could not cover. Two workers share the environments between them; one that is being folded is skipped.
     """
     with transaction.atomic():
-        environment = _lock_environment_with_work(newest)
+        environment = _lock_environment_with_work(newest, wait=wait)
         if environment is None:
-            return 0
+            return None
         arrivals = _take_arrivals(environment, newest)
         increments = bridging.count_received(environment=environment, arrivals=arrivals)
         if any(arrival.accepted for arrival in arrivals):
@@ -60,11 +62,11 @@ def fold_batch(*, now: datetime, newest: int) -> int:
     return len(arrivals)
 
 
-def _lock_environment_with_work(newest: int) -> str | None:
+def _lock_environment_with_work(newest: int, *, wait: bool) -> str | None:
     pending = Arrival.objects.filter(environment=OuterRef("name"), taken_at__isnull=True, id__lte=newest)
     # no_key: making a key of the environment meanwhile need not wait.
     free = Environment.objects.filter(Exists(pending)).order_by("name")
-    return free.select_for_update(skip_locked=True, no_key=True).values_list("name", flat=True).first()
+    return free.select_for_update(skip_locked=not wait, no_key=True).values_list("name", flat=True).first()
 
 
 def _take_arrivals(environment: str, newest: int) -> list[Taken]:

@@ -1,10 +1,11 @@
 """What the fold recomputes for whole sessions, because it is not a merge: pairing.py on the stored rows."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
@@ -16,6 +17,11 @@ from workbench.buckets import Bucket, bucket_of
 from workbench.dialect import Dialect
 from workbench.merges import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_CREATED, quoted
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, DraftCreation
+
+# Values in one list of parameters: PostgreSQL takes 65,535 parameters in a statement, SQLite 32,766.
+VALUES_PER_LIST = 10_000
+
+Value = TypeVar("Value")
 
 
 def insert_statements(dialect: Dialect) -> tuple[str, ...]:
@@ -70,9 +76,12 @@ class StoredDecision:
     is_repeat: bool
 
 
+Stored = TypeVar("Stored", StoredRequest, StoredDecision)
+
+
 @dataclass
 class PairedDecisions:
-    """Decisions of the sessions that were paired anew, and the buckets that they count in."""
+    """The decisions whose request changed, and the buckets that they count in."""
 
     event_keys: set[UUID] = field(default_factory=set)
     buckets: set[Bucket] = field(default_factory=set)
@@ -116,9 +125,10 @@ def pair_drafts(batch: Batch, *, session_ids: Collection[str]) -> PairedDrafts:
 def _creations(batch: Batch, session_ids: Collection[str]) -> defaultdict[str, list[pairing.Creation]]:
     creations: defaultdict[str, list[pairing.Creation]] = defaultdict(list)
     keys = batch.select(DraftCreation._meta.db_table, "event_key", session_id=session_ids)
-    rows = DraftCreation.objects.filter(event_key__in=[key for (key,) in keys])
-    for row in rows.values_list("session_id", "created_at", "event_key", "source"):
-        creations[row[0]].append(pairing.Creation(*row[1:]))
+    for portion in _portions(key for (key,) in keys):
+        rows = DraftCreation.objects.filter(event_key__in=portion)
+        for row in rows.values_list("session_id", "created_at", "event_key", "source"):
+            creations[row[0]].append(pairing.Creation(*row[1:]))
     return creations
 
 
@@ -128,22 +138,27 @@ def _accepted_drafts(
     """Session to the drafts accepted in it, where there is anything to pair or to take back."""
     drafts: dict[str, list[Draft]] = defaultdict(list)
     table = Draft._meta.db_table
-    in_sessions = batch.select(table, "id, paired_created_at IS NOT NULL", accepted_session_id=session_ids)
-    accepted = Draft.objects.filter(environment=batch.environment)
-    concerned = accepted.filter(
-        Q(accepted_session_id__in=paired_in) | Q(id__in=[pk for pk, is_paired in in_sessions if is_paired])
-    ).only(
-        "draft_id", "accepted_session_id", "accepted_at", "created_at", "paired_created_at", "paired_source"
+    in_sessions = batch.select(
+        table, "id, accepted_session_id, paired_created_at IS NOT NULL", accepted_session_id=session_ids
     )
-    for draft in concerned:
-        drafts[draft.accepted_session_id].append(draft)
+    concerned = (pk for pk, session_id, is_paired in in_sessions if is_paired or session_id in paired_in)
+    for portion in _portions(concerned):
+        for draft in Draft.objects.filter(id__in=portion).only(
+            "draft_id",
+            "accepted_session_id",
+            "accepted_at",
+            "created_at",
+            "paired_created_at",
+            "paired_source",
+        ):
+            drafts[draft.accepted_session_id].append(draft)
     return drafts
 
 
 def pair_approvals(batch: Batch) -> PairedDecisions:
     """Pairs the approvals of the batch's sessions anew, and of all that share an approvalId with the batch.
 
-    Writes what changed; returns the decisions that the batch brought or changed.
+    Writes what changed; returns the decisions that did.
     """
     session_ids = _sessions_with_approvals(batch)
     changed = PairedDecisions()
@@ -155,11 +170,10 @@ def pair_approvals(batch: Batch) -> PairedDecisions:
     )
     own_requests = [stored for stored in requests if stored.value.session_id in session_ids]
     own_decisions = [stored for stored in decisions if stored.value.session_id in session_ids]
-    _write_decisions(own_decisions, approvals=approvals)
+    for decision in _write_decisions(own_decisions, approvals=approvals):
+        changed.event_keys.add(decision.event_key)
+        changed.buckets.add(bucket_of(decision.decided_at))
     _write_requests(own_requests, decisions=[stored.value for stored in decisions], approvals=approvals)
-    # Also those that stay as they were: the batch may have brought them.
-    changed.event_keys.update(stored.value.event_key for stored in own_decisions)
-    changed.buckets.update(bucket_of(stored.value.decided_at) for stored in own_decisions)
     return changed
 
 
@@ -171,12 +185,13 @@ def _sessions_with_approvals(batch: Batch) -> set[str]:
     )
     session_ids = {session_id for session_id, _ in rows}
     approval_ids = {approval_id for _, approval_id in rows if approval_id}
-    for model in (ApprovalRequest, ApprovalDecision):
-        # The index of approvalIds leaves the empty ones out.
-        shared = model._default_manager.exclude(approval_id="").filter(
-            environment=batch.environment, approval_id__in=approval_ids
-        )
-        session_ids.update(shared.values_list("session_id", flat=True))
+    for portion in _portions(approval_ids):
+        for model in (ApprovalRequest, ApprovalDecision):
+            # The index of approvalIds leaves the empty ones out.
+            shared = model._default_manager.exclude(approval_id="").filter(
+                environment=batch.environment, approval_id__in=portion
+            )
+            session_ids.update(shared.values_list("session_id", flat=True))
     return session_ids
 
 
@@ -184,15 +199,22 @@ def _approvals(
     environment: str, session_ids: Collection[str]
 ) -> tuple[list[StoredRequest], list[StoredDecision]]:
     """All of the sessions, then all of other sessions that have an approvalId of theirs."""
-    in_sessions = Q(session_id__in=session_ids)
-    requests = _stored_requests(environment, in_sessions)
-    decisions = _stored_decisions(environment, in_sessions)
+    requests: list[StoredRequest] = []
+    decisions: list[StoredDecision] = []
+    for portion in _portions(session_ids):
+        requests += _stored_requests(environment, Q(session_id__in=portion))
+        decisions += _stored_decisions(environment, Q(session_id__in=portion))
     approval_ids = {stored.value.approval_id for stored in requests}
     approval_ids |= {stored.value.approval_id for stored in decisions}
-    elsewhere = ~in_sessions & Q(approval_id__in=approval_ids - {""})
-    requests += _stored_requests(environment, elsewhere)
-    decisions += _stored_decisions(environment, elsewhere)
+    for portion in _portions(approval_ids - {""}):
+        shared = Q(approval_id__in=portion) & ~Q(approval_id="")
+        requests += _elsewhere(_stored_requests(environment, shared), session_ids)
+        decisions += _elsewhere(_stored_decisions(environment, shared), session_ids)
     return requests, decisions
+
+
+def _elsewhere(stored: Iterable[Stored], session_ids: Collection[str]) -> list[Stored]:
+    return [one for one in stored if one.value.session_id not in session_ids]
 
 
 def _stored_requests(environment: str, condition: Q) -> list[StoredRequest]:
@@ -212,7 +234,11 @@ def _stored_decisions(environment: str, condition: Q) -> list[StoredDecision]:
     ]
 
 
-def _write_decisions(decisions: Iterable[StoredDecision], *, approvals: pairing.Approvals) -> None:
+def _write_decisions(
+    decisions: Iterable[StoredDecision], *, approvals: pairing.Approvals
+) -> list[pairing.Decision]:
+    """Writes what changed; returns the decisions that did."""
+    changed = []
     updates = []
     for stored in decisions:
         key = stored.value.event_key
@@ -221,8 +247,10 @@ def _write_decisions(decisions: Iterable[StoredDecision], *, approvals: pairing.
         is_repeat = key in approvals.repeats
         if (stored.requested_at, stored.is_repeat) != (requested_at, is_repeat):
             updates.append((_moment(requested_at), is_repeat, _key(key)))
+            changed.append(stored.value)
     table = ApprovalDecision._meta.db_table
     _update(f"UPDATE {table} SET requested_at = %s, is_repeat = %s WHERE event_key = %s", updates)
+    return changed
 
 
 def _write_requests(
@@ -243,6 +271,13 @@ def _write_requests(
     ]
     table = ApprovalRequest._meta.db_table
     _update(f"UPDATE {table} SET decided_at = %s WHERE event_key = %s", updates)
+
+
+def _portions(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """The values, as many at a time as a list of parameters takes."""
+    remaining = iter(values)
+    while portion := list(islice(remaining, VALUES_PER_LIST)):
+        yield portion
 
 
 def _moment(value: datetime | None) -> Any:

@@ -10,4 +10,4 @@ class Command(BaseCommand):
     help = "Take all pending arrivals now and return when the KPIs are current."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rollup.bring_up_to_date(now=timezone.now())
+        rollup.bring_up_to_date(now=timezone.now(), wait=True)

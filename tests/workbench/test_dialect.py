@@ -1,0 +1,158 @@
+"""Each expression means the same on SQLite and PostgreSQL; these tests run on both."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.builders import MOMENT
+from workbench.buckets import EPOCH, bucket_of, bucket_start
+from workbench.dialect import current
+
+pytestmark = pytest.mark.django_db
+
+MICROSECOND = timedelta(microseconds=1)
+MOMENTS = st.datetimes(
+    min_value=datetime(2000, 1, 1),  # noqa: DTZ001
+    max_value=datetime(2100, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+one_transaction = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+def of_event(expression: str, properties: dict[str, Any]) -> Any:
+    """The value of an expression over one event's properties."""
+    kind = "jsonb" if connection.vendor == "postgresql" else "text"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {expression} FROM (SELECT CAST(%s AS {kind}) AS properties) AS one",
+            [json.dumps(properties)],
+        )
+        return cursor.fetchone()[0]
+
+
+def of_moment(expression: str, moment: datetime) -> Any:
+    """The value of an expression over one stored moment."""
+    kind = "timestamptz" if connection.vendor == "postgresql" else "text"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {expression} FROM (SELECT CAST(%s AS {kind}) AS moment) AS one",
+            [connection.ops.adapt_datetimefield_value(moment)],
+        )
+        return cursor.fetchone()[0]
+
+
+def of_pair(expression: str, left: int | None, right: int | None) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {expression} FROM (SELECT CAST(%s AS bigint) AS a, CAST(%s AS bigint) AS b) AS one",
+            [left, right],
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "properties", "value"),
+    [
+        ("text", {"p": "draft-1"}, "draft-1"),
+        ("text", {"p": ""}, ""),
+        ("text", {}, None),
+        ("integer", {"p": 2_592_000_000}, 2_592_000_000),
+        ("integer", {"p": 0}, 0),
+        ("integer", {}, None),
+        ("micro", {"p": 1_000_000}, 1_000_000_000_000),
+        ("micro", {"p": 0}, 0),
+        ("micro", {"p": 0.1}, 100_000),
+        ("micro", {"p": 0.0000025}, 3),
+        ("micro", {"p": 0.0000024999}, 2),
+        ("micro", {"p": 0.00000249999999}, 2),
+        ("micro", {"p": 0.1234565}, 123_457),
+        ("micro", {"p": 999999.9999995}, 1_000_000_000_000),
+        ("micro", {}, None),
+        ("sorted_list", {}, ""),
+        ("sorted_list", {"p": []}, ""),
+    ],
+)
+def test_reads_a_property(method: str, properties: dict[str, Any], value: Any) -> None:
+    assert of_event(getattr(current(), method)("p"), properties) == value
+
+
+@pytest.mark.parametrize(("properties", "value"), [({"p": True}, True), ({"p": False}, False), ({}, None)])
+def test_reads_a_boolean(properties: dict[str, Any], value: bool | None) -> None:
+    expression = f"CASE {current().boolean('p')} WHEN true THEN 'yes' WHEN false THEN 'no' END"
+    assert of_event(expression, properties) == {True: "yes", False: "no", None: None}[value]
+
+
+@one_transaction
+@given(st.decimals(min_value=0, max_value=100, places=9))
+def test_millionths_are_exact_and_halves_go_up(cost: Decimal) -> None:
+    rounded = (cost * 1_000_000).to_integral_value(rounding=ROUND_HALF_UP)
+    assert of_event(current().micro("p"), {"p": float(cost)}) == int(rounded)
+
+
+def test_a_list_is_sorted_byte_by_byte_with_each_item_once() -> None:
+    tools = ["b", "a", "B", "b", "_", "a-1", "a1"]
+    assert json.loads(of_event(current().sorted_list("p"), {"p": tools})) == sorted(set(tools))
+
+
+def test_equal_sets_of_tools_are_equal_texts() -> None:
+    left = of_event(current().sorted_list("p"), {"p": ["x", "y", "x"]})
+    assert left == of_event(current().sorted_list("p"), {"p": ["y", "x"]})
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "least", "greatest"),
+    [(1, 2, 1, 2), (2, 1, 1, 2), (1, None, 1, 1), (None, 2, 2, 2), (None, None, None, None)],
+)
+def test_the_smaller_and_the_larger_of_two(
+    left: int | None, right: int | None, least: int | None, greatest: int | None
+) -> None:
+    assert of_pair(current().least("a", "b"), left, right) == least
+    assert of_pair(current().greatest("a", "b"), left, right) == greatest
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        MOMENT,
+        MOMENT - MICROSECOND,
+        MOMENT + MICROSECOND,
+        MOMENT.replace(microsecond=999_499),
+        MOMENT.replace(microsecond=999_500),
+        MOMENT.replace(minute=14, second=59, microsecond=999_999),
+        MOMENT.replace(minute=15),
+        MOMENT.replace(hour=23, minute=59, second=59, microsecond=999_999),
+    ],
+)
+def test_a_moment_keeps_its_bucket_and_its_microseconds(moment: datetime) -> None:
+    assert of_moment(current().bucket("moment"), moment) == bucket_of(moment)
+    assert of_moment(current().microseconds("moment"), moment) == (moment - EPOCH) // MICROSECOND
+
+
+@one_transaction
+@given(MOMENTS)
+def test_any_moment_keeps_its_bucket_and_its_microseconds(moment: datetime) -> None:
+    assert of_moment(current().bucket("moment"), moment) == bucket_of(moment)
+    assert of_moment(current().microseconds("moment"), moment) == (moment - EPOCH) // MICROSECOND
+
+
+@pytest.mark.parametrize("bucket", [0, 1, bucket_of(MOMENT)])
+def test_a_bucket_starts_where_python_says(bucket: int) -> None:
+    start = of_pair(current().bucket_start("a"), bucket, None)
+    if connection.vendor == "sqlite":
+        assert start == connection.ops.adapt_datetimefield_value(bucket_start(bucket))
+    else:
+        assert start == bucket_start(bucket)
+
+
+def test_text_is_compared_byte_by_byte() -> None:
+    words = ["b", "a", "B", "_", "-", "é", "z"]
+    values = " UNION ALL ".join(f"SELECT '{word}' AS word" for word in words)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT word FROM ({values}) AS words ORDER BY {current().binary('word')}")
+        assert [word for (word,) in cursor.fetchall()] == sorted(words, key=str.encode)
