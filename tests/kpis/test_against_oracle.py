@@ -7,8 +7,9 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -24,7 +25,7 @@ from kpis.rollup import bring_up_to_date
 from telemetry.models import LedgerHour, RawEvent
 from tests.oracle.compute import expected_rows, percentile
 from tests.oracle.profiles import examples
-from tests.oracle.streams import AUTUMN, SPRING, Batch, Season, Stream, deliveries, realistic, streams
+from tests.oracle.streams import AUTUMN, SPRING, Batch, Season, Stream, deliveries, posted, realistic, streams
 from tests.oracle.system import (
     Keys,
     accepted_events,
@@ -86,6 +87,67 @@ def test_kpi_rows_equal_the_oracle(keys: Keys, stream: Stream, seed: int) -> Non
     with override_settings(REPORTING_TIME_ZONE=stream.zone):
         play(stream, keys=keys, seed=seed)
         assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
+
+
+EDGE = SPRING.anchors[0]
+AGENT_RUN = {"runId": "r", "agentRunId": "a", "agentName": "x"}
+ONE_OF_EACH = [
+    ("workbench.chat_message_sent", {}),
+    ("workbench.draft_accepted", {"draftId": "d"}),
+    ("workflow.created", {"source": "api"}),
+    ("workbench.approval_completed", {"approved": True}),
+    ("workbench.workflow_run_completed", {"runId": "r", "status": "failed", "durationMs": 5}),
+    ("agent.run_completed", {"runId": "r", "agentRunId": "a", "agentName": "x", "status": "failed"}),
+]
+
+
+@pytest.mark.parametrize("before_the_edge", [1_000_000, 501, 499, 1, 0])
+def test_the_last_microsecond_of_a_bucket_is_in_it(keys: Keys, before_the_edge: int) -> None:
+    moment = EDGE - timedelta(microseconds=before_the_edge)
+    stream = stream_of(*((name, moment, properties) for name, properties in ONE_OF_EACH))
+    play(stream, keys=keys, seed=1)
+    expected = expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
+    assert stored_buckets() == expected
+    bases = {key[3] for key in expected if key[0] == "base"}
+    assert bases == {EDGE - (timedelta(minutes=15) if before_the_edge else timedelta())}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_that_completed_before_it_started_stops_nothing(keys: Keys, seed: int) -> None:
+    stream = stream_of(
+        ("workbench.workflow_run_started", EDGE, {"runId": "r", "draftId": "d"}),
+        (
+            "workbench.workflow_run_completed",
+            EDGE - timedelta(hours=1),
+            {"runId": "r", "status": "completed"},
+        ),
+        ("agent.run_started", EDGE, AGENT_RUN),
+        ("agent.run_completed", EDGE - timedelta(hours=1), {**AGENT_RUN, "status": "failed"}),
+    )
+    play(stream, keys=keys, seed=seed)
+    assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
+
+
+@pytest.mark.parametrize("cost", [5e-07, 1.5e-06, 2.5e-06, 0.2204585, 1.0000005, 999_999.9999995])
+def test_a_cost_is_rounded_to_the_even_micro_dollar(keys: Keys, cost: float) -> None:
+    stream = stream_of(("agent.run_completed", EDGE, {**AGENT_RUN, "status": "completed", "costUsd": cost}))
+    play(stream, keys=keys, seed=1)
+    assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
+
+
+def stream_of(*events: tuple[str, datetime, dict[str, Any]]) -> Stream:
+    """A stream of (event, moment, properties) in one session."""
+    posts = [
+        posted(
+            {"event": name, "properties": properties},
+            environment="production",
+            source="web",
+            session="s",
+            moment=moment,
+        )
+        for name, moment, properties in events
+    ]
+    return Stream(now=SPRING.now, zone="UTC", posts=posts, entered=[])
 
 
 @pytest.mark.parametrize("season", [SPRING, AUTUMN], ids=["spring", "autumn"])
