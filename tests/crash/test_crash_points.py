@@ -1,0 +1,41 @@
+"""Killed at any statement, a process leaves nothing lost and nothing doubled: see harness.py."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+pytestmark = pytest.mark.processes
+
+
+def explore(scenario: str) -> dict[str, object]:
+    """Run the harness on a database of the kind that the tests run on."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.crash.harness", scenario],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    report: dict[str, object] = json.loads(run.stdout)
+    return report
+
+
+@pytest.mark.parametrize(("scenario", "at_least"), [("ingest", 1), ("rollup", 20)])
+def test_a_kill_at_any_statement_loses_nothing_and_doubles_nothing(scenario: str, at_least: int) -> None:
+    report = explore(scenario)
+    assert report["failures"] == []
+    # A harness that meets no statement would find no fault either.
+    assert report["points"] > at_least  # type: ignore[operator]
+
+
+def test_the_harness_finds_a_step_of_two_commits() -> None:
+    report = explore("torn")
+    assert len(report["failures"]) >= 1  # type: ignore[arg-type]
+    assert all("lacks" in failure for failure in report["failures"])  # type: ignore[attr-defined]
