@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Sum
-from telemetry.ingest import ingest_events
 
 from kpis.rollup import bring_up_to_date
+from telemetry.ingest import ingest_events
 from telemetry.models import ApiKey, Arrival, LedgerHour, QuarantinedEvent, RawEvent
 from tests.crash.harness import Scenario
 from tests.oracle.streams import SPRING, Batch, deliveries, posted, realistic

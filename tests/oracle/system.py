@@ -9,13 +9,13 @@ from typing import Any
 
 from django.apps import apps
 from django.db import models, transaction
-from telemetry.ingest import IngestResult, ingest_events
-from telemetry.keys import create_key
 
 from kpis.histogram import bin_of
 from kpis.models import EnteredCount, Granularity, KpiBucket
 from kpis.registry import REGISTRY
 from kpis.rollup import bring_up_to_date, mark_day
+from telemetry.ingest import IngestResult, ingest_events
+from telemetry.keys import create_key
 from telemetry.models import ApiKey, Environment, RawEvent, Scope
 from tests.oracle.compute import (
     AcceptedEvent,
