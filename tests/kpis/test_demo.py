@@ -12,6 +12,7 @@ from kpis.demo import DemoLoad, load_demo
 from kpis.demo_events import demo_events
 from kpis.management.commands import load_demo as command
 from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, Target
+from kpis.reading import read_windows
 from kpis.registry import REGISTRY
 from telemetry.models import ApiKey, Arrival, BridgeCounter, QuarantinedEvent, RawEvent
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, Session, WorkflowRun
@@ -124,6 +125,25 @@ def test_every_kpi_has_numbers_and_the_kpis_are_current(now: datetime) -> None:
     too_few = {slug for slug, count in counted.items() if count < REGISTRY[slug].minimum_sample}
     assert (set(counted), too_few) == (set(REGISTRY), set())
     assert Freshness.objects.get(environment="demo").computed_until == now
+
+
+def test_the_last_four_weeks_tell_the_stories_of_the_demo(now: datetime) -> None:
+    load_demo(now=now)
+    readings = [reading for reading in read_windows(now=now) if reading.window == "28d"]
+    assert all(reading.value is not None for reading in readings)
+    assert {reading.kpi: reading.verdict for reading in readings} == {
+        "template-suggestion-rate": "on_target",
+        "time-to-create-workflow": "on_target",
+        "workbench-adoption": "off_target",
+        "template-usage-rate": "off_target",
+        "workflow-success-rate": "off_target",
+        "workflow-duration": "on_target",
+        "approval-wait": "on_target",
+        "approval-rate": "on_target",
+        "agent-failure-rate": "on_target",
+        # It has no target: what is too much depends on the length of the range.
+        "execution-cost": None,
+    }
 
 
 def test_the_time_to_create_has_a_baseline_with_its_provenance(now: datetime) -> None:
