@@ -6,7 +6,7 @@ A measure is a pure function of the things, the event counts and the entered cou
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -310,9 +310,9 @@ def costs(scope: Scope) -> Iterator[Counted]:
 
 
 def _estimate(microseconds: int, *, usd_per_minute: Decimal) -> int:
-    """Micro-dollars of that much run time, rounded half to even."""
+    """Micro-dollars of that much run time, a half is rounded up."""
     cost = microseconds * usd_per_minute * 1_000_000 / MICROSECONDS_A_MINUTE
-    return int(cost.to_integral_value(rounding=ROUND_HALF_EVEN))
+    return int(cost.to_integral_value(rounding=ROUND_HALF_UP))
 
 
 def _known(expression: str) -> str:

@@ -443,16 +443,17 @@ def test_a_workflows_name_that_comes_later_names_its_costs() -> None:
     ("microseconds", "rate", "micro_usd"),
     [
         (60_000_000, "0.01", 10_000),
-        (3_000, "0.01", 0),  # 0.5
+        (3_000, "0.01", 1),  # 0.5
         (9_000, "0.01", 2),  # 1.5
-        (15_000, "0.01", 2),  # 2.5
+        (14_999, "0.01", 2),
+        (15_000, "0.01", 3),  # 2.5
         (15_001, "0.01", 3),
         (0, "0.01", 0),
         (60_000_000, "0", 0),
         (2_592_000_000_000, "1000000", 43_200_000_000_000_000),
     ],
 )
-def test_an_estimate_is_rounded_half_to_even(microseconds: int, rate: str, micro_usd: int) -> None:
+def test_half_a_micro_dollar_of_an_estimate_is_rounded_up(microseconds: int, rate: str, micro_usd: int) -> None:
     assert _estimate(microseconds, usd_per_minute=Decimal(rate)) == micro_usd
 
 

@@ -4,6 +4,7 @@ Nothing here shares code with the fold or the rollup, so that the same mistake w
 """
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -520,8 +521,12 @@ def completed_agent_runs(events: Iterable[AcceptedEvent]) -> list[CompletedAgent
 
 
 def micro_dollars(cost_usd: float | None) -> int | None:
-    """Dollars, read as the decimal that was written, as whole micro-dollars; a half goes to the even one."""
-    return None if cost_usd is None else round(Fraction(Decimal(str(cost_usd))) * 1_000_000)
+    """Dollars, read as the decimal that was written, as whole micro-dollars; a half is rounded up."""
+    return None if cost_usd is None else half_up(Fraction(Decimal(str(cost_usd))) * 1_000_000)
+
+
+def half_up(value: Fraction) -> int:
+    return math.floor(value + Fraction(1, 2))
 
 
 def agent_facts(events: Iterable[AcceptedEvent]) -> Iterator[Fact]:
@@ -554,7 +559,7 @@ def cost_facts(events: Sequence[AcceptedEvent], *, rate: float) -> Iterator[Fact
 
 
 def estimates(runs: Iterable[CompletedRun], *, rate: float) -> Iterator[Fact]:
-    """A bucket's microseconds of each workflow at the rate; rounded once, a half to the even micro-dollar."""
+    """A bucket's microseconds of each workflow at the rate; rounded once, a half up."""
     measured = (run for run in runs if run.duration is not None)
     places = grouped(measured, lambda run: (run.environment, start_of_bucket(run.completed_at), run.workflow))
     for (environment, bucket, workflow), same in places.items():
@@ -563,7 +568,7 @@ def estimates(runs: Iterable[CompletedRun], *, rate: float) -> Iterator[Fact]:
             kpi="execution-cost",
             environment=environment,
             at=bucket,
-            numerator=round(minutes * Fraction(Decimal(str(rate))) * 1_000_000),
+            numerator=half_up(minutes * Fraction(Decimal(str(rate))) * 1_000_000),
             denominator=len(same),
             values={"workflow": workflow},
         )

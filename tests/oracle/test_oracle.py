@@ -677,15 +677,16 @@ def test_cost_of_an_agent_run_without_workflow_run_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("dollars", "micro"),
     [
-        (0.0000005, 0),
+        (0.0000004, 0),
+        (0.0000005, 1),
         (0.0000015, 2),
-        (0.0000025, 2),
-        (1.0000005, 1_000_000),
+        (0.0000025, 3),
+        (1.0000005, 1_000_001),
         (0.1, 100_000),
         (1_000_000, 10**12),
     ],
 )
-def test_a_cost_is_rounded_to_the_even_micro_dollar(dollars: float, micro: int) -> None:
+def test_half_a_micro_dollar_is_rounded_up(dollars: float, micro: int) -> None:
     assert short(rows_of("execution-cost", agent_completed("10:00", costUsd=dollars)))["", ""] == (micro, 1)
 
 
@@ -720,9 +721,9 @@ def test_estimates_of_a_bucket_and_workflow_are_rounded_once() -> None:
     runs = [run_completed("10:00", f"r{n}", durationMs=3, workflowName="a") for n in range(3)]
     other = run_completed("10:00", "r9", durationMs=3, workflowName="b")
     assert short(rows_of("execution-cost", *runs, other)) == {
-        ("", ""): (2, 4),
+        ("", ""): (3, 4),
         ("workflow", "a"): (2, 3),
-        ("workflow", "b"): (0, 1),
+        ("workflow", "b"): (1, 1),
     }
 
 
