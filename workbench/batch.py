@@ -85,7 +85,7 @@ INSERT INTO fold_batch (
 )
 SELECT event_key, environment, event, session_id, occurred_at, {dialect.bucket("occurred_at")},
   {dialect.text("draftId")}, {dialect.text("runId")}, {dialect.text("agentRunId")}, properties
-FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id")}""",
+FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}""",
         [*adapted, dialect.array(arrival.id for arrival in with_events)],
     )
     return Batch(

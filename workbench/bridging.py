@@ -18,6 +18,7 @@ from telemetry.bridge import Increment
 from telemetry.ledger import Outcomes, outcomes
 from workbench import merges
 from workbench.batch import Batch, Row
+from workbench.dialect import Kind
 from workbench.models import AgentRun, ApprovalDecision, Draft, Session, WorkflowRun
 
 MICROSECONDS_A_MILLISECOND = 1000
@@ -127,13 +128,14 @@ def _mark(
     mark: str,
     where: str,
     returning: str,
+    kind: Kind = "text",
 ) -> list[Row]:
     """Sets the marks of the things named by a key that meet the condition; returns what the rows say."""
     if not values:
         return []
     return batch.rows(
         f"UPDATE {model._meta.db_table} SET {mark}"
-        f" WHERE environment = %s AND {batch.dialect.any_of(key)} AND {where} RETURNING {returning}",
+        f" WHERE environment = %s AND {batch.dialect.any_of(key, kind)} AND {where} RETURNING {returning}",
         [batch.environment, batch.dialect.array(values)],
     )
 
@@ -166,12 +168,17 @@ def _sessions(batch: Batch) -> Iterator[Increment]:
 def _drafts(batch: Batch, paired_draft_ids: Collection[int]) -> Iterator[Increment]:
     created = "coalesce(created_at, paired_created_at)"
     rows = []
-    for key, values in (("draft_id", batch.draft_ids), ("id", paired_draft_ids)):
+    places: list[tuple[str, Collection[Any], Kind]] = [
+        ("draft_id", batch.draft_ids, "text"),
+        ("id", paired_draft_ids, "bigint"),
+    ]
+    for key, values, kind in places:
         rows += _mark(
             batch,
             Draft,
             key=key,
             values=values,
+            kind=kind,
             mark="is_observed = true",
             where=f"NOT is_observed AND {created} <= accepted_at",
             returning=_duration(batch, created, "accepted_at"),
@@ -275,6 +282,7 @@ def _decisions(batch: Batch, decision_keys: Collection[UUID]) -> Iterator[Increm
         ApprovalDecision,
         key="event_key",
         values=[key if is_native else key.hex for key in decision_keys],
+        kind="uuid",
         mark="is_observed = true",
         where="NOT is_observed AND NOT is_repeat AND requested_at <= decided_at",
         returning=f"approved, {_duration(batch, 'requested_at', 'decided_at')}",

@@ -1,10 +1,9 @@
 """What the fold recomputes for whole sessions, because it is not a merge: pairing.py on the stored rows."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,11 +16,6 @@ from workbench.buckets import Bucket, bucket_of
 from workbench.dialect import Dialect
 from workbench.merges import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_CREATED, quoted
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, DraftCreation
-
-# Values in one list of parameters: PostgreSQL takes 65,535 parameters in a statement, SQLite 32,766.
-VALUES_PER_LIST = 10_000
-
-Value = TypeVar("Value")
 
 
 def insert_statements(dialect: Dialect) -> tuple[str, ...]:
@@ -124,11 +118,11 @@ def pair_drafts(batch: Batch, *, session_ids: Collection[str]) -> PairedDrafts:
 
 def _creations(batch: Batch, session_ids: Collection[str]) -> defaultdict[str, list[pairing.Creation]]:
     creations: defaultdict[str, list[pairing.Creation]] = defaultdict(list)
-    keys = batch.select(DraftCreation._meta.db_table, "event_key", session_id=session_ids)
-    for portion in _portions(key for (key,) in keys):
-        rows = DraftCreation.objects.filter(event_key__in=portion)
-        for row in rows.values_list("session_id", "created_at", "event_key", "source"):
-            creations[row[0]].append(pairing.Creation(*row[1:]))
+    rows = DraftCreation.objects.filter(
+        environment=batch.environment, session_id__in=batch.dialect.listed(session_ids)
+    )
+    for row in rows.values_list("session_id", "created_at", "event_key", "source"):
+        creations[row[0]].append(pairing.Creation(*row[1:]))
     return creations
 
 
@@ -137,20 +131,14 @@ def _accepted_drafts(
 ) -> dict[str, list[Draft]]:
     """Session to the drafts accepted in it, where there is anything to pair or to take back."""
     drafts: dict[str, list[Draft]] = defaultdict(list)
-    table = Draft._meta.db_table
-    in_sessions = batch.select(
-        table, "id, accepted_session_id, paired_created_at IS NOT NULL", accepted_session_id=session_ids
+    # The index of accepting sessions leaves the empty ones out.
+    accepted = Draft.objects.exclude(accepted_session_id="").filter(
+        environment=batch.environment, accepted_session_id__in=batch.dialect.listed(session_ids)
     )
-    concerned = (pk for pk, session_id, is_paired in in_sessions if is_paired or session_id in paired_in)
-    for portion in _portions(concerned):
-        for draft in Draft.objects.filter(id__in=portion).only(
-            "draft_id",
-            "accepted_session_id",
-            "accepted_at",
-            "created_at",
-            "paired_created_at",
-            "paired_source",
-        ):
+    for draft in accepted.only(
+        "draft_id", "accepted_session_id", "accepted_at", "created_at", "paired_created_at", "paired_source"
+    ):
+        if draft.paired_created_at or draft.accepted_session_id in paired_in:
             drafts[draft.accepted_session_id].append(draft)
     return drafts
 
@@ -164,7 +152,7 @@ def pair_approvals(batch: Batch) -> PairedDecisions:
     changed = PairedDecisions()
     if not session_ids:
         return changed
-    requests, decisions = _approvals(batch.environment, session_ids)
+    requests, decisions = _approvals(batch, session_ids)
     approvals = pairing.pair_approvals(
         requests=[stored.value for stored in requests], decisions=[stored.value for stored in decisions]
     )
@@ -185,31 +173,29 @@ def _sessions_with_approvals(batch: Batch) -> set[str]:
     )
     session_ids = {session_id for session_id, _ in rows}
     approval_ids = {approval_id for _, approval_id in rows if approval_id}
-    for portion in _portions(approval_ids):
-        for model in (ApprovalRequest, ApprovalDecision):
-            # The index of approvalIds leaves the empty ones out.
-            shared = model._default_manager.exclude(approval_id="").filter(
-                environment=batch.environment, approval_id__in=portion
-            )
-            session_ids.update(shared.values_list("session_id", flat=True))
+    for model in (ApprovalRequest, ApprovalDecision):
+        shared = model._default_manager.filter(_with_approval_id(batch, approval_ids))
+        session_ids.update(shared.values_list("session_id", flat=True))
     return session_ids
 
 
+def _with_approval_id(batch: Batch, approval_ids: Collection[str]) -> Q:
+    # The index of approvalIds leaves the empty ones out.
+    is_one = Q(environment=batch.environment, approval_id__in=batch.dialect.listed(approval_ids))
+    return is_one & ~Q(approval_id="")
+
+
 def _approvals(
-    environment: str, session_ids: Collection[str]
+    batch: Batch, session_ids: Collection[str]
 ) -> tuple[list[StoredRequest], list[StoredDecision]]:
     """All of the sessions, then all of other sessions that have an approvalId of theirs."""
-    requests: list[StoredRequest] = []
-    decisions: list[StoredDecision] = []
-    for portion in _portions(session_ids):
-        requests += _stored_requests(environment, Q(session_id__in=portion))
-        decisions += _stored_decisions(environment, Q(session_id__in=portion))
+    in_sessions = Q(environment=batch.environment, session_id__in=batch.dialect.listed(session_ids))
+    requests, decisions = _stored_requests(in_sessions), _stored_decisions(in_sessions)
     approval_ids = {stored.value.approval_id for stored in requests}
     approval_ids |= {stored.value.approval_id for stored in decisions}
-    for portion in _portions(approval_ids - {""}):
-        shared = Q(approval_id__in=portion) & ~Q(approval_id="")
-        requests += _elsewhere(_stored_requests(environment, shared), session_ids)
-        decisions += _elsewhere(_stored_decisions(environment, shared), session_ids)
+    shared = _with_approval_id(batch, approval_ids - {""})
+    requests += _elsewhere(_stored_requests(shared), session_ids)
+    decisions += _elsewhere(_stored_decisions(shared), session_ids)
     return requests, decisions
 
 
@@ -217,15 +203,15 @@ def _elsewhere(stored: Iterable[Stored], session_ids: Collection[str]) -> list[S
     return [one for one in stored if one.value.session_id not in session_ids]
 
 
-def _stored_requests(environment: str, condition: Q) -> list[StoredRequest]:
-    rows = ApprovalRequest.objects.filter(condition, environment=environment).values_list(
+def _stored_requests(condition: Q) -> list[StoredRequest]:
+    rows = ApprovalRequest.objects.filter(condition).values_list(
         "event_key", "session_id", "approval_id", "tool_ids", "requested_at", "decided_at"
     )
     return [StoredRequest(pairing.Request(*row[:5]), decided_at=row[5]) for row in rows.iterator()]
 
 
-def _stored_decisions(environment: str, condition: Q) -> list[StoredDecision]:
-    rows = ApprovalDecision.objects.filter(condition, environment=environment).values_list(
+def _stored_decisions(condition: Q) -> list[StoredDecision]:
+    rows = ApprovalDecision.objects.filter(condition).values_list(
         "event_key", "session_id", "approval_id", "tool_ids", "decided_at", "requested_at", "is_repeat"
     )
     return [
@@ -271,13 +257,6 @@ def _write_requests(
     ]
     table = ApprovalRequest._meta.db_table
     _update(f"UPDATE {table} SET decided_at = %s WHERE event_key = %s", updates)
-
-
-def _portions(values: Iterable[Value]) -> Iterator[list[Value]]:
-    """The values, as many at a time as a list of parameters takes."""
-    remaining = iter(values)
-    while portion := list(islice(remaining, VALUES_PER_LIST)):
-        yield portion
 
 
 def _moment(value: datetime | None) -> Any:

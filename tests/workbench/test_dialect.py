@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.builders import MOMENT
 from workbench.buckets import EPOCH, bucket_of, bucket_start
-from workbench.dialect import current
+from workbench.dialect import Kind, current
+from workbench.models import Draft, WorkflowRun
 
 pytestmark = pytest.mark.django_db
 
@@ -156,3 +158,37 @@ def test_text_is_compared_byte_by_byte() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT word FROM ({values}) AS words ORDER BY {current().binary('word')}")
         assert [word for (word,) in cursor.fetchall()] == sorted(words, key=str.encode)
+
+
+def test_a_list_of_any_length_is_one_parameter() -> None:
+    dialect = current()
+    Draft.objects.bulk_create(Draft(environment="production", draft_id=f"d-{n}") for n in (1, 2, 3))
+    keys = ["d-1", "d-3", "d-3", *(f"none-{n}" for n in range(70_000))]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT draft_id FROM workbench_draft WHERE {dialect.any_of('draft_id')} ORDER BY 1",
+            [dialect.array(keys)],
+        )
+        assert cursor.fetchall() == [("d-1",), ("d-3",)]
+    listed = Draft.objects.filter(draft_id__in=dialect.listed(keys)).order_by("draft_id")
+    assert list(listed.values_list("draft_id", flat=True)) == ["d-1", "d-3"]
+    assert not Draft.objects.filter(draft_id__in=dialect.listed([])).exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [("id", "bigint"), ("completed_key", "uuid"), ("run_id", "text")]
+)
+def test_a_list_takes_ids_and_event_keys_too(column: str, kind: Kind) -> None:
+    runs = [
+        WorkflowRun.objects.create(environment="production", run_id=f"r-{n}", completed_key=uuid4())
+        for n in range(2)
+    ]
+    value = {"id": runs[1].pk, "completed_key": runs[1].completed_key, "run_id": "r-1"}[column]
+    if isinstance(value, UUID) and connection.vendor == "sqlite":
+        value = value.hex
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM workbench_workflowrun WHERE {current().any_of(column, kind)}",
+            [current().array([value])],
+        )
+        assert cursor.fetchall() == [(runs[1].pk,)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import event, minutes, store, table, take, take_one_by_one
-from workbench import fold, recompute
+from workbench import fold
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, TouchedBucket
 
 pytestmark = pytest.mark.django_db
@@ -114,8 +114,7 @@ def test_what_changes_nothing_touches_its_own_bucket_only() -> None:
     assert touched_by(created(-HOUR)) == {minutes(-HOUR)}
 
 
-def test_pairs_of_more_sessions_than_a_list_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recompute, "VALUES_PER_LIST", 2)
+def test_pairs_of_several_sessions_at_once() -> None:
     numbers = range(5)
     take(*(created(n, session=f"s-{n}") for n in numbers))
     take(*(accepted(10 + n, f"d-{n}", session=f"s-{n}") for n in numbers))
@@ -194,8 +193,7 @@ def test_the_same_tools_in_another_order_are_the_same_tools() -> None:
     ]
 
 
-def test_approvals_of_more_sessions_than_a_list_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recompute, "VALUES_PER_LIST", 2)
+def test_approvals_of_several_sessions_at_once() -> None:
     numbers = range(5)
     take(*(requested(n, session=f"agent-{n}", approvalId=f"x-{n}") for n in numbers))
     take(*(decided(10 + n, session=f"user-{n}", approvalId=f"x-{n}") for n in numbers))
