@@ -453,7 +453,9 @@ def test_a_workflows_name_that_comes_later_names_its_costs() -> None:
         (2_592_000_000_000, "1000000", 43_200_000_000_000_000),
     ],
 )
-def test_half_a_micro_dollar_of_an_estimate_is_rounded_up(microseconds: int, rate: str, micro_usd: int) -> None:
+def test_half_a_micro_dollar_of_an_estimate_is_rounded_up(
+    microseconds: int, rate: str, micro_usd: int
+) -> None:
     assert _estimate(microseconds, usd_per_minute=Decimal(rate)) == micro_usd
 
 
