@@ -26,6 +26,8 @@ LONGEST_BACKOFF_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 # SIGTERM, and after this SIGKILL.
 GRACE_SECONDS = 8.0
+# One wish to stop may come as several signals: from the terminal, from make, from a container's init.
+SAME_STOP_SECONDS = 1.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -87,13 +89,14 @@ class Supervisor:
     def __init__(self, commands: Mapping[str, Sequence[str]], *, state_path: Path) -> None:
         self.children = [Child(name=name, command=command) for name, command in commands.items()]
         self.state_path = state_path
-        self.stops = 0
+        self.stop_at: float | None = None
+        self.is_hurried = False
         self.written = ""
 
     def run(self, *, address: tuple[str, int] | None = None, announcement: str = "") -> None:
         """Returns when all children are gone. `announcement` is printed as soon as `address` can be reached."""
         waker = self.listen_to_signals()
-        while not self.stops:
+        while self.stop_at is None:
             self.keep_up(now=time.monotonic())
             if address and can_connect(address):
                 say(announcement)
@@ -108,12 +111,14 @@ class Supervisor:
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self.count_stop)
+            signal.signal(number, self.ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         return reader
 
-    def count_stop(self, number: int, frame: object) -> None:
-        self.stops += 1
+    def ask_to_stop(self, number: int, frame: object) -> None:
+        now = time.monotonic()
+        self.stop_at = self.stop_at or now
+        self.is_hurried = now - self.stop_at > SAME_STOP_SECONDS
 
     def keep_up(self, *, now: float) -> None:
         """Bury who died, start who is due, write the state where it changed."""
@@ -140,7 +145,9 @@ class Supervisor:
         for child in self.children:
             if child.process is not None and child.is_up:
                 child.process.terminate()
-        while any(child.is_up for child in self.children) and self.stops < 2 and time.monotonic() < deadline:
+        while any(child.is_up for child in self.children) and time.monotonic() < deadline:
+            if self.is_hurried:
+                break
             wait(waker, seconds=0.2)
         for child in self.children:
             child.signal_group(signal.SIGKILL)

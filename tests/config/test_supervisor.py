@@ -139,9 +139,18 @@ def test_a_second_signal_does_not_wait(start):
     process, _ = start({"web": IGNORES_SIGTERM})
     assert process.stdout.readline() == "deaf\n"
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
+    time.sleep(1.2)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=2) == 0
+
+
+@pytest.mark.parametrize(("seconds", "is_hurried"), [(1.0, False), (1.1, True)])
+def test_signals_of_the_same_moment_are_one_wish(tmp_path, monkeypatch, seconds, is_hurried):
+    keeper = supervisor.Supervisor({}, state_path=tmp_path / "supervisor.json")
+    for now in (1000.0, 1000.0 + seconds):
+        monkeypatch.setattr(supervisor.time, "monotonic", lambda now=now: now)
+        keeper.ask_to_stop(signal.SIGTERM, None)
+    assert (keeper.stop_at, keeper.is_hurried) == (1000.0, is_hurried)
 
 
 @pytest.mark.processes
