@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 2.0
 KEPT_SECONDS = 1.0
 # Without a broker the scheduler runs the tasks itself, and is silent while a long one runs.
 LONGEST_EMBEDDED_TASK_SECONDS = 300
-LONGEST_SILENCE_SECONDS = 30
+LONGEST_SILENCE_SECONDS = 15
 
 
 class NotReady(Exception):

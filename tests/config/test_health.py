@@ -153,7 +153,7 @@ def test_a_broker_that_answers_is_there(settings, redis_url):
 
 
 @pytest.mark.redis
-@pytest.mark.parametrize(("seconds", "is_ready"), [(35, True), (38, False)])
+@pytest.mark.parametrize(("seconds", "is_ready"), [(20, True), (23, False)])
 def test_workers_on_a_broker_are_seen_often(settings, redis_url, monkeypatch, seconds, is_ready):
     settings.REDIS_URL = redis_url
     settings.ROLLUP_INTERVAL_SECONDS = 2

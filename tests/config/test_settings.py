@@ -41,7 +41,9 @@ def in_a_process_of_its_own(code, **environment):
     """What the code prints with these settings and no others."""
     own = {name: value for name, value in os.environ.items() if name not in setting_names()}
     command = [sys.executable, "-c", f"from config import settings; {code}"]
-    return subprocess.run(command, cwd=ROOT, env=own | environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=own | environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_generated_secret_stays_the_same_and_is_its_owners_alone(tmp_path):
@@ -55,7 +57,9 @@ def test_the_generated_secret_stays_the_same_and_is_its_owners_alone(tmp_path):
 
 
 def test_a_given_secret_is_not_kept(tmp_path):
-    printed = in_a_process_of_its_own("print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path), SECRET_KEY="x" * 40)
+    printed = in_a_process_of_its_own(
+        "print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path), SECRET_KEY="x" * 40
+    )
     assert printed.stdout.strip() == "x" * 40
     assert list(tmp_path.iterdir()) == []
 
