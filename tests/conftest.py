@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from django.conf import settings as django_settings
+from pytest_django import Settings
 
 from tests import services
 
@@ -35,7 +36,7 @@ def now() -> datetime:
 
 
 @pytest.fixture(autouse=True)
-def plain_static_files(settings: pytest.FixtureRequest) -> None:
+def plain_static_files(settings: Settings) -> None:
     """Pages name static files as they are; nothing has to be collected for a test."""
     storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": django_settings.PLAIN_STATIC_FILES}}
     settings.STORAGES = storages
