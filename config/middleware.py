@@ -9,6 +9,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
+# Where SECURE_PROXY_SSL_HEADER looks; no header of a client is ever called that.
+TRUSTED_SCHEME = "portal.trusted_scheme"
+
 Network = IPv4Network | IPv6Network
 
 
@@ -19,8 +22,8 @@ class ProxyHeadersMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if "HTTP_X_FORWARDED_PROTO" in request.META and not is_from_proxy(request):
-            del request.META["HTTP_X_FORWARDED_PROTO"]
+        if "HTTP_X_FORWARDED_PROTO" in request.META and is_from_proxy(request):
+            request.META[TRUSTED_SCHEME] = request.META["HTTP_X_FORWARDED_PROTO"]
         response = self.get_response(request)
         if request.is_secure():
             for cookie in response.cookies.values():

@@ -179,8 +179,8 @@ CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Believed from TRUSTED_PROXIES only: config.middleware drops it from everyone else.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# The X-Forwarded-Proto of TRUSTED_PROXIES, and of nobody else (config.middleware).
+SECURE_PROXY_SSL_HEADER = ("portal.trusted_scheme", "https")
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 CONTENT_SECURITY_POLICY = {

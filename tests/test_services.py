@@ -23,14 +23,21 @@ def test_only_tests_that_need_what_is_missing_are_skipped(monkeypatch):
     monkeypatch.setattr(services, "NEEDS", {"redis": lambda: True, "browser": lambda: False})
     items = [Item(), Item("redis"), Item("browser", "redis")]
     conftest.pytest_collection_modifyitems(items)
-    assert [item.added for item in items] == [[], [], ["browser not found"]]
+    assert [item.added for item in items] == [[], [], ["not on this machine: browser"]]
 
 
 @pytest.mark.parametrize(
-    ("ci", "skipped", "status"), [("true", [1], 1), ("true", [], 0), ("", [1], 0)], ids=str
+    ("ci", "reason", "status"),
+    [
+        ("true", "Skipped: not on this machine: redis", 1),
+        ("true", "Skipped: SQLite has one writer at a time", 0),
+        ("true", None, 0),
+        ("", "Skipped: not on this machine: redis", 0),
+    ],
 )
-def test_a_skipped_test_fails_in_continuous_integration(monkeypatch, ci, skipped, status):
+def test_a_test_that_misses_something_fails_in_continuous_integration(monkeypatch, ci, reason, status):
     monkeypatch.setenv("CI", ci)
+    skipped = [SimpleNamespace(longrepr=("tests/test_x.py", 1, reason))] if reason else []
     reporter = SimpleNamespace(stats={"skipped": skipped})
     manager = SimpleNamespace(get_plugin=lambda name: reporter)
     session = SimpleNamespace(config=SimpleNamespace(pluginmanager=manager), exitstatus=0)
