@@ -18,7 +18,6 @@ def from_url(url: str, *, data_dir: Path) -> dict[str, Any]:
     """
     parts = urlsplit(url)
     if not url:
-        data_dir.mkdir(parents=True, exist_ok=True)
         return sqlite(str(data_dir / "portal.sqlite3"))
     if parts.scheme == "sqlite":
         return sqlite(parts.path.removeprefix("/"))

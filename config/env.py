@@ -23,6 +23,42 @@ def text(name: str, default: str = "") -> str:
         raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {error}.") from error
 
 
+def load(path: Path) -> None:
+    """Take the variables of a file of NAME=value lines; what the environment says already stays.
+
+    Empty lines and lines that begin with # are left out, and so are quotes around a value. A missing file is
+    an empty one. Raises ImproperlyConfigured for any other line.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.removeprefix("export ").partition("=")
+        if not equals:
+            raise ImproperlyConfigured(f"{path} has no NAME=value in line {number}.")
+        os.environ.setdefault(name.strip(), unquoted(value.strip()))
+
+
+def unquoted(value: str) -> str:
+    is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if is_quoted else value
+
+
+def directory(name: str, *, default: Path) -> Path:
+    """An absolute directory; made, for its owner alone, where it does not exist.
+
+    Raises ImproperlyConfigured when it can't be made or written to.
+    """
+    path = Path(text(name, str(default)) or default).resolve()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name} is {path}, which can't be made: {error.strerror}.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(f"{name} is {path}, which can't be written to.")
+    return path
+
+
 def flag(name: str, *, default: bool) -> bool:
     """True for 1, true, yes, on; False for 0, false, no, off (any case)."""
     value = text(name).lower()

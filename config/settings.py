@@ -1,18 +1,21 @@
 """The portal's settings: one file, read from the environment (see .env.example and docs/settings.md)."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 import zoneinfo
 from pathlib import Path
 from typing import Any
 
+from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from config import databases, env, sidebar
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var")))
+DATA_DIR = env.directory("DATA_DIR", default=BASE_DIR / "var")
 
 
 def secret_key() -> str:
@@ -20,14 +23,14 @@ def secret_key() -> str:
     given = env.text("SECRET_KEY")
     if given:
         return given
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
     path = DATA_DIR / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(50))
+    if not path.exists():
+        # Written aside and linked: whoever sees the file sees all of it, and the first of two starts wins.
+        with tempfile.NamedTemporaryFile("w", dir=DATA_DIR, encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(50))
+            file.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
     return path.read_text(encoding="ascii").strip()
 
 
@@ -46,6 +49,8 @@ HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", default=8000, minimum=1, maximum=65535)
 WEB_WORKERS = env.integer("WEB_WORKERS", default=2, minimum=1, maximum=64)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+# What `manage.py portal` does on its first start.
+DEMO = env.flag("DEMO", default=True)
 
 # Portal ---------------------------------------------------------------------------------------------------
 
@@ -61,6 +66,7 @@ TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 # Django ---------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "config",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -82,6 +88,8 @@ MIDDLEWARE = [
     "kpis.request_metrics.RequestMetricsMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "telemetry.request_ids.RequestIdMiddleware",
+    "config.middleware.ProxyHeadersMiddleware",
+    "config.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -123,6 +131,12 @@ FORMAT_MODULE_PATH = "config.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+PLAIN_STATIC_FILES = "django.contrib.staticfiles.storage.StaticFilesStorage"
+HASHED_STATIC_FILES = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": PLAIN_STATIC_FILES if DEBUG else HASHED_STATIC_FILES},
+}
 LOGIN_URL = reverse_lazy("login")
 LOGIN_REDIRECT_URL = "/"
 UNFOLD = sidebar.UNFOLD
@@ -159,10 +173,85 @@ CORS_ALLOW_HEADERS = [
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 
+# Security -------------------------------------------------------------------------------------------------
+
+# A body that the door would refuse is refused everywhere.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# The X-Forwarded-Proto of TRUSTED_PROXIES, and of nobody else (config.middleware).
+SECURE_PROXY_SSL_HEADER = ("portal.trusted_scheme", "https")
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.SELF],
+        "img-src": [csp.SELF, "data:"],
+        "object-src": [csp.NONE],
+        "base-uri": [csp.NONE],
+        "form-action": [csp.SELF],
+        "frame-ancestors": [csp.NONE],
+    }
+}
+# The admin's look (unfold) brings inline scripts and styles and evaluates Alpine.js expressions.
+ADMIN_CONTENT_SECURITY_POLICY = {
+    "script-src": [csp.SELF, csp.UNSAFE_INLINE, csp.UNSAFE_EVAL],
+    "style-src": [csp.SELF, csp.UNSAFE_INLINE],
+}
+SILENCED_SYSTEM_CHECKS = [
+    # Cookies are secure by request (config.middleware); HSTS and the redirect to https are the proxy's.
+    "security.W004",
+    "security.W008",
+    "security.W012",
+    "security.W016",
+]
+
+# Logging --------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.JsonFormatter"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "null": {"class": "logging.NullHandler"},
+    },
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # A client's fault is in its answer and in the metrics; a line each would be a way to fill the disk.
+        "django.request": {"level": "ERROR"},
+        "django.security": {"handlers": ["null"], "propagate": False},
+        # One line a task, every ROLLUP_INTERVAL_SECONDS.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
+}
+
 # Celery ---------------------------------------------------------------------------------------------------
 
 REDIS_URL = env.text("REDIS_URL")
 # Without a broker the tasks run inside the one scheduler process: the database is the queue anyway.
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL
 CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A frozen Redis must not hold a process for longer than this; a message that nobody acknowledged comes back
+# after the visibility timeout.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 60,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    "socket_keepalive": True,
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_EAGER_RESULT = False
+CELERY_TASK_TIME_LIMIT = 15 * 60
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
+# The schedule starts anew with its process: there is no file to lose, to share or to repair.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_TIMEZONE = "UTC"

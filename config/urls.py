@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config import health
 from kpis.metrics_views import ScrapeView, WorkbenchScrapeView
 
 urlpatterns = [
@@ -9,6 +10,8 @@ urlpatterns = [
     path("metrics", ScrapeView.as_view(), name="metrics"),
     path("api/", include("telemetry.urls")),
     path("", include("kpis.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]
 
 handler400 = "telemetry.errors.bad_request"

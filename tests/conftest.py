@@ -1,11 +1,64 @@
 """Fixtures that every test may use. The same tests run on SQLite and, with DATABASE_URL, on PostgreSQL."""
 
+import os
+import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+from tests import services
+
+NOT_FOUND = "not on this machine:"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests that need something which is not on this machine."""
+    missing = services.missing()
+    for item in items:
+        for marker in missing:
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"{NOT_FOUND} {marker}"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In continuous integration, where everything is installed, a test that misses something is a failure.
+
+    What only one of the databases has is skipped on the other, there as well.
+    """
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if os.environ.get("CI") == "true" and any(NOT_FOUND in str(report.longrepr) for report in skipped):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
 def now() -> datetime:
     """The moment at which the tests' world stands still."""
     return datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Settings) -> None:
+    """Pages name static files as they are; nothing has to be collected for a test."""
+    storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": django_settings.PLAIN_STATIC_FILES}}
+    settings.STORAGES = storages
+
+
+@pytest.fixture
+def redis_url() -> str:
+    return services.REDIS_URL
+
+
+@pytest.fixture
+def fresh_postgres() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of the test's own, for the processes that it starts."""
+    server, _, _ = services.POSTGRES_URL.rpartition("/")
+    name = f"portal_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,60 @@
+# `make` alone says what there is.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first interpreter that is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+BUNDLE := static/build/.built
+BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fix bench bundle
+
+help:  ## This list
+	@echo 'make <verb>, where the verb is one of'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-8s %s\n", $$1, $$2 }'
+
+run: $(INSTALLED) bundle  ## Start the portal at http://127.0.0.1:8000 (DEMO=0: without demo data; PORT=8001: elsewhere)
+	@exec $(PY) manage.py portal
+
+test: $(INSTALLED_DEV) bundle  ## Run the tests on SQLite, then on PostgreSQL if one answers (ARGS='tests/kpis -k day')
+	@$(PY) -m tests.run $(ARGS)
+
+lint: $(INSTALLED_DEV)  ## Check style, types, migrations, pins, settings and the API's description
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check --deploy --fail-level WARNING
+	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@! grep -nEv '^(#|$$|-r |[A-Za-z0-9_.-]+(\[[a-z,]+\])?==[0-9A-Za-z.]+$$)' requirements*.txt \
+		|| { echo 'Pin these requirements with ==.'; exit 1; }
+
+fix: $(INSTALLED_DEV)  ## Mend what the linter can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: $(INSTALLED_DEV) bundle  ## Measure, and print ratios
+	@$(PY) -m benchmarks $(ARGS)
+
+bundle: $(BUNDLE)
+
+$(INSTALLED): requirements.txt
+	@test -n '$(PYTHON)' || { echo 'The portal needs Python 3.11 or newer; none was found. Set PYTHON=…'; exit 1; }
+	@echo 'Installing into $(VENV).'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	@echo 'Installing the tools for tests and checks.'
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(BUNDLE): $(BUNDLE_SOURCES) | $(INSTALLED)
+	@scripts/build-frontend $(PY)
+	@mkdir -p $(@D) && touch $@

@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from config import first_start, startup
+
+
+class Command(BaseCommand):
+    help = "Starts the web server, the scheduler and, where there is a broker, a worker; Ctrl-C stops them."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            lock = startup.lock_data_dir(settings.DATA_DIR)
+            startup.check_address(host=settings.HOST, port=settings.PORT)
+        except startup.StartRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stdout.write("Preparing the database and the static files.")
+        startup.prepare_database()
+        startup.collect_static_files()
+        startup.clear_signs_of_earlier_processes()
+        address = startup.address()
+        if first_start.is_due():
+            first_start.run(demo=settings.DEMO, address=address, now=timezone.now(), out=self.stdout)
+        startup.become_supervisor(lock=lock, announcement=f"The portal runs at {address}/ (Ctrl-C stops it).")

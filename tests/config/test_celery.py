@@ -1,0 +1,50 @@
+import pytest
+from celery.schedules import crontab
+
+from config import heartbeat
+from config.celery import app, worker_is_alive
+
+
+class Task:
+    """A task as Celery's signals hand it over."""
+
+    def __init__(self, *, is_eager):
+        self.request = self
+        self.is_eager = is_eager
+
+
+def test_the_schedule_rings_each_bell_by_name(settings):
+    assert {name: (entry["task"], entry["schedule"]) for name, entry in app.conf.beat_schedule.items()} == {
+        "roll up": ("kpis.roll_up", settings.ROLLUP_INTERVAL_SECONDS),
+        "make partitions": ("telemetry.make_partitions", crontab(minute="7")),
+    }
+
+
+def test_every_scheduled_task_exists():
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+def test_bells_that_nobody_heard_do_not_pile_up():
+    assert {entry["options"]["expires"] for entry in app.conf.beat_schedule.values()} == {60}
+
+
+def test_a_task_is_lost_neither_with_its_worker_nor_with_a_frozen_broker():
+    assert app.conf.task_acks_late is True
+    assert app.conf.task_reject_on_worker_lost is True
+    assert app.conf.broker_transport_options["visibility_timeout"] == 60
+    assert app.conf.broker_transport_options["socket_timeout"] == 5
+    assert app.conf.broker_connection_retry_on_startup is True
+
+
+def test_tasks_run_in_the_scheduler_where_there_is_no_broker(settings):
+    assert app.conf.task_always_eager is (not settings.REDIS_URL)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("is_eager", "who"), [(True, heartbeat.SCHEDULER), (False, heartbeat.WORKER)])
+def test_a_task_is_a_sign_of_life_of_the_process_that_runs_it(settings, tmp_path, is_eager, who):
+    settings.DATA_DIR = tmp_path
+    settings.REDIS_URL = ""
+    worker_is_alive(task=Task(is_eager=is_eager))
+    assert [path.name for path in tmp_path.iterdir()] == [f"{who}.alive"]

@@ -1,0 +1,213 @@
+"""The portal as its users start it: `manage.py portal` in a directory of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.run import setting_names
+
+pytestmark = pytest.mark.processes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass
+class Portal:
+    process: subprocess.Popen
+    data_dir: Path
+    port: int
+    text: str
+
+    def get(self, path, *, timeout=5):
+        """(status, body) of a GET."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def state(self):
+        return json.loads((self.data_dir / "supervisor.json").read_text())
+
+
+def environment(data_dir, *, port, **more):
+    own = {name: value for name, value in os.environ.items() if name not in setting_names()}
+    return own | {"DATA_DIR": str(data_dir), "PORT": str(port), "DEMO": "0"} | more
+
+
+def launch(data_dir, *, port, **more):
+    command = [sys.executable, "manage.py", "portal"]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(data_dir, port=port, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def start(data_dir, **more):
+    """A portal that has said where it runs."""
+    port = free_port()
+    process = launch(data_dir, port=port, **more)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("The portal runs at"):
+            return Portal(process=process, data_dir=Path(data_dir), port=port, text="".join(lines))
+    raise AssertionError(f"did not start: {''.join(lines)}")
+
+
+def wait_until(condition, *, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.1)
+
+
+def processes_below(pid):
+    """Ids of the living processes below a process."""
+    below = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z" and int(fields[1]) == pid:
+            below |= {int(entry.name)} | processes_below(int(entry.name))
+    return below
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    portal = start(tmp_path_factory.mktemp("portal"))
+    yield portal
+    portal.process.terminate()
+    portal.process.communicate(timeout=15)
+
+
+def test_it_gets_ready(portal):
+    wait_until(lambda: portal.get("/readyz")[0] == 200)
+    assert portal.get("/healthz") == (200, "ok\n")
+
+
+def test_the_first_start_prints_what_is_needed(portal):
+    for name in ("address", "user", "password", "ingest key"):
+        assert re.search(rf"{name} +\S+", portal.text)
+
+
+def test_the_printed_curl_works_when_pasted(portal):
+    line = portal.text[portal.text.index("curl -X POST") : portal.text.index("The portal runs at")]
+    answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=20, check=True)
+    assert json.loads(answer.stdout) == {"accepted": 1, "duplicates": 0, "rejected": 0, "results": []}
+
+
+def test_slow_clients_stop_nobody(portal):
+    """As many unfinished bodies as would fill every thread many times over."""
+    slow = [socket.create_connection(("127.0.0.1", portal.port)) for _ in range(100)]
+    for client in slow:
+        client.sendall(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")
+    time.sleep(0.5)
+    try:
+        for _ in range(10):
+            began_at = time.monotonic()
+            assert portal.get("/healthz") == (200, "ok\n")
+            assert time.monotonic() - began_at < 1
+    finally:
+        for client in slow:
+            client.close()
+
+
+def test_a_body_that_never_comes_is_given_up(portal):
+    with socket.create_connection(("127.0.0.1", portal.port), timeout=30) as client:
+        client.sendall(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")
+        assert client.recv(1000).startswith(b"HTTP/1.1 408 ")
+        while client.recv(1000):
+            pass
+
+
+def test_a_killed_web_server_comes_back_with_no_orphan(portal):
+    before = portal.state()["web"]
+    orphans = processes_below(before["pid"])
+    os.kill(before["pid"], signal.SIGKILL)
+    wait_until(
+        lambda: portal.state()["web"]["restarts"] == before["restarts"] + 1 and portal.state()["web"]["up"]
+    )
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans))
+    wait_until(lambda: can_get(portal))
+
+
+def can_get(portal):
+    try:
+        return portal.get("/healthz") == (200, "ok\n")
+    except OSError:
+        return False
+
+
+def test_a_second_portal_on_the_same_data_is_refused_in_one_sentence(portal):
+    second = launch(portal.data_dir, port=free_port())
+    text, _ = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert text == (
+        f"CommandError: Another portal runs on DATA_DIR {portal.data_dir}; "
+        "stop it, or set DATA_DIR to another directory.\n"
+    )
+
+
+def test_a_taken_port_is_refused_in_one_sentence(portal, tmp_path):
+    second = launch(tmp_path, port=portal.port)
+    text, _ = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert text.startswith(
+        f"CommandError: Can't listen on 127.0.0.1 port {portal.port}: Address already in use."
+    )
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("WEB_WORKERS", "many", "The settings are wrong: WEB_WORKERS is 'many'; it takes a whole number.\n"),
+        ("DATABASE_URL", "mysql://x", "The settings are wrong: DATABASE_URL begins with 'mysql'; "),
+        ("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES can't be read: 'proxy'"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_a_sentence(tmp_path, name, value, sentence):
+    process = launch(tmp_path, port=free_port(), **{name: value})
+    text, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert sentence in text
+    assert "Traceback" not in text
+
+
+def test_ctrl_c_stops_everything_within_ten_seconds_and_a_second_start_is_quiet(tmp_path):
+    portal = start(tmp_path)
+    below = processes_below(portal.process.pid)
+    assert len(below) >= 3
+    portal.process.send_signal(signal.SIGINT)
+    assert portal.process.wait(timeout=10) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in below)
+    portal.process.communicate()
+
+    again = start(tmp_path)
+    assert "password" not in again.text
+    again.process.send_signal(signal.SIGTERM)
+    again.process.communicate(timeout=10)
+    assert again.process.returncode == 0

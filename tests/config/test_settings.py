@@ -1,0 +1,79 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import checks
+from tests.run import setting_names
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# In the public interface, but nothing reads them yet.
+RESERVED = {"OTEL_EXPORTER_OTLP_ENDPOINT", "RETRY_WEBHOOK_URL"}
+
+
+def names_read():
+    text = (ROOT / "config" / "settings.py").read_text()
+    return set(re.findall(r"""\b(?:env\.\w+|zone)\(\s*"([A-Z_]+)\"""", text))
+
+
+def names_documented():
+    return set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE))
+
+
+def test_the_example_lists_every_setting_and_no_other():
+    assert setting_names() == names_read() | RESERVED
+
+
+def test_the_docs_explain_every_setting_and_no_other():
+    assert names_documented() == names_read() | RESERVED
+
+
+def test_the_docs_explain_every_check_and_no_other():
+    source = Path(checks.__file__).read_text()
+    documented = re.findall(r"^\| `(portal\.[EW]\d+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    assert documented == sorted(set(re.findall(r'id="(portal\.[EW]\d+)"', source)))
+
+
+def in_a_process_of_its_own(code, **environment):
+    """What the code prints with these settings and no others."""
+    own = {name: value for name, value in os.environ.items() if name not in setting_names()}
+    command = [sys.executable, "-c", f"from config import settings; {code}"]
+    return subprocess.run(
+        command, cwd=ROOT, env=own | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_generated_secret_stays_the_same_and_is_its_owners_alone(tmp_path):
+    first, second = (
+        in_a_process_of_its_own("print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path)).stdout for _ in range(2)
+    )
+    assert first == second
+    assert len(first.strip()) >= 50
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_a_given_secret_is_not_kept(tmp_path):
+    printed = in_a_process_of_its_own(
+        "print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path), SECRET_KEY="x" * 40
+    )
+    assert printed.stdout.strip() == "x" * 40
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "eager", "broker"),
+    [({}, "True", "memory://"), ({"REDIS_URL": "redis://host/0"}, "False", "redis://host/0")],
+)
+def test_without_a_broker_tasks_run_where_they_are_called(tmp_path, environment, eager, broker):
+    code = "print(settings.CELERY_TASK_ALWAYS_EAGER, settings.CELERY_BROKER_URL)"
+    printed = in_a_process_of_its_own(code, DATA_DIR=str(tmp_path), **environment)
+    assert printed.stdout.split() == [eager, broker]
+
+
+def test_an_unknown_zone_is_refused(tmp_path):
+    process = in_a_process_of_its_own("", DATA_DIR=str(tmp_path), REPORTING_TIME_ZONE="Mars/Olympus")
+    assert "REPORTING_TIME_ZONE is 'Mars/Olympus'; it takes a zone" in process.stderr

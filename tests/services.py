@@ -1,0 +1,54 @@
+"""The services and programs that some tests need, as they are found on this machine."""
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
+
+import psycopg
+import redis
+
+POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/portal")
+REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+ALERTMANAGER = ("prometheus-alertmanager", "alertmanager")
+
+
+@lru_cache
+def has_postgres() -> bool:
+    """Whether the server answers; the database of the URL need not exist."""
+    server, _, _ = POSTGRES_URL.rpartition("/")
+    try:
+        psycopg.connect(f"{server}/postgres", connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@lru_cache
+def has_redis() -> bool:
+    try:
+        return bool(redis.Redis.from_url(REDIS_URL, socket_timeout=3, socket_connect_timeout=3).ping())
+    except redis.RedisError:
+        return False
+
+
+def program(names: tuple[str, ...]) -> str:
+    """The path of the first of these programs that is installed; empty when none is."""
+    return next((path for name in names if (path := shutil.which(name))), "")
+
+
+# Marker → whether what it stands for was found.
+NEEDS: dict[str, Callable[[], bool]] = {
+    "postgres": has_postgres,
+    "redis": has_redis,
+    "prometheus": lambda: bool(program(("prometheus",)) and program(("promtool",))),
+    "alertmanager": lambda: bool(program(ALERTMANAGER)),
+    "browser": lambda: bool(program(CHROMIUM)),
+}
+
+
+def missing() -> list[str]:
+    """Markers whose tests can't run here."""
+    return [marker for marker, is_found in NEEDS.items() if not is_found()]

@@ -1,0 +1,60 @@
+import pytest
+
+from tests import run, services
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The runs of pytest that were asked for, each of which fails if its database is in `failing`."""
+    asked, failing = [], set()
+
+    def fake(arguments, *, database_url):
+        asked.append((arguments, database_url))
+        return int(database_url in failing), 1.0
+
+    monkeypatch.setattr(run, "run", fake)
+    monkeypatch.setattr(services, "POSTGRES_URL", "postgresql://server/portal")
+    monkeypatch.setattr(services, "has_postgres", lambda: True)
+    monkeypatch.setattr(services, "missing", list)
+    monkeypatch.delenv("CI", raising=False)
+    return asked, failing
+
+
+def test_both_databases_have_their_turn(runs, capsys):
+    assert run.main(["-x"]) == 0
+    assert runs[0] == [
+        (["-x"], ""),
+        (
+            ["-x", "-m", "not (processes or browser or prometheus or alertmanager)"],
+            "postgresql://server/portal",
+        ),
+    ]
+    assert capsys.readouterr().out == "SQLite: passed in 1 s\nPostgreSQL: passed in 1 s\n"
+
+
+@pytest.mark.parametrize("failing", ["", "postgresql://server/portal"])
+def test_a_failure_on_one_database_is_a_failure(runs, failing):
+    runs[1].add(failing)
+    assert run.main([]) == 1
+
+
+def test_the_last_line_says_what_was_not_found(runs, monkeypatch, capsys):
+    monkeypatch.setattr(services, "has_postgres", lambda: False)
+    monkeypatch.setattr(services, "missing", lambda: ["postgres", "browser"])
+    assert run.main([]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "SQLite: passed in 1 s",
+        "Not found, so the tests that need them were skipped: postgres, browser.",
+    ]
+
+
+def test_continuous_integration_wants_everything(runs, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(services, "missing", lambda: ["redis"])
+    assert run.main([]) == 1
+    assert runs[0] == []
+
+
+def test_the_settings_of_whoever_runs_it_are_left_out():
+    assert {"DATA_DIR", "DATABASE_URL", "DEMO", "REDIS_URL", "SECRET_KEY"} <= run.setting_names()
+    assert not {"PATH", "HOME"} & run.setting_names()
