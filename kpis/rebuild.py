@@ -7,8 +7,8 @@ from datetime import date, datetime
 from django.db import transaction
 
 from kpis.days import day_start, reporting_zone
-from kpis.models import Freshness, Granularity, KpiBucket
-from kpis.rollup import BUCKETS_PER_TRANSACTION, base_rows, recompute
+from kpis.models import Granularity, KpiBucket
+from kpis.rollup import BUCKETS_PER_TRANSACTION, base_rows, lock_freshness, recompute
 from telemetry.models import Environment
 from workbench.buckets import Bucket, bucket_of, bucket_start
 
@@ -46,15 +46,21 @@ def rebuild(*, environment: str, from_date: date, to_date: date, apply: bool) ->
 
     Safe to repeat and to interrupt. Raises RawEventsPruned, by what was pruned and not by a setting.
     """
+    check_range(environment=environment, from_date=from_date)
     zone = reporting_zone()
     start, end = day_start(from_date, zone=zone), day_start(to_date, zone=zone)
-    raw_kept_from = Environment.objects.values_list("raw_kept_from", flat=True).get(name=environment)
-    if raw_kept_from is not None and start < raw_kept_from:
-        raise RawEventsPruned(environment=environment, raw_kept_from=raw_kept_from)
     changes = Changes()
     for buckets in _portions(bucket_of(start), bucket_of(end)):
         changes += _rebuild_buckets(environment=environment, buckets=buckets, apply=apply)
     return changes
+
+
+def check_range(*, environment: str, from_date: date) -> None:
+    """Raises RawEventsPruned when the environment's raw events of that day, or of later ones, are gone."""
+    start = day_start(from_date, zone=reporting_zone())
+    raw_kept_from = Environment.objects.values_list("raw_kept_from", flat=True).get(name=environment)
+    if raw_kept_from is not None and start < raw_kept_from:
+        raise RawEventsPruned(environment=environment, raw_kept_from=raw_kept_from)
 
 
 def _portions(first: Bucket, end: Bucket) -> Iterator[range]:
@@ -65,7 +71,7 @@ def _portions(first: Bucket, end: Bucket) -> Iterator[range]:
 def _rebuild_buckets(*, environment: str, buckets: range, apply: bool) -> Changes:
     with transaction.atomic():
         # The environment's rollup waits: it would replace the same rows.
-        list(Freshness.objects.select_for_update().filter(environment=environment))
+        lock_freshness(environment, wait=True)
         changes = _compare(environment=environment, buckets=buckets)
         if apply:
             recompute(environment=environment, buckets=buckets)

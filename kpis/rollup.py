@@ -24,6 +24,7 @@ from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment
 from workbench import fold
 from workbench.buckets import BASE_BUCKET, Bucket, bucket_of, bucket_start, mark_touched
+from workbench.isolation import Isolated
 from workbench.models import TouchedBucket
 
 # Buckets in one transaction. It bounds memory and the time for which an environment's rollup is locked.
@@ -39,12 +40,15 @@ def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
     """Folds all pending arrivals, computes all touched buckets, and moves computed_until up to now.
 
     Safe to repeat and to run twice at once: an environment that another process is working on is left to it,
-    unless `wait` is set.
+    unless `wait` is set. An environment that cannot be brought up to date does not stop the others; afterwards an
+    ExceptionGroup says what went wrong.
     """
-    with rollup_seconds.labels("fold").time():
-        fold.fold_pending(now=now, wait=wait)
-    for environment in Environment.objects.order_by("name").values_list("name", flat=True):
-        roll_up(environment=environment, now=now, wait=wait)
+    with Isolated("not every environment could be brought up to date") as isolated:
+        with isolated.step(), rollup_seconds.labels("fold").time():
+            fold.fold_pending(now=now, wait=wait)
+        for environment in Environment.objects.order_by("name").values_list("name", flat=True):
+            with isolated.step():
+                roll_up(environment=environment, now=now, wait=wait)
 
 
 def roll_up(*, environment: str, now: datetime, wait: bool = False) -> None:
@@ -63,12 +67,8 @@ def mark_day(*, environment: str, date: date) -> None:
 
 def _roll_up_some(*, environment: str, now: datetime, wait: bool) -> bool:
     """One transaction of the rollup; True when there may be more to do."""
-    Freshness.objects.get_or_create(
-        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE}
-    )
     with transaction.atomic():
-        locked = Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment)
-        freshness = locked.first()
+        freshness = lock_freshness(environment, wait=wait)
         if freshness is None:
             return False
         if freshness.time_zone != settings.REPORTING_TIME_ZONE:
@@ -84,6 +84,17 @@ def _roll_up_some(*, environment: str, now: datetime, wait: bool) -> bool:
             freshness.computed_until = _until(now, oldest_pending, freshness.computed_until)
         freshness.save()
     return has_more
+
+
+def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
+    """The environment's freshness, locked until the transaction ends: whoever replaces KPI rows holds it.
+
+    None when another process holds it and `wait` is not set.
+    """
+    Freshness.objects.get_or_create(
+        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE}
+    )
+    return Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment).first()
 
 
 def _until(now: datetime, oldest_pending: datetime | None, computed_until: datetime | None) -> datetime:

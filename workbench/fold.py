@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Max
 
 from telemetry import bridge, ledger
 from telemetry.bridge import Increment
@@ -18,6 +18,7 @@ from workbench import bridging, merges, recompute
 from workbench.batch import Batch, Taken, stage
 from workbench.buckets import Bucket, mark_touched
 from workbench.dialect import Dialect
+from workbench.isolation import Isolated
 from workbench.models import AgentRun, AppServerState, Draft, EventCount, WorkflowRun
 
 # A batch is as large as its work stays in memory and its transaction short (measured: larger is not faster).
@@ -29,28 +30,35 @@ def fold_pending(*, now: datetime, wait: bool = False) -> int:
     """Takes the arrivals that are pending when it starts; returns how many it took.
 
     An environment that another process folds is left to it, unless `wait` is set. Safe to repeat and to run twice.
-    What comes in meanwhile waits for the next call, so that it always ends.
+    What comes in meanwhile waits for the next call, so that it always ends. An environment that cannot be folded
+    does not stop the others; afterwards an ExceptionGroup says what went wrong.
     """
-    newest = Arrival.objects.filter(taken_at__isnull=True).aggregate(newest=Max("id"))["newest"]
+    pending = Arrival.objects.filter(taken_at__isnull=True)
+    newest = pending.aggregate(newest=Max("id"))["newest"]
     taken = 0
-    while newest and (batch := fold_batch(now=now, newest=newest, wait=wait)) is not None:
-        taken += batch
+    with Isolated("not every environment could be folded") as isolated:
+        for environment in sorted(pending.values_list("environment", flat=True).distinct()):
+            with isolated.step():
+                while batch := fold_batch(environment=environment, now=now, newest=newest, wait=wait):
+                    taken += batch
     return taken
 
 
-def fold_batch(*, now: datetime, newest: int, wait: bool = False) -> int | None:
-    """Takes arrivals up to the newest id, of one environment, in one transaction; returns their number.
+def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = False) -> int:
+    """Takes arrivals of the environment up to the newest id in one transaction; returns their number.
 
-    It returns None when there are none, or none that another process does not fold already, and 0 when another
-    process took them while this one asked for the lock.
+    It is 0 when none are left, or another process folds the environment and `wait` is not set.
 
     The environment's row is the lock: pairing reads rows of several sessions, which row locks in key order
-    could not cover. Two workers share the environments between them; one that is being folded is skipped.
+    could not cover. Two workers share the environments between them.
     """
     with transaction.atomic():
-        environment = _lock_environment_with_work(newest, wait=wait)
-        if environment is None:
-            return None
+        # no_key: making a key of the environment meanwhile need not wait.
+        row = Environment.objects.select_for_update(skip_locked=not wait, no_key=True).filter(
+            name=environment
+        )
+        if not row:
+            return 0
         arrivals = _take_arrivals(environment, newest)
         increments = bridging.count_received(environment=environment, arrivals=arrivals)
         if any(arrival.accepted for arrival in arrivals):
@@ -62,15 +70,8 @@ def fold_batch(*, now: datetime, newest: int, wait: bool = False) -> int | None:
     return len(arrivals)
 
 
-def _lock_environment_with_work(newest: int, *, wait: bool) -> str | None:
-    pending = Arrival.objects.filter(environment=OuterRef("name"), taken_at__isnull=True, id__lte=newest)
-    # no_key: making a key of the environment meanwhile need not wait.
-    free = Environment.objects.filter(Exists(pending)).order_by("name")
-    return free.select_for_update(skip_locked=not wait, no_key=True).values_list("name", flat=True).first()
-
-
 def _take_arrivals(environment: str, newest: int) -> list[Taken]:
-    """The oldest pending arrivals of the environment, as many as make a batch; one at least."""
+    """The oldest pending arrivals of the environment, as many as make a batch; one at least, if there are any."""
     pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True, id__lte=newest)
     arrivals: list[Taken] = []
     events = 0
@@ -131,9 +132,11 @@ def _count_events(batch: Batch) -> set[Bucket]:
     """Adds the batch to the event counts; returns the buckets that its events lie in."""
     table = EventCount._meta.db_table
     dialect = batch.dialect
+    # A plan of another team may have longer ones than the column.
+    variant = f"substr(coalesce({dialect.text('source')}, ''), 1, 32)"
     batch.cursor.execute(f"""
 INSERT INTO {table} (environment, bucket_start, event, variant, events)
-SELECT environment, {dialect.bucket_start("bucket")}, event, coalesce({dialect.text("source")}, ''), count(*)
+SELECT environment, {dialect.bucket_start("bucket")}, event, {variant}, count(*)
 FROM fold_batch WHERE true GROUP BY environment, bucket, event, 4
 ON CONFLICT (environment, bucket_start, event, variant) DO UPDATE SET events = {table}.events + excluded.events""")
     return {bucket for (bucket,) in batch.rows("SELECT DISTINCT bucket FROM fold_batch")}

@@ -85,7 +85,7 @@ def test_a_batch_holds_whole_arrivals_up_to_its_size(
 ) -> None:
     monkeypatch.setattr(fold, "EVENTS_PER_BATCH", events_per_batch)
     newest = max(store(*chats(size, minute=size)).pk for size in (2, 3, 4))
-    assert [fold.fold_batch(now=now, newest=newest) for _ in batches] == batches
+    assert [fold.fold_batch(environment="production", now=now, newest=newest) for _ in batches] == batches
     assert counted() == 9
     assert pending() == []
 
@@ -95,12 +95,12 @@ def test_a_batch_holds_no_more_arrivals_than_its_limit(
 ) -> None:
     monkeypatch.setattr(fold, "ARRIVALS_PER_BATCH", 2)
     newest = max(store(*chats(1, minute=minute)).pk for minute in range(3))
-    assert [fold.fold_batch(now=now, newest=newest) for _ in range(2)] == [2, 1]
+    assert [fold.fold_batch(environment="production", now=now, newest=newest) for _ in range(2)] == [2, 1]
 
 
 def test_arrivals_after_the_newest_stay_pending(now: datetime) -> None:
     first, second = store(*chats(1)), store(*chats(1, minute=1))
-    assert fold.fold_batch(now=now, newest=first.pk) == 1
+    assert fold.fold_batch(environment="production", now=now, newest=first.pk) == 1
     assert pending() == [second.pk]
 
 
@@ -163,7 +163,7 @@ def test_an_error_in_the_middle_leaves_everything_as_it_was(
 
     with monkeypatch.context() as patched:
         patched.setattr(module, name, fail)
-        with pytest.raises(OSError, match="power"):
+        with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="power")):
             fold.fold_pending(now=now)
     assert everything() == before
     assert fold.fold_pending(now=now) == 1
@@ -187,6 +187,30 @@ def test_a_batch_that_another_worker_took_meanwhile_is_not_the_end(
     monkeypatch.setattr(fold, "_take_arrivals", taken_by_another)
     assert fold.fold_pending(now=now) == 1
     assert table(EventCount, "environment", "events") == [("staging", 2)]
+
+
+def test_an_environment_that_cannot_be_folded_does_not_stop_the_others(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        store(*chats(1), environment=name)
+    take_arrivals = fold._take_arrivals
+
+    def fail_for_b(environment: str, newest: int) -> list[batch.Taken]:
+        if environment == "b":
+            raise OSError("b is broken")
+        return take_arrivals(environment, newest)
+
+    monkeypatch.setattr(fold, "_take_arrivals", fail_for_b)
+    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="b is broken")):
+        fold.fold_pending(now=now)
+    assert table(EventCount, "environment", "events") == [("a", 1), ("c", 1)]
+
+
+def test_a_source_that_is_longer_than_a_variant_is_cut(now: datetime) -> None:
+    store(event("workflow.created", source="s" * 33), event("workflow.created", source="t" * 32))
+    fold.fold_pending(now=now)
+    assert table(EventCount, "variant", "events") == [("s" * 32, 1), ("t" * 32, 1)]
 
 
 # Two workers -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kpis.rebuild import RawEventsPruned, rebuild
+from kpis.rebuild import RawEventsPruned, check_range, rebuild
 from telemetry.models import Environment
 
 
@@ -31,11 +31,15 @@ class Command(BaseCommand):
     ) -> None:
         if from_date >= to_date:
             raise CommandError("--from must lie before --to.")
-        for name in self._environments(environment):
-            try:
-                changes = rebuild(environment=name, from_date=from_date, to_date=to_date, apply=force)
-            except RawEventsPruned as error:
-                raise CommandError(str(error)) from error
+        names = self._environments(environment)
+        try:
+            # All of them first, so that a refusal leaves none half done.
+            for name in names:
+                check_range(environment=name, from_date=from_date)
+        except RawEventsPruned as error:
+            raise CommandError(str(error)) from error
+        for name in names:
+            changes = rebuild(environment=name, from_date=from_date, to_date=to_date, apply=force)
             verb = "changed" if force else "would change"
             self.stdout.write(
                 f"{name}: {verb} {changes.changed} rows, {changes.added} new, {changes.removed} removed, "
