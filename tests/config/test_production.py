@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from config.health import KEPT_SECONDS
 from tests.config.test_portal import environment, free_port, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.redis, pytest.mark.postgres]
@@ -134,6 +135,8 @@ def test_a_frozen_redis_stops_neither_posts_nor_health(production):
         "create_key", "--scope", "ingest", "--environment", "production", "--source", "test"
     )
     production.redis.send_signal(signal.SIGSTOP)
+    # What was found before is kept for a moment.
+    time.sleep(KEPT_SECONDS)
     for session in ("s-1", "s-2", "s-3"):
         status, body, seconds = production.get("/readyz")
         assert (status, "broker: missing" in body, seconds < 4) == (503, True, True)
