@@ -1,0 +1,1 @@
+"""What clients need of the tracking plan, written in their own languages."""
