@@ -1,0 +1,31 @@
+"""Typed events for the workbench analytics portal: one line an event, sent in the background."""
+
+from __future__ import annotations
+
+from workbench_analytics.backoff import Backoff
+from workbench_analytics.client import BaseClient
+from workbench_analytics.events import Events
+from workbench_analytics.tracking import Tracker
+from workbench_analytics.values import Counts, Dropped, Problem, Rejection
+from workbench_analytics.version import __version__
+
+__all__ = [
+    "Backoff",
+    "BaseClient",
+    "Client",
+    "Counts",
+    "Dropped",
+    "Events",
+    "Problem",
+    "Rejection",
+    "Tracker",
+    "__version__",
+]
+
+
+class Client(BaseClient, Events):
+    """Tracks the events of the portal's tracking plan, one typed method each.
+
+    >>> telemetry = Client("https://portal.example.com", key)
+    >>> telemetry.workbench.draft_created(session_id="s-1", source="chat", draft_id="d-1")
+    """
