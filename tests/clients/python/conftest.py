@@ -10,8 +10,9 @@ import pytest
 SOURCE = Path(__file__).parents[3] / "clients" / "python" / "src"
 sys.path.insert(0, str(SOURCE))
 
-from tests.clients.python.scripted_portal import ScriptedPortal, running_portal  # noqa: E402
 from workbench_analytics import Backoff, Client  # noqa: E402
+
+from tests.clients.python.scripted_portal import ScriptedPortal, running_portal  # noqa: E402
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from workbench_analytics import Client, Dropped, Problem, Rejection
+from workbench_analytics.encoding import _format_now, new_event_id
+from workbench_analytics.version import __version__
 
 from tests.clients.python import scripted_portal as portals
-from workbench_analytics import Client, Dropped, Problem, Rejection
-from workbench_analytics.version import __version__
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -401,13 +402,29 @@ def test_refuses_a_key_that_is_none(key):
         Client("https://portal.example.com", key)
 
 
-def test_event_ids_are_random_uuids():
-    import uuid
+def test_event_ids_are_random():
+    ids = {new_event_id() for _ in range(1_000)}
 
-    from workbench_analytics.encoding import new_event_id
+    assert len(ids) == 1_000
+    assert {len(one) for one in ids} == {32}
 
-    ids = [new_event_id() for _ in range(1_000)]
 
-    assert len(set(ids)) == 1_000
-    assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in ids} == {(4, uuid.RFC_4122)}
-    assert all(str(uuid.UUID(one)) == one for one in ids)
+def test_now_is_told_to_the_microsecond():
+    for moment in (
+        datetime(2026, 2, 2, 9, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2026, 2, 2, 10, tzinfo=UTC),
+        datetime(2026, 2, 2, 10, 0, 0, 1, tzinfo=UTC),
+    ):
+        now_ns = int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1_000 + 999
+
+        assert datetime.fromisoformat(_format_now(now_ns)) == moment
+
+
+def test_what_contains_itself_is_refused(make_client):
+    client = make_client()
+    properties = {}
+    properties["toolIds"] = [properties]
+
+    client.track("workbench.draft_edited", session_id="s-1", properties=properties)
+
+    assert client.counts == (1, 0, 0, 1, 0, 0)

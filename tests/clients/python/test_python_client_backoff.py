@@ -1,7 +1,6 @@
 from datetime import UTC, datetime
 
 import pytest
-
 from workbench_analytics.backoff import Backoff, parse_retry_after
 
 NOW = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)

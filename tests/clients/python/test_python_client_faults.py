@@ -3,10 +3,10 @@
 import time
 
 import pytest
+from workbench_analytics import Backoff
 
 from tests.clients.python import scripted_portal as portals
 from tests.clients.python.scripted_portal import fail
-from workbench_analytics import Backoff
 
 
 def track(client, count, *, first=0):

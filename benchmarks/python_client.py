@@ -1,0 +1,113 @@
+"""What the Python client costs whoever tracks an event, while its thread compresses and sends them.
+
+    python benchmarks/python_client.py [EVENTS]
+
+Tracks EVENTS (10,000) in a tight loop and prints the time an event takes, as it is and as a ratio to putting a dict
+into a queue.Queue. The portal that the events go to answers at once, from a process of its own.
+"""
+
+import gzip
+import json
+import multiprocessing
+import queue
+import sys
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "clients" / "python" / "src"))
+
+from workbench_analytics import Client
+
+EVENTS = 10_000
+ROUNDS = 7
+LIMIT_MICROSECONDS = 20
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
+        count = len(json.loads(body)["events"])
+        answer = json.dumps({"accepted": count, "duplicates": 0, "rejected": 0, "results": []}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def serve(port: Any) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Answering)
+    port.put(server.server_address[1])
+    server.serve_forever()
+
+
+def microseconds_an_event(track: Callable[[int], object], *, events: int) -> tuple[float, float]:
+    """By the clock, and of the processor's time in the calling thread alone."""
+    began, began_cpu = time.perf_counter(), time.thread_time()
+    for number in range(events):
+        track(number)
+    elapsed, elapsed_cpu = time.perf_counter() - began, time.thread_time() - began_cpu
+    return elapsed / events * 1e6, elapsed_cpu / events * 1e6
+
+
+def measure(port: int, *, events: int) -> tuple[float, float, float, float]:
+    """Microseconds: an event into a plain queue; an event into the client, by the clock and of the processor; and
+    the longest call of the client."""
+    waiting: queue.Queue[dict[str, Any]] = queue.Queue()
+    client = Client(f"http://127.0.0.1:{port}", "wb_key", max_queue_events=events)
+    longest = 0.0
+
+    def put(number: int) -> None:
+        waiting.put(
+            {"event": "workbench.draft_created", "sessionId": "s-1", "draftId": "d-1", "nodeCount": number}
+        )
+
+    def track(number: int) -> None:
+        client.workbench.draft_created(session_id="s-1", source="chat", draft_id="d-1", node_count=number)
+
+    def track_and_time(number: int) -> None:
+        nonlocal longest
+        began = time.perf_counter()
+        track(number)
+        longest = max(longest, time.perf_counter() - began)
+
+    plain, _ = microseconds_an_event(put, events=events)
+    tracked, tracked_cpu = microseconds_an_event(track, events=events)
+    client.flush(60)
+    microseconds_an_event(track_and_time, events=events)
+    client.shutdown(60)
+    if client.counts.accepted != 2 * events:
+        raise SystemExit(f"Not every event arrived: {client.counts}")
+    return plain, tracked, tracked_cpu, longest * 1e6
+
+
+def main() -> None:
+    events = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
+    port: Any = multiprocessing.Queue()
+    portal = multiprocessing.Process(target=serve, args=(port,), daemon=True)
+    portal.start()
+    number = port.get()
+    rounds = [measure(number, events=events) for _ in range(ROUNDS)]
+    portal.terminate()
+    plain, tracked, tracked_cpu, longest = (median(each) for each in zip(*rounds, strict=True))
+    print(f"{events} events in a tight loop, median of {ROUNDS} rounds:")
+    print(f"  queue.Queue.put of a dict  {plain:6.2f} µs an event")
+    print(f"  the client                 {tracked:6.2f} µs an event, {tracked / plain:.1f} times as much")
+    print(f"  of the caller's processor  {tracked_cpu:6.2f} µs an event")
+    print(f"  its longest single call    {longest / 1000:6.2f} ms")
+    verdict = "met" if tracked < LIMIT_MICROSECONDS else "missed"
+    print(f"  bar: under {LIMIT_MICROSECONDS} µs an event: {verdict}")
+
+
+if __name__ == "__main__":
+    main()
