@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 
-from telemetry.plan import get_compiled_plan
+from telemetry.plan import get_compiled_plan, read_plan
 
 
 @pytest.fixture
@@ -90,3 +90,55 @@ def test_a_system_check_stops_the_start_with_a_faulty_plan(running_plan, other_p
 
 def test_the_system_check_passes_with_the_plan_that_the_portal_ships():
     assert not [each for each in run_checks() if each.id == "telemetry.E001"]
+
+
+@pytest.fixture
+def portal(monkeypatch):
+    """Another portal runs the plan that the test gives it."""
+
+    def run(path):
+        def fetch(url, *, key):
+            assert (url, key) == ("https://portal.example.com", "wb_key")
+            return read_plan(path)
+
+        monkeypatch.setenv("WORKBENCH_KEY", "wb_key")
+        monkeypatch.setattr("telemetry.management.commands.check_plan.fetch_plan", fetch)
+
+    return run
+
+
+def test_says_that_another_portal_takes_all_that_a_plan_allows(portal, other_plan):
+    mine = settings.TRACKING_PLAN
+    portal(other_plan("[chat, template, blank]", "[chat, template, blank, import]"))
+
+    assert check_plan(mine, "--against", "https://portal.example.com") == (
+        "The plan is good: 24 events with 98 properties. "
+        "The portal at https://portal.example.com takes all that it allows.\n"
+    )
+
+
+def test_fails_with_what_another_portal_would_refuse(portal, other_plan, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        settings.TRACKING_PLAN.read_text(encoding="utf-8")
+        .replace("[chat, template, blank]", "[chat, template, blank, import]")
+        .replace("workflow.created:", "workflow.made:"),
+        "utf-8",
+    )
+    portal(settings.TRACKING_PLAN)
+
+    with pytest.raises(CommandError) as caught:
+        check_plan(mine, "--against", "https://portal.example.com")
+
+    assert str(caught.value).splitlines() == [
+        "From this plan to that of https://portal.example.com:",
+        "workbench.draft_created.source: the value import was removed.",
+        "workbench.draft_accepted.source: the value import was removed.",
+        "workbench.draft_rejected.source: the value import was removed.",
+        "workflow.made: the event was removed.",
+    ]
+
+
+def test_fails_when_there_is_no_portal():
+    with pytest.raises(CommandError, match="there is no plan to be read"):
+        check_plan("--against", "http://127.0.0.1:9")
