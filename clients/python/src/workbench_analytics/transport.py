@@ -52,7 +52,7 @@ class Transport:
             "User-Agent": f"workbench-analytics-python/{__version__}",
         }
         self._connection: HTTPConnection | None = None
-        self._inherited: list[HTTPConnection | None] = []
+        self._inherited: list[HTTPConnection] = []
 
     def post(
         self, body: bytes, *, encoding: str = "", traceparent: str = "", within: float | None = None
@@ -88,8 +88,9 @@ class Transport:
 
     def forget(self) -> None:
         """Leave the connection to the process that this one was forked from."""
-        # Kept, because closing it may wait for a lock that a thread of the parent held when it was forked.
-        self._inherited.append(self._connection)
+        if self._connection is not None:
+            # Kept, because closing it may wait for a lock that a thread of the parent held when it was forked.
+            self._inherited.append(self._connection)
         self._connection = None
 
     def _open(self, timeout: float) -> HTTPConnection:
