@@ -123,6 +123,20 @@ os.wait()
     assert len(portal.connections) == 2
 
 
+def test_nothing_is_loaded_while_sending_that_a_fork_could_catch_half_loaded(portal):
+    portal.acts.append(portals.fail(503, Retry_After="Mon, 02 Feb 2026 10:00:30 GMT"))
+    script = """
+known = set(sys.modules)
+track('main', 100)
+client.track('workbench.unknown', session_id='main')
+client.flush()
+assert set(sys.modules) == known, set(sys.modules) - known
+"""
+    run(portal, script)
+
+    assert len(portal.stored) == 100
+
+
 def test_a_child_of_multiprocessing_sends_what_it_tracked(portal):
     script = """
 import multiprocessing

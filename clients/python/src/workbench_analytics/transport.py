@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import ssl
 from datetime import datetime, timezone
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -14,6 +15,11 @@ from workbench_analytics.version import __version__
 INGEST_PATH = "/api/workbench/telemetry"
 # An answer speaks of at most 2,500 events; this leaves a kilobyte and a half for each.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+# What sockets and http.client load when they are first used is loaded here: in the child of a fork that came while
+# another thread was loading it, it would never be found again ("unknown encoding: idna").
+for name in ("ascii", "idna", "latin-1"):
+    codecs.lookup(name)
 
 
 class Unanswered(Exception):
@@ -67,19 +73,9 @@ class Transport:
         if traceparent:
             headers["traceparent"] = traceparent
         timeout = self._timeout if within is None else max(0.05, min(self._timeout, within))
-        connection = self._open(timeout)
-        was_open = connection.sock is not None
         try:
-            try:
-                return self._exchange(connection, body, headers)
-            except ConnectionError:
-                # A server may close a connection that was idle at any time, so that says nothing of the server.
-                if not was_open:
-                    raise
-                connection.close()
-                return self._exchange(connection, body, headers)
+            return self._post(self._open(timeout), body, headers)
         except (OSError, HTTPException, ValueError) as error:
-            connection.close()
             raise Unanswered(type(error).__name__) from error
 
     def close(self) -> None:
@@ -106,8 +102,26 @@ class Transport:
             return HTTPConnection(self._host, self._port)
         return HTTPSConnection(self._host, self._port, context=self._ssl_context)
 
+    def _post(self, connection: HTTPConnection, body: bytes, headers: dict[str, str]) -> Answer:
+        was_open = connection.sock is not None
+        try:
+            return self._exchange(connection, body, headers)
+        except ConnectionError:
+            # A server may close a connection that was idle at any time, so that says nothing of the server.
+            if not was_open:
+                raise
+        return self._exchange(connection, body, headers)
+
     def _exchange(self, connection: HTTPConnection, body: bytes, headers: dict[str, str]) -> Answer:
-        connection.request("POST", self._target, body=body, headers=headers)
+        try:
+            connection.request("POST", self._target, body=body, headers=headers)
+            return self._read_answer(connection)
+        except BaseException:
+            # Half of an exchange would be taken for the beginning of the next.
+            connection.close()
+            raise
+
+    def _read_answer(self, connection: HTTPConnection) -> Answer:
         response = connection.getresponse()
         content = response.read(MAX_ANSWER_BYTES)
         # Reading to the end is also what makes the connection good for another post.
