@@ -29,7 +29,7 @@ def make_client(portal: ScriptedPortal) -> Iterator[Callable[..., Client]]:
     def make(**options: Any) -> Client:
         quick = {
             "flush_seconds": 0.01,
-            "timeout_seconds": 0.2,
+            "timeout_seconds": 5,
             "backoff": Backoff(first_seconds=0.002, longest_seconds=0.02),
         }
         client = Client(**{"url": portal.url, "key": "wb_key", **quick, **options})
@@ -37,6 +37,7 @@ def make_client(portal: ScriptedPortal) -> Iterator[Callable[..., Client]]:
         return client
 
     yield make
+    portal.released.set()
     for client in clients:
         client.shutdown(0)
         if client._thread:

@@ -39,12 +39,13 @@ def track(client, count, *, first=0):
 )
 def test_stores_each_event_once_when_the_portal(acts, portal, make_client):
     dropped = []
-    client = make_client(on_dropped=dropped.append)
+    timeout = 0.2 if portals.hang in acts else 5
+    client = make_client(on_dropped=dropped.append, timeout_seconds=timeout)
     portal.acts.extend(acts)
 
     ids = track(client, 20)
 
-    assert client.flush(5)
+    assert client.flush(10)
     assert sorted(portal.stored) == sorted(ids)
     assert dropped == []
     assert client.counts._replace(accepted=0, duplicates=0) == (20, 0, 0, 0, 0, 0)
@@ -52,22 +53,23 @@ def test_stores_each_event_once_when_the_portal(acts, portal, make_client):
 
 
 def test_sends_what_was_answered_never_again(portal, make_client):
-    client = make_client(batch_events=5)
+    client = make_client(batch_events=5, flush_seconds=60)
     portal.acts.extend([portals.store, fail(500), portals.store])
 
     ids = track(client, 10)
 
-    assert client.flush(5)
+    assert client.flush(10)
     assert sorted(portal.seen.values()) == [1] * 5 + [2] * 5
     assert sorted(portal.stored) == sorted(ids)
 
 
-def test_sends_the_same_bytes_again(portal, client):
+def test_sends_the_same_bytes_again(portal, make_client):
+    client = make_client(flush_seconds=60)
     portal.acts.append(portals.lose_answer)
 
     track(client, 3)
 
-    assert client.flush(5)
+    assert client.flush(10)
     assert portal.posts[0]["events"] == portal.posts[1]["events"]
     assert client.counts.duplicates == 3
 
@@ -77,22 +79,22 @@ def test_waits_as_long_as_retry_after_says(portal, client):
 
     track(client, 1)
 
-    assert client.flush(5)
+    assert client.flush(10)
     first, second = (post["at"] for post in portal.posts)
-    assert 0.3 <= second - first < 0.6
+    assert second - first >= 0.3
 
 
 def test_keeps_events_while_the_portal_is_away(make_client):
     with portals.running_portal() as away:
         client = make_client(url=away.url)
         track(client, 1)
-        assert client.flush(5)
+        assert client.flush(10)
     ids = track(client, 50)
     time.sleep(0.1)
     assert client.counts.waiting == 50
 
     with portals.running_portal(port=away.server_address[1]) as back:
-        assert client.flush(5)
+        assert client.flush(10)
 
     assert sorted(back.stored) == sorted(ids)
 
@@ -102,24 +104,24 @@ def test_a_connection_that_was_closed_while_idle_is_opened_again_at_once(portal,
     portal.acts.append(portals.store_and_close)
 
     track(client, 1)
-    assert client.flush(5)
+    assert client.flush(10)
     time.sleep(0.05)
     track(client, 1)
 
-    assert client.flush(5)
+    assert client.flush(10)
     assert (len(portal.stored), len(portal.connections)) == (2, 2)
 
 
 def test_isolates_the_one_event_that_makes_a_request_unreadable(portal, make_client):
     rejections = []
-    client = make_client(on_rejected=rejections.append)
+    client = make_client(on_rejected=rejections.append, flush_seconds=60)
     portal.acts.append(portals.refuse_poison)
 
     ids = track(client, 20)
     poison = client.workbench.draft_created(session_id="s-1", source="chat", draft_id="poison")
     ids += track(client, 20)
 
-    assert client.flush(5)
+    assert client.flush(10)
     assert sorted(portal.stored) == sorted(ids)
     assert rejections == [("workbench.draft_created", poison, (("code_400", "", "It is 400."),))]
     # 41 events: at most two requests for each halving.
@@ -133,7 +135,7 @@ def test_stops_with_one_log_when_the_key_is_refused(status, portal, make_client,
     portal.acts.extend([fail(status)] * 10)
 
     track(client, 3)
-    assert client.flush(5)
+    assert client.flush(10)
     track(client, 2)
     client.shutdown()
 
@@ -147,7 +149,7 @@ def test_stops_with_one_log_when_the_key_is_refused(status, portal, make_client,
 
 def test_drops_the_oldest_of_a_full_queue_and_reports_how_many(portal, make_client):
     dropped = []
-    client = make_client(max_queue_events=10, batch_events=5, on_dropped=dropped.append)
+    client = make_client(max_queue_events=10, batch_events=5, flush_seconds=60, on_dropped=dropped.append)
     portal.acts.append(portals.hang)
 
     track(client, 5)
@@ -156,7 +158,7 @@ def test_drops_the_oldest_of_a_full_queue_and_reports_how_many(portal, make_clie
     ids = track(client, 25, first=5)
     portal.released.set()
 
-    assert client.flush(5)
+    assert client.flush(10)
     assert {stored["properties"]["draftId"] for stored in portal.stored.values()} == {
         f"d-{number}" for number in [*range(5), *range(20, 30)]
     }
