@@ -191,6 +191,18 @@ def test_bounds_the_queue_by_bytes_too(portal, make_client):
     assert client.counts.dropped == 11
 
 
+def test_a_queue_of_one_event_keeps_the_newest_and_sends_it_in_time(portal, make_client):
+    client = make_client(max_queue_events=1, batch_events=2, flush_seconds=0.05)
+
+    deadline = time.monotonic() + 5
+    while not portal.stored and time.monotonic() < deadline:
+        newest = client.workbench.session_started(session_id="s-1")
+
+    assert portal.stored
+    assert client.flush(10)
+    assert newest in portal.stored
+
+
 def test_shutdown_reports_what_could_not_be_sent_in_time(portal, make_client):
     dropped = []
     client = make_client(on_dropped=dropped.append, flush_seconds=60)

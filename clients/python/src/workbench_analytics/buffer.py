@@ -48,12 +48,13 @@ class Buffer:
                 self._drop(1, self._refusal)
                 return
             waiting = self._waiting
+            was_empty = not waiting
             waiting.append(event)
             self._bytes += len(event.body)
             while len(waiting) > self._max_events or self._bytes > self._max_bytes:
                 self._bytes -= len(waiting.popleft().body)
                 self._drop(1, "queue_full")
-            if len(waiting) == 1:
+            if was_empty:
                 self._waiting_since = time.monotonic()
                 self._changed.notify_all()
             elif len(waiting) == self._batch_events or self._bytes >= MAX_BATCH_BYTES:
