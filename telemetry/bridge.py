@@ -36,6 +36,10 @@ class Increment:
     bin: str = ""
     amount: int = 1
 
+    def times(self, count: int) -> "Increment":
+        """The increment, that many times over."""
+        return replace(self, amount=self.amount * count)
+
 
 class KnownSeries:
     """Series that were seen stored, by family: they stay themselves without a question to the database.
@@ -119,13 +123,16 @@ def _store(increments: Iterable[Increment], *, combine: str) -> None:
 
 def _summed(increments: Iterable[Increment]) -> list[Increment]:
     """One increment for each family, series and bin."""
-    totals: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
+    given: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
     for increment in increments:
         if increment.amount < 0:
             raise ValueError(f"{increment.family} cannot fall")
-        labels = _sane_labels(increment.labels, family=FAMILIES[increment.family])
-        totals[increment.family, increment.environment, labels, increment.bin] += increment.amount
-    return [Increment(*key, amount) for key, amount in totals.items()]
+        given[increment.family, increment.environment, increment.labels, increment.bin] += increment.amount
+    # Labels are looked at once a series: a batch has far more increments than series.
+    sane: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
+    for (family, environment, labels, bin_name), amount in given.items():
+        sane[family, environment, _sane_labels(labels, family=FAMILIES[family]), bin_name] += amount
+    return [Increment(*key, amount) for key, amount in sane.items()]
 
 
 def _within_budget(increments: Sequence[Increment]) -> list[Increment]:

@@ -151,7 +151,7 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         value=4,
     ),
     Session: lambda number: Session.objects.create(
-        environment="production", session_id=f"s-{number}", first_event_at=MOMENT, last_event_at=MOMENT
+        environment="production", session_id=f"s-{number}", started_at=MOMENT
     ),
     Draft: lambda number: Draft.objects.create(
         environment="production", draft_id=f"d-{number}", accepted_at=MOMENT, source="template"

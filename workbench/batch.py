@@ -6,16 +6,11 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Model
 
 from telemetry.models import RawEvent
 from workbench.dialect import Dialect, current
-from workbench.merges import (
-    AGENT_EVENTS,
-    DRAFT_EVENTS,
-    RUN_EVENTS,
-    SESSION_ENDS,
-    quoted,
-)
+from workbench.merges import AGENT_EVENTS, DRAFT_EVENTS, RUN_EVENTS, SESSION_ENDS, quoted
 
 Row = tuple[Any, ...]
 
@@ -45,6 +40,8 @@ class Batch:
     cursor: CursorWrapper
     dialect: Dialect
     environment: str
+    # The fold's number, above 0: its newest arrival, which no other fold takes.
+    number: int
     # Sessions that start or end in the batch.
     session_ids: Collection[str]
     draft_ids: Collection[str]
@@ -57,11 +54,12 @@ class Batch:
         rows: list[Row] = self.cursor.fetchall()
         return rows
 
-    def select(self, table: str, columns: str, **keys: Collection[str]) -> list[Row]:
+    def select(self, model: type[Model], columns: str, **keys: Collection[str]) -> list[Row]:
         """Columns of the environment's rows whose key column has one of the values; keys: one column."""
         [(key, values)] = keys.items()
         if not values:
             return []
+        table = model._meta.db_table
         return self.rows(
             f"SELECT {columns} FROM {table} WHERE environment = %s AND {self.dialect.any_of(key)}",
             [self.environment, self.dialect.array(values)],
@@ -88,19 +86,30 @@ SELECT event_key, environment, event, session_id, occurred_at, {dialect.bucket("
 FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}""",
         [*adapted, dialect.array(arrival.id for arrival in with_events)],
     )
+    keys = _keys(cursor)
     return Batch(
         cursor=cursor,
         dialect=dialect,
         environment=environment,
-        session_ids=_distinct(cursor, "session_id", SESSION_ENDS),
-        draft_ids=_distinct(cursor, "draft_id", DRAFT_EVENTS),
-        run_ids=_distinct(cursor, "run_id", RUN_EVENTS),
-        agent_run_ids=_distinct(cursor, "agent_run_id", AGENT_EVENTS),
+        number=max(arrival.id for arrival in arrivals),
+        session_ids=keys[SESSION_ENDS],
+        draft_ids=keys[DRAFT_EVENTS],
+        run_ids=keys[RUN_EVENTS],
+        agent_run_ids=keys[AGENT_EVENTS],
     )
 
 
-def _distinct(cursor: CursorWrapper, column: str, events: tuple[str, ...]) -> list[str]:
+def _keys(cursor: CursorWrapper) -> dict[tuple[str, ...], set[str]]:
+    """Kind of events to the ids of the things that they can change."""
+    columns = {SESSION_ENDS: 0, DRAFT_EVENTS: 1, RUN_EVENTS: 2, AGENT_EVENTS: 3}
+    events = tuple({event for kind in columns for event in kind})
     cursor.execute(
-        f"SELECT DISTINCT {column} FROM fold_batch WHERE event IN ({quoted(events)}) AND {column} IS NOT NULL"
+        "SELECT DISTINCT session_id, draft_id, run_id, agent_run_id, event FROM fold_batch"
+        f" WHERE event IN ({quoted(events)})"
     )
-    return [value for (value,) in cursor.fetchall()]
+    keys: dict[tuple[str, ...], set[str]] = {kind: set() for kind in columns}
+    for row in cursor.fetchall():
+        for kind, column in columns.items():
+            if row[4] in kind and row[column]:
+                keys[kind].add(row[column])
+    return keys

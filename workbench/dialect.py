@@ -13,6 +13,8 @@ from workbench.buckets import BASE_BUCKET
 # Formats of SQLite's strftime and printf, without the percent sign that would read as a parameter.
 SECONDS = "char(37) || 's'"
 FIFTEEN_DIGITS = "char(37) || '.15g'"
+# Microseconds since the epoch have sixteen digits until the year 2286.
+SORTABLE_LENGTH = 16
 BUCKET_SECONDS = int(BASE_BUCKET.total_seconds())
 
 Kind = Literal["text", "bigint", "uuid"]
@@ -89,6 +91,36 @@ class Dialect:
         # Moments are stored as text, the fraction (if any) from the 21st character on.
         return f"({_seconds(moment)} * 1000000 + CAST(substr({moment}, 21) AS INTEGER))"
 
+    def sortable(self, moment: str) -> str:
+        """A moment as text of SORTABLE_LENGTH digits, in the order of time."""
+        microseconds = self.microseconds(moment)
+        if self.vendor == "postgresql":
+            return f"lpad(({microseconds})::text, {SORTABLE_LENGTH}, '0')"
+        return f"substr('{'0' * SORTABLE_LENGTH}' || {microseconds}, -{SORTABLE_LENGTH})"
+
+    def key_with_properties(self) -> str:
+        """The event's key and properties as one text; `split_key` and `split_properties` take it apart."""
+        return (
+            "event_key::text || properties::text"
+            if self.vendor == "postgresql"
+            else "event_key || properties"
+        )
+
+    def split_key(self, text: str) -> str:
+        if self.vendor == "postgresql":
+            return f"left({text}, 36)::uuid"
+        return f"substr({text}, 1, 32)"
+
+    def split_properties(self, text: str) -> str:
+        if self.vendor == "postgresql":
+            return f"substr({text}, 37)::jsonb"
+        return f"substr({text}, 33)"
+
+    @property
+    def fence(self) -> str:
+        """At the end of a subquery: its columns are computed once, and not at each use."""
+        return "OFFSET 0" if self.vendor == "postgresql" else "LIMIT -1 OFFSET 0"
+
     def bucket(self, moment: str) -> str:
         """The number of the base bucket that holds the moment, counted from the epoch."""
         if self.vendor == "postgresql":
@@ -103,6 +135,11 @@ class Dialect:
 
     def any_of(self, column: str, kind: Kind = "text") -> str:
         """A condition with one parameter, made by `array`: the column is one of its values."""
+        # Neither = ANY(%s) nor IN (SELECT unnest(%s)): for a thousand keys, and a table that is not analysed yet,
+        # PostgreSQL then reads the whole table, or joins the list row by row. A list whose length the planner does
+        # not know is looked up in the column's index, whatever it believes of the table.
+        if self.vendor == "postgresql":
+            return f"{column} = ANY(ARRAY({self._listed(kind)}))"
         return f"{column} IN ({self._listed(kind)})"
 
     def array(self, values: Iterable[Any]) -> Any:
@@ -114,8 +151,6 @@ class Dialect:
         return RawSQL(self._listed("text"), [self.array(values)])  # noqa: S611
 
     def _listed(self, kind: Kind) -> str:
-        # Not = ANY(%s): for a thousand keys in a table that is not analysed yet, or not yet large, PostgreSQL
-        # then reads the whole table. It joins this list with the column's index, whatever it believes of the table.
         if self.vendor == "postgresql":
             return f"SELECT unnest(%s::{kind}[])"
         return "SELECT value FROM json_each(%s)"

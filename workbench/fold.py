@@ -16,10 +16,12 @@ from telemetry.bridge import Increment
 from telemetry.models import Arrival, Environment
 from workbench import bridging, merges, recompute
 from workbench.batch import Batch, Taken, stage
-from workbench.buckets import Bucket, mark_touched
+from workbench.buckets import mark_touched
+from workbench.changes import read_changes
 from workbench.dialect import Dialect
 from workbench.isolation import Isolated
-from workbench.models import AgentRun, AppServerState, Draft, EventCount, WorkflowRun
+from workbench.models import AppServerState
+from workbench.tally import add_to_counts, count_events, tally
 
 # A batch is as large as its work stays in memory and its transaction short (measured: larger is not faster).
 EVENTS_PER_BATCH = 30_000
@@ -87,59 +89,28 @@ def _take_arrivals(environment: str, newest: int) -> list[Taken]:
 def _fold_events(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[Taken]) -> list[Increment]:
     """Merges the arrivals' events into the things; returns what they add to the bridge's counters."""
     batch = stage(cursor, environment=environment, arrivals=arrivals)
-    touched = _touched_buckets(batch)
-    session_ids = recompute.sessions_to_pair(batch)
+    tallies = tally(batch)
+    add_to_counts(tallies, environment=environment)
     _merge_things(batch)
-    session_ids |= recompute.sessions_to_pair(batch)
-    drafts = recompute.pair_drafts(batch, session_ids=session_ids)
+    changes = read_changes(batch)
+    drafts = recompute.pair_drafts(batch, drafts=changes.drafts)
     decisions = recompute.pair_approvals(batch)
-    touched |= _touched_buckets(batch) | drafts.buckets | decisions.buckets | _count_events(batch)
-    mark_touched(environment=environment, buckets=touched)
+    mark_touched(
+        environment=environment,
+        buckets=changes.touched | drafts.buckets | decisions.buckets | {one.bucket for one in tallies},
+    )
     return [
-        *bridging.count_events(batch),
-        *bridging.count_things(batch, paired_draft_ids=drafts.draft_ids, decision_keys=decisions.event_keys),
+        *count_events(batch, tallies),
+        *bridging.count_things(changes, environment=environment, paired_durations=drafts.durations),
+        *bridging.count_decisions(batch, decisions.event_keys),
     ]
 
 
 def _merge_things(batch: Batch) -> None:
     for thing in merges.things(batch.dialect):
-        batch.cursor.execute(merges.merge_statement(thing))
-    for first in merges.firsts(batch.dialect):
-        batch.cursor.execute(merges.first_statement(first, batch.dialect))
+        batch.cursor.execute(merges.merge_statement(thing, batch.dialect), {"fold": batch.number})
     for statement in (*recompute.insert_statements(batch.dialect), _app_server_statement(batch.dialect)):
         batch.cursor.execute(statement)
-
-
-def _touched_buckets(batch: Batch) -> set[Bucket]:
-    """The buckets in which the batch's things count as they now stand; asked before and after the merge.
-
-    What an agent run costs counts under its workflow run's name, and decides whether that run's cost is
-    estimated: so the runs of the batch's agent runs are touched, and the agent runs of the batch's runs.
-    """
-    drafts, runs, agents = (model._meta.db_table for model in (Draft, WorkflowRun, AgentRun))
-    of_agents = batch.select(agents, "DISTINCT run_id", agent_run_id=batch.agent_run_ids)
-    run_ids = {*batch.run_ids, *(run_id for (run_id,) in of_agents)}
-    bucket = f"DISTINCT {batch.dialect.bucket('accepted_at')}"
-    found = batch.select(drafts, bucket, draft_id=batch.draft_ids)
-    bucket = f"DISTINCT {batch.dialect.bucket('completed_at')}"
-    found += batch.select(runs, bucket, run_id=run_ids)
-    found += batch.select(agents, bucket, agent_run_id=batch.agent_run_ids)
-    found += batch.select(agents, bucket, run_id=run_ids)
-    return {number for (number,) in found if number is not None}
-
-
-def _count_events(batch: Batch) -> set[Bucket]:
-    """Adds the batch to the event counts; returns the buckets that its events lie in."""
-    table = EventCount._meta.db_table
-    dialect = batch.dialect
-    # A plan of another team may have longer ones than the column.
-    variant = f"substr(coalesce({dialect.text('source')}, ''), 1, 32)"
-    batch.cursor.execute(f"""
-INSERT INTO {table} (environment, bucket_start, event, variant, events)
-SELECT environment, {dialect.bucket_start("bucket")}, event, {variant}, count(*)
-FROM fold_batch WHERE true GROUP BY environment, bucket, event, 4
-ON CONFLICT (environment, bucket_start, event, variant) DO UPDATE SET events = {table}.events + excluded.events""")
-    return {bucket for (bucket,) in batch.rows("SELECT DISTINCT bucket FROM fold_batch")}
 
 
 def _app_server_statement(dialect: Dialect) -> str:

@@ -4,12 +4,12 @@ Every rule is commutative and idempotent, so neither order nor repetition of eve
 says twice the same: how the events of a batch combine (an aggregate), and how that combines with the stored row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Model
 
-from workbench.dialect import Dialect
+from workbench.dialect import SORTABLE_LENGTH, Dialect
 from workbench.models import AgentRun, Draft, Session, WorkflowRun
 
 DRAFT_CREATED = "workbench.draft_created"
@@ -32,6 +32,13 @@ DRAFT_EVENTS = (
     "workbench.draft_edited",
     "workbench.template_inserted",
 )
+SESSION_EVENTS = (
+    *SESSION_ENDS,
+    DRAFT_CREATED,
+    DRAFT_ACCEPTED,
+    RUN_STARTED,
+    RUN_COMPLETED,
+)
 RUN_EVENTS = (RUN_STARTED, RUN_COMPLETED)
 AGENT_EVENTS = (AGENT_STARTED, AGENT_COMPLETED)
 
@@ -46,13 +53,37 @@ class Column:
 
 
 @dataclass(frozen=True)
+class First:
+    """What a thing's earliest event of a kind decides: the moment, and several columns at once.
+
+    `payload` is SQL text over the event, and decides between events of one moment. `parts` take it apart again:
+    (alias, SQL over `payload`). `columns` are (name, SQL over the parts); the first one is the payload's tie.
+    """
+
+    event: str
+    at: str
+    payload: str
+    parts: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Thing:
-    """A merge of events into a table whose key is (environment, key)."""
+    """A merge of events into a table whose key is (environment, key).
+
+    `prior` columns keep what another column was before the merge. `observed` is the span (start, end) of the
+    thing's duration; where `reports_duration`, its own duration_ms goes before that.
+    """
 
     model: type[Model]
     key: str
     events: tuple[str, ...]
     columns: tuple[Column, ...]
+    observed: tuple[str, str]
+    reports_duration: bool = True
+    counts_completion: bool = False
+    first: First | None = None
+    prior: tuple[tuple[str, str], ...] = ()
 
 
 def quoted(names: tuple[str, ...]) -> str:
@@ -113,16 +144,24 @@ class Rules:
 
 
 def things(dialect: Dialect) -> tuple[Thing, ...]:
-    """What merges by aggregates alone, in the order in which the fold merges it."""
+    """The things in the order in which the fold merges them."""
     rules = Rules(dialect)
+    completion = (
+        ("completed_key", "event_key"),
+        ("status", dialect.text("status")),
+        ("duration_ms", dialect.integer("durationMs")),
+        ("error_type", f"coalesce({dialect.text('errorType')}, '')"),
+    )
+    key_and_properties = (
+        ("event_key", dialect.split_key("payload")),
+        ("properties", dialect.split_properties("payload")),
+    )
     return (
         Thing(
             model=Session,
             key="session_id",
-            events=(),
+            events=SESSION_EVENTS,
             columns=(
-                rules.earliest("first_event_at"),
-                rules.latest("last_event_at"),
                 rules.smallest_text("user_hash", "userId"),
                 rules.earliest("started_at", SESSION_STARTED),
                 rules.earliest("ended_at", SESSION_ENDED),
@@ -132,6 +171,7 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
                 rules.earliest("run_started_at", RUN_STARTED),
                 rules.earliest("run_completed_at", RUN_COMPLETED),
             ),
+            observed=("started_at", "ended_at"),
         ),
         Thing(
             model=Draft,
@@ -145,6 +185,19 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
                 rules.any_equal("has_template_source", "source", "template", DRAFT_CREATED, DRAFT_ACCEPTED),
                 rules.smallest_text("source", "source", DRAFT_CREATED),
             ),
+            first=First(
+                event=DRAFT_ACCEPTED,
+                at="accepted_at",
+                payload="session_id",
+                parts=(),
+                columns=(("accepted_session_id", "coalesce(payload, '')"),),
+            ),
+            prior=(
+                ("prior_accepted_at", "accepted_at"),
+                ("prior_accepted_session_id", "accepted_session_id"),
+            ),
+            observed=("created_at", "accepted_at"),
+            reports_duration=False,
         ),
         Thing(
             model=WorkflowRun,
@@ -159,6 +212,16 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
                 rules.smallest_text("trigger", "trigger"),
                 rules.smallest_text("trace_id", "traceId"),
             ),
+            first=First(
+                event=RUN_COMPLETED,
+                at="completed_at",
+                payload=dialect.key_with_properties(),
+                parts=key_and_properties,
+                columns=completion,
+            ),
+            prior=(("prior_completed_at", "completed_at"),),
+            observed=("started_at", "completed_at"),
+            counts_completion=True,
         ),
         Thing(
             model=AgentRun,
@@ -176,110 +239,116 @@ def things(dialect: Dialect) -> tuple[Thing, ...]:
                 rules.smallest_text("trace_id", "traceId"),
                 rules.smallest_text("span_id", "spanId"),
             ),
-        ),
-    )
-
-
-def merge_statement(thing: Thing) -> str:
-    """INSERT … SELECT … ON CONFLICT that merges the batch's events of a thing into its table."""
-    table = thing.model._meta.db_table
-    # Sessions are the workbench's own; servers report under ids of their instances.
-    chosen = f"event IN ({quoted(thing.events)})" if thing.events else "substr(event, 1, 10) = 'workbench.'"
-    names = ", ".join(column.name for column in thing.columns)
-    aggregates = ",\n  ".join(column.aggregate for column in thing.columns)
-    updates = ",\n  ".join(
-        f"{column.name} = {column.merge(f'{table}.{column.name}', f'excluded.{column.name}')}"
-        for column in thing.columns
-    )
-    return f"""
-INSERT INTO {table} (environment, {thing.key}, {names})
-SELECT environment, {thing.key},
-  {aggregates}
-FROM fold_batch WHERE {chosen} AND {thing.key} IS NOT NULL
-GROUP BY 1, 2
-ON CONFLICT (environment, {thing.key}) DO UPDATE SET
-  {updates}"""
-
-
-@dataclass(frozen=True)
-class First:
-    """A merge in which the earliest event decides several columns at once; `tie` decides within a moment."""
-
-    model: type[Model]
-    key: str
-    event: str
-    at: str
-    tie: str
-    tie_value: str
-    columns: tuple[tuple[str, str], ...]
-
-
-def firsts(dialect: Dialect) -> tuple[First, ...]:
-    """What the earliest event of a thing decides: an acceptance its session, a completion how it ended."""
-    completion = (
-        ("status", dialect.text("status")),
-        ("duration_ms", dialect.integer("durationMs")),
-        ("error_type", f"coalesce({dialect.text('errorType')}, '')"),
-    )
-    return (
-        First(
-            model=Draft,
-            key="draft_id",
-            event=DRAFT_ACCEPTED,
-            at="accepted_at",
-            tie="accepted_session_id",
-            tie_value=dialect.binary("session_id"),
-            columns=(),
-        ),
-        First(
-            model=WorkflowRun,
-            key="run_id",
-            event=RUN_COMPLETED,
-            at="completed_at",
-            tie="completed_key",
-            tie_value="event_key",
-            columns=completion,
-        ),
-        First(
-            model=AgentRun,
-            key="agent_run_id",
-            event=AGENT_COMPLETED,
-            at="completed_at",
-            tie="completed_key",
-            tie_value="event_key",
-            columns=(
-                *completion,
-                ("cost_micro_usd", dialect.micro("costUsd")),
-                ("input_tokens", dialect.integer("inputTokens")),
-                ("output_tokens", dialect.integer("outputTokens")),
+            first=First(
+                event=AGENT_COMPLETED,
+                at="completed_at",
+                payload=dialect.key_with_properties(),
+                parts=key_and_properties,
+                columns=(
+                    *completion,
+                    ("cost_micro_usd", dialect.micro("costUsd")),
+                    ("input_tokens", dialect.integer("inputTokens")),
+                    ("output_tokens", dialect.integer("outputTokens")),
+                ),
             ),
+            prior=(("prior_completed_at", "completed_at"), ("prior_run_id", "run_id")),
+            observed=("started_at", "completed_at"),
+            counts_completion=True,
         ),
     )
 
 
-def first_statement(first: First, dialect: Dialect) -> str:
-    """INSERT … ON CONFLICT that keeps, for each thing, what its earliest event said."""
-    table = first.model._meta.db_table
-    names = (first.at, first.tie, *(name for name, _ in first.columns))
-    values = ("occurred_at", first.tie_value, *(value for _, value in first.columns))
-    numbered = ", ".join(f"{value} AS v{position}" for position, value in enumerate(values))
-    stored_tie = (
-        f"{table}.{first.tie}" if first.tie == "completed_key" else dialect.binary(f"{table}.{first.tie}")
+# Columns that may not be NULL where a thing has not ended yet.
+EMPTY = {"status": "''", "error_type": "''"}
+
+# The number of this fold, a parameter of every merge statement.
+FOLD = "CAST(%(fold)s AS bigint)"
+
+
+def merge_statement(thing: Thing, dialect: Dialect) -> str:
+    """INSERT … SELECT … ON CONFLICT that merges the batch's events of a thing into its table, each row once.
+
+    It takes the parameter `fold`, the number of this fold: rows that it counts for the first time carry it.
+    """
+    table = thing.model._meta.db_table
+    new, merged = _values(thing), _merged(thing, table, dialect)
+    observed = _observed(thing, new)
+    new["observed_in"] = f"CASE WHEN {observed} THEN {FOLD} ELSE 0 END"
+    merged["observed_in"] = (
+        f"CASE WHEN {table}.observed_in > 0 THEN {table}.observed_in"
+        f" WHEN {_observed(thing, merged)} THEN {FOLD} ELSE 0 END"
     )
-    is_earlier = (
-        f"{table}.{first.at} IS NULL"
-        f" OR (excluded.{first.at}, excluded.{first.tie}) < ({table}.{first.at}, {stored_tie})"
-    )
+    if thing.counts_completion and thing.first:
+        new["counted_in"] = f"CASE WHEN {thing.first.at} IS NULL THEN 0 ELSE {FOLD} END"
+        merged["counted_in"] = (
+            f"CASE WHEN {table}.counted_in > 0 THEN {table}.counted_in ELSE excluded.counted_in END"
+        )
+    updates = {**merged, **{name: f"{table}.{column}" for name, column in thing.prior}}
+    assignments = ",\n  ".join(f"{name} = {value}" for name, value in updates.items())
     return f"""
-INSERT INTO {table} (environment, {first.key}, {", ".join(names)})
-SELECT environment, thing, {", ".join(f"v{position}" for position in range(len(names)))} FROM (
-  SELECT environment, {first.key} AS thing, {numbered},
-    row_number() OVER (
-      PARTITION BY environment, {first.key} ORDER BY occurred_at, {first.tie_value}
-    ) AS position
-  FROM fold_batch WHERE event = '{first.event}'
-) AS ranked
-WHERE position = 1
-ON CONFLICT (environment, {first.key}) DO UPDATE SET
-  {", ".join(f"{name} = excluded.{name}" for name in names)}
-WHERE {is_earlier}"""
+INSERT INTO {table} (environment, {thing.key}, {", ".join(new)})
+SELECT environment, {thing.key}, {", ".join(new.values())}
+FROM ({_batch_rows(thing, dialect)}) AS batch WHERE true
+ON CONFLICT (environment, {thing.key}) DO UPDATE SET
+  {assignments}"""
+
+
+def _batch_rows(thing: Thing, dialect: Dialect) -> str:
+    """A row for each thing of the batch: its key, its columns, and what its earliest event says."""
+    aggregates = [f"{column.aggregate} AS {column.name}" for column in thing.columns]
+    if thing.first:
+        is_first = f"event = '{thing.first.event}'"
+        text = f"CASE WHEN {is_first} THEN {dialect.sortable('occurred_at')} || {thing.first.payload} END"
+        aggregates += [
+            f"min(occurred_at) FILTER (WHERE {is_first}) AS {thing.first.at}",
+            f"min({dialect.binary(text)}) AS earliest",
+        ]
+    rows = (
+        f"SELECT environment, {thing.key}, {', '.join(aggregates)} FROM fold_batch"
+        f" WHERE event IN ({quoted(thing.events)}) AND {thing.key} IS NOT NULL GROUP BY 1, 2"
+    )
+    if not thing.first:
+        return rows
+    rows = f"SELECT *, substr(earliest, {SORTABLE_LENGTH + 1}) AS payload FROM ({rows}) AS merged {dialect.fence}"
+    parts = ", ".join(f"{sql} AS {alias}" for alias, sql in thing.first.parts)
+    return f"SELECT *, {parts} FROM ({rows}) AS cut {dialect.fence}" if parts else rows
+
+
+def _values(thing: Thing) -> dict[str, str]:
+    """Column to its SQL over a row of the batch."""
+    values = {column.name: column.name for column in thing.columns}
+    if thing.first:
+        values[thing.first.at] = thing.first.at
+        for name, sql in thing.first.columns:
+            values[name] = f"coalesce({sql}, {EMPTY[name]})" if name in EMPTY else sql
+    return values
+
+
+def _merged(thing: Thing, table: str, dialect: Dialect) -> dict[str, str]:
+    """Column to its SQL over the stored row and the batch's."""
+    merged = {
+        column.name: column.merge(f"{table}.{column.name}", f"excluded.{column.name}")
+        for column in thing.columns
+    }
+    if thing.first:
+        at, tie = thing.first.at, thing.first.columns[0][0]
+        stored = f"({table}.{at}, {_bytewise(f'{table}.{tie}', tie, dialect)})"
+        is_earlier = (
+            f"excluded.{at} IS NOT NULL AND ({table}.{at} IS NULL"
+            f" OR (excluded.{at}, {_bytewise(f'excluded.{tie}', tie, dialect)}) < {stored})"
+        )
+        for name in (at, *(name for name, _ in thing.first.columns)):
+            merged[name] = f"CASE WHEN {is_earlier} THEN excluded.{name} ELSE {table}.{name} END"
+    return merged
+
+
+def _bytewise(expression: str, tie: str, dialect: Dialect) -> str:
+    return expression if tie == "completed_key" else dialect.binary(expression)
+
+
+def _observed(thing: Thing, values: Mapping[str, str]) -> str:
+    """Whether the thing's duration is known, and not negative."""
+    start, end = (f"({values[name]})" for name in thing.observed)
+    if thing.reports_duration:
+        return f"coalesce(({values['duration_ms']}) >= 0, {start} <= {end}, false)"
+    return f"coalesce({start} <= {end}, false)"

@@ -12,13 +12,11 @@ from django.db.models import Q
 
 
 class Session(models.Model):
-    """A workbench session: one (environment, sessionId) that a `workbench.*` event spoke of."""
+    """A workbench session: one (environment, sessionId) that started, ended or took a step of the funnel."""
 
     environment = models.CharField(max_length=64)
     session_id = models.CharField(max_length=128)
     user_hash = models.CharField(max_length=128, db_default="")
-    first_event_at = models.DateTimeField()
-    last_event_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, help_text="Earliest session_started")
     ended_at = models.DateTimeField(null=True, help_text="Earliest session_ended")
     duration_ms = models.BigIntegerField(null=True, help_text="The shortest that was reported")
@@ -27,8 +25,8 @@ class Session(models.Model):
     draft_accepted_at = models.DateTimeField(null=True)
     run_started_at = models.DateTimeField(null=True)
     run_completed_at = models.DateTimeField(null=True)
-    # The metric bridge counts a thing once: this one's duration is counted.
-    is_observed = models.BooleanField(db_default=False)
+    # The fold that counted its duration in the metric bridge, which counts a thing once; 0: none yet.
+    observed_in = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
         constraints = [
@@ -60,7 +58,10 @@ class Draft(models.Model):
     # The creation without draftId that it was paired with; recomputed for the whole session.
     paired_created_at = models.DateTimeField(null=True)
     paired_source = models.CharField(max_length=32, db_default="")
-    is_observed = models.BooleanField(db_default=False)
+    # Before the last merge: the bucket and the session that it left.
+    prior_accepted_at = models.DateTimeField(null=True, editable=False)
+    prior_accepted_session_id = models.CharField(max_length=128, db_default="", editable=False)
+    observed_in = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
         constraints = [
@@ -117,9 +118,11 @@ class WorkflowRun(models.Model):
     status = models.CharField(max_length=16, db_default="", help_text="Empty while it runs")
     duration_ms = models.BigIntegerField(null=True)
     error_type = models.CharField(max_length=200, db_default="")
-    # The metric bridge counts a thing once: its completion, and its duration as soon as that is known.
-    is_counted = models.BooleanField(db_default=False)
-    is_observed = models.BooleanField(db_default=False)
+    # Before the last merge: the bucket that it left.
+    prior_completed_at = models.DateTimeField(null=True, editable=False)
+    # The folds that counted its completion and its duration in the metric bridge; 0: none yet.
+    counted_in = models.BigIntegerField(db_default=0, editable=False)
+    observed_in = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
         constraints = [
@@ -163,8 +166,11 @@ class AgentRun(models.Model):
     cost_micro_usd = models.BigIntegerField(null=True)
     input_tokens = models.BigIntegerField(null=True)
     output_tokens = models.BigIntegerField(null=True)
-    is_counted = models.BooleanField(db_default=False)
-    is_observed = models.BooleanField(db_default=False)
+    # Before the last merge: the bucket and the run that it left.
+    prior_completed_at = models.DateTimeField(null=True, editable=False)
+    prior_run_id = models.CharField(max_length=128, db_default="", editable=False)
+    counted_in = models.BigIntegerField(db_default=0, editable=False)
+    observed_in = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
         constraints = [

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,9 +13,12 @@ from django.db.models import Q
 from workbench import pairing
 from workbench.batch import Batch
 from workbench.buckets import Bucket, bucket_of
+from workbench.changes import DraftChange
 from workbench.dialect import Dialect
 from workbench.merges import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_CREATED, quoted
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, DraftCreation
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 def insert_statements(dialect: Dialect) -> tuple[str, ...]:
@@ -45,18 +48,6 @@ ON CONFLICT DO NOTHING""",
     )
 
 
-def sessions_to_pair(batch: Batch) -> set[str]:
-    """Sessions in which the batch can change what an acceptance is paired with; asked before and after the merge.
-
-    Those of the batch's creations without id, and those in which a draft of the batch was accepted.
-    """
-    created = batch.rows(
-        f"SELECT DISTINCT session_id FROM fold_batch WHERE event = '{DRAFT_CREATED}' AND draft_id IS NULL"
-    )
-    accepted = batch.select(Draft._meta.db_table, "DISTINCT accepted_session_id", draft_id=batch.draft_ids)
-    return {session_id for (session_id,) in created + accepted if session_id}
-
-
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
     value: pairing.Request
@@ -83,37 +74,72 @@ class PairedDecisions:
 
 @dataclass
 class PairedDrafts:
-    """The drafts whose creation changed, and the buckets that they count in."""
+    """The buckets of the drafts whose creation changed, and the durations (microseconds) first known by it."""
 
-    draft_ids: set[int] = field(default_factory=set)
     buckets: set[Bucket] = field(default_factory=set)
+    durations: list[int] = field(default_factory=list)
 
 
-def pair_drafts(batch: Batch, *, session_ids: Collection[str]) -> PairedDrafts:
-    """Pairs the sessions' acceptances with their creations without id anew; writes what changed."""
+def pair_drafts(batch: Batch, *, drafts: Iterable[DraftChange]) -> PairedDrafts:
+    """Pairs acceptances with creations without id anew, in the sessions that the batch concerns.
+
+    Those are the sessions of the batch's creations without id, and those in which a draft of the batch was
+    accepted, before the merge or after it. Writes what changed.
+    """
+    session_ids = _sessions_of_creations(batch)
+    for change in drafts:
+        session_ids |= {change.session_id, change.prior_session_id}
+    session_ids.discard("")
     creations = _creations(batch, session_ids)
     changed = PairedDrafts()
     updates: list[tuple[Any, ...]] = []
-    for session_id, drafts in _accepted_drafts(batch, session_ids, paired_in=creations.keys()).items():
-        acceptances = [
-            pairing.Acceptance(accepted_at=draft.accepted_at, draft_id=draft.draft_id)
-            for draft in drafts
-            if draft.accepted_at and draft.created_at is None
-        ]
-        paired = pairing.pair_creations(acceptances=acceptances, creations=creations[session_id])
-        for draft in drafts:
+    for session_id, accepted in _accepted_drafts(batch, session_ids, paired_in=creations.keys()).items():
+        paired = pairing.pair_creations(
+            acceptances=_acceptances(accepted), creations=creations.get(session_id, [])
+        )
+        for draft in accepted:
             creation = paired.get(draft.draft_id)
-            created_at, source = (creation.created_at, creation.source) if creation else (None, "")
-            if (draft.paired_created_at, draft.paired_source) == (created_at, source):
-                continue
-            updates.append((_moment(created_at), source, draft.pk))
-            changed.draft_ids.add(draft.pk)
-            if draft.accepted_at:
-                changed.buckets.add(bucket_of(draft.accepted_at))
+            if (draft.paired_created_at, draft.paired_source) != _creation_of(creation):
+                updates.append(_paired(draft, creation, number=batch.number, changed=changed))
     _update(
-        f"UPDATE {Draft._meta.db_table} SET paired_created_at = %s, paired_source = %s WHERE id = %s", updates
+        f"UPDATE {Draft._meta.db_table} SET paired_created_at = %s, paired_source = %s, observed_in = %s"
+        " WHERE id = %s",
+        updates,
     )
     return changed
+
+
+def _sessions_of_creations(batch: Batch) -> set[str]:
+    rows = batch.rows(
+        f"SELECT DISTINCT session_id FROM fold_batch WHERE event = '{DRAFT_CREATED}' AND draft_id IS NULL"
+    )
+    return {session_id for (session_id,) in rows}
+
+
+def _acceptances(drafts: Iterable[Draft]) -> list[pairing.Acceptance]:
+    return [
+        pairing.Acceptance(accepted_at=draft.accepted_at, draft_id=draft.draft_id)
+        for draft in drafts
+        if draft.accepted_at and draft.created_at is None
+    ]
+
+
+def _creation_of(creation: pairing.Creation | None) -> tuple[datetime | None, str]:
+    return (creation.created_at, creation.source) if creation else (None, "")
+
+
+def _paired(
+    draft: Draft, creation: pairing.Creation | None, *, number: int, changed: PairedDrafts
+) -> tuple[Any, ...]:
+    """The parameters of the draft's update; notes what changes by it."""
+    created_at, source = _creation_of(creation)
+    observed_in = draft.observed_in
+    if draft.accepted_at:
+        changed.buckets.add(bucket_of(draft.accepted_at))
+        if created_at and not observed_in:
+            observed_in = number
+            changed.durations.append((draft.accepted_at - created_at) // MICROSECOND)
+    return (_moment(created_at), source, observed_in, draft.pk)
 
 
 def _creations(batch: Batch, session_ids: Collection[str]) -> defaultdict[str, list[pairing.Creation]]:
@@ -136,7 +162,13 @@ def _accepted_drafts(
         environment=batch.environment, accepted_session_id__in=batch.dialect.listed(session_ids)
     )
     for draft in accepted.only(
-        "draft_id", "accepted_session_id", "accepted_at", "created_at", "paired_created_at", "paired_source"
+        "draft_id",
+        "accepted_session_id",
+        "accepted_at",
+        "created_at",
+        "paired_created_at",
+        "paired_source",
+        "observed_in",
     ):
         if draft.paired_created_at or draft.accepted_session_id in paired_in:
             drafts[draft.accepted_session_id].append(draft)
@@ -207,17 +239,14 @@ def _stored_requests(condition: Q) -> list[StoredRequest]:
     rows = ApprovalRequest.objects.filter(condition).values_list(
         "event_key", "session_id", "approval_id", "tool_ids", "requested_at", "decided_at"
     )
-    return [StoredRequest(pairing.Request(*row[:5]), decided_at=row[5]) for row in rows.iterator()]
+    return [StoredRequest(pairing.Request(*row[:5]), decided_at=row[5]) for row in rows]
 
 
 def _stored_decisions(condition: Q) -> list[StoredDecision]:
     rows = ApprovalDecision.objects.filter(condition).values_list(
         "event_key", "session_id", "approval_id", "tool_ids", "decided_at", "requested_at", "is_repeat"
     )
-    return [
-        StoredDecision(pairing.Decision(*row[:5]), requested_at=row[5], is_repeat=row[6])
-        for row in rows.iterator()
-    ]
+    return [StoredDecision(pairing.Decision(*row[:5]), requested_at=row[5], is_repeat=row[6]) for row in rows]
 
 
 def _write_decisions(

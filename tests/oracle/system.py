@@ -36,7 +36,18 @@ KEPT = (ApiKey, Environment)
 # Not made from events.
 GIVEN = (*KEPT, EnteredCount)
 # Numbers of rows, marks of work done and scratch of merges, not what the events say.
-SCRATCH = {"id", "arrival_id", "taken_at", "prior_accepted_at", "prior_completed_at", "is_observed"}
+SCRATCH = {
+    "id",
+    "arrival_id",
+    "taken_at",
+    "prior_accepted_at",
+    "prior_accepted_session_id",
+    "prior_completed_at",
+    "prior_run_id",
+    "is_observed",
+    "counted_in",
+    "observed_in",
+}
 
 
 def make_keys(*, now: datetime) -> Keys:

@@ -127,7 +127,7 @@ def test_any_batching_gives_the_same_tables(now: datetime, monkeypatch: pytest.M
             store(*chats(2, minute=number), session_end)
         fold.fold_pending(now=now)
         return [
-            table(Session, "first_event_at", "last_event_at", "ended_at", "duration_ms"),
+            table(Session, "session_id", "ended_at", "duration_ms"),
             table(EventCount, "bucket_start", "event", "events"),
             table(LedgerHour, "hour", "outcome", "events"),
         ]
@@ -143,11 +143,12 @@ def test_any_batching_gives_the_same_tables(now: datetime, monkeypatch: pytest.M
         (recompute, "pair_drafts"),
         (recompute, "pair_approvals"),
         (fold, "mark_touched"),
-        (bridging, "count_events"),
+        (fold, "count_events"),
         (bridging, "count_things"),
         (fold.bridge, "increase"),
         (fold.ledger, "record"),
-        (merges, "first_statement"),
+        (merges, "merge_statement"),
+        (fold, "read_changes"),
     ],
 )
 def test_an_error_in_the_middle_leaves_everything_as_it_was(

@@ -65,10 +65,10 @@ def worker(number: int, minute: float, state: str, **properties: Any) -> dict[st
 Case = tuple[type[Model], tuple[str, ...], list[tuple[Any, ...]], list[dict[str, Any]]]
 
 CASES: dict[str, Case] = {
-    "a session's first and last event, start, end, shortest duration and smallest user": (
+    "a session's start, end, shortest duration and smallest user": (
         Session,
-        ("first_event_at", "last_event_at", "started_at", "ended_at", "duration_ms", "user_hash"),
-        [(minutes(0), minutes(9), minutes(1), minutes(5), 300, "h-a")],
+        ("started_at", "ended_at", "duration_ms", "user_hash"),
+        [(minutes(1), minutes(5), 300, "h-a")],
         [
             event("workbench.session_started", minutes(1), userId="h-b"),
             event("workbench.session_started", minutes(2), userId="h-a"),
@@ -312,14 +312,16 @@ def test_a_thing_in_two_environments_stays_two() -> None:
     assert table(AgentRun, "environment", "agent_run_id") == [("production", "a-1")]
 
 
-def test_servers_do_not_open_workbench_sessions() -> None:
+def test_only_its_ends_and_the_steps_of_the_funnel_make_a_session() -> None:
     take(
         event("workflow.created", source="api"),
         event("appserver.stream_opened", streamId="st-1"),
         agent("started", 1, runId="r-1", agentName="planner"),
         event("workbench.chat_message_sent", session="s-2"),
+        draft("draft_edited", 1, session="s-3"),
+        draft("draft_created", 1, session="s-4"),
     )
-    assert table(Session, "session_id") == [("s-2",)]
+    assert table(Session, "session_id") == [("s-4",)]
 
 
 def test_events_are_counted_by_bucket_name_and_source() -> None:
