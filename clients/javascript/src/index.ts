@@ -10,7 +10,7 @@ export type * from "./types.js";
  */
 interface Batch {
   name_: string;
-  /** How far the queue had come when it was begun: a flush takes what was there before it. */
+  /** The number of its first event: a flush takes what was tracked before it. */
   order_: number;
   /** One JSON text an event, without line breaks. */
   events_: string[];
@@ -22,6 +22,15 @@ interface Batch {
   flight_?: number;
   tries_?: number;
   abort_?: AbortController | undefined;
+}
+
+/** An event that has no JSON text yet, because that takes most of the time. */
+interface Tracked {
+  event_: string;
+  properties_: unknown;
+  at_: number;
+  session_: string;
+  order_: number;
 }
 
 interface Session {
@@ -37,11 +46,16 @@ const MAX_BATCH = 48e3;
 const MAX_BATCH_EVENTS = 500;
 const MAX_KEPT_ALIVE = 6e4;
 const KEPT_ALIVE = 2;
+// Milliseconds of work at a time, so that the page stays quick.
+const SLICE = 5;
+const MAX_TRACKED = 2e4;
 const DAY = 864e5;
 
 const uuid = (): string =>
   globalThis.crypto?.randomUUID?.() ??
   "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => ((Math.random() * 16) | 0).toString(16));
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** What the page must never notice: the client's faults, and those of the page's own callbacks. */
 const quietly = <Result>(job: () => Result): Result | undefined => {
@@ -76,14 +90,18 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
 
   let on = options.consent !== false;
   let stopped = false;
+  let tracked: Tracked[] = [];
   let queue: Batch[] = [];
   let size = 0;
   let count = 0;
   let order = 0;
+  let names = 0;
   let keptAlive = 0;
   let failures = 0;
   let session: Session | undefined;
-  let fixedSession = options.sessionId;
+  // Of the newest session, or the one that somebody else looks after.
+  let sessionId = options.sessionId;
+  let closing = false;
   let lost: Partial<Record<DropReason, number>> = {};
   let ticking = false;
   let running: Promise<void> | undefined;
@@ -93,11 +111,14 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   let waitTimer: any;
   let idleTimer: any;
   let release: ((value?: unknown) => void) | undefined;
+  let alive = false;
+  let watching: AbortController;
+  let watched = new Set<string>();
 
   // The queue ------------------------------------------------------------------------------------------------
 
   const begin = (events: string[], at: number): Batch => ({
-    name_: `${tab} ${++order}`,
+    name_: "",
     order_: at,
     events_: events,
     size_: events.join().length,
@@ -134,24 +155,50 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     }
   };
 
-  const push = (event: string, properties: unknown, at = Date.now(), sessionId = fixedSession ?? session!.id): void => {
-    const id = `${instance}-${++order}`;
-    const timestamp = new Date(at).toISOString();
-    const json = JSON.stringify({ event, id, sessionId, timestamp, properties });
+  /** Takes an event: a copy of it, its moment and its place. */
+  const push = (event: string, properties: any, at = Date.now()): void => {
+    const copy: any = {};
+    for (const name in properties) {
+      const value = properties[name];
+      copy[name] = Array.isArray(value) ? [...value] : value;
+    }
+    tracked.push({ event_: event, properties_: copy, at_: at, session_: sessionId!, order_: ++order });
+    count++;
+    // A page that closes may be killed at any moment.
+    if (closing) tick(Infinity);
+    else if (tracked.length > MAX_TRACKED) write(Infinity);
+    tickSoon();
+    schedule(count < flushAt ? flushInterval : 0);
+  };
+
+  /** Puts an event's JSON text into the queue's last batch, or begins one. */
+  const enqueue = ({ event_, properties_, at_, session_, order_ }: Tracked): void => {
+    const head = { event: event_, id: `${instance}-${order_}`, sessionId: session_ };
+    const event = { ...head, timestamp: new Date(at_).toISOString(), properties: properties_ as any };
+    let json: string;
+    try {
+      json = JSON.stringify(event);
+      if (json.length > MAX_EVENT) throw new RangeError("event_too_large");
+    } catch (error: any) {
+      count--;
+      const verdict = { index: 0, id: event.id, field: "properties", code: error.name, message: error.message };
+      return reject({ ...verdict, status: "rejected" }, event);
+    }
     const { length } = json;
-    if (length > MAX_EVENT) throw new RangeError("event_too_large");
     let batch = queue[queue.length - 1];
     if (!batch || batch.flight_ || batch.size_ + length > MAX_BATCH || batch.events_.length >= MAX_BATCH_EVENTS) {
-      queue.push((batch = begin([], order)));
+      queue.push((batch = begin([], order_)));
     }
     batch.events_.push(json);
     batch.size_ += length;
     batch.dirty_ = true;
     size += length;
-    count++;
     trim();
-    tickSoon();
-    schedule(count < flushAt ? flushInterval : 0);
+  };
+
+  /** Makes JSON texts of what was tracked, until the moment `end` or until all is done. */
+  const write = (end: number): void => {
+    while (tracked.length && Date.now() < end) tracked.splice(0, 64).forEach(enqueue);
   };
 
   // Keeping --------------------------------------------------------------------------------------------------
@@ -162,23 +209,30 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     queueMicrotask(tick);
   };
 
-  /** Stores a few batches at a time, so that no task is long, and tells what was dropped. */
-  const tick = (limit = 4): void => {
+  /** Writes and stores for a few milliseconds, so that no task is long, and tells what was dropped. */
+  const tick = (slice = SLICE): void => {
     ticking = false;
     if (!on) return;
+    const end = Date.now() + slice;
+    write(end);
     if (session) quietly(() => tabStorage?.setItem(space, JSON.stringify(session)));
-    for (const batch of local ? queue : []) {
-      if (!batch.dirty_) continue;
-      if (!limit--) {
-        ticking = true;
-        setTimeout(tick);
-        break;
-      }
+    const left = local && (alive || slice > SLICE) ? queue.filter((batch) => batch.dirty_) : [];
+    while (left.length && Date.now() < end) {
+      const batch = left.shift()!;
       batch.dirty_ = batch.stored_ = false;
       quietly(() => {
-        local!.setItem(batch.name_, batch.events_.join("\n"));
+        // Another tab may see an older state of the storage for a while: what has a name never changes, so that it
+        // can't take the old text and remove the new one.
+        const name = `${tab} ${++names}`;
+        local!.setItem(name, batch.events_.join("\n"));
+        local!.removeItem(batch.name_);
+        batch.name_ = name;
         batch.stored_ = true;
       });
+    }
+    if (left.length || tracked.length) {
+      ticking = true;
+      setTimeout(tick);
     }
     const told = lost;
     lost = {};
@@ -194,36 +248,53 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     quietly(() => Object.keys(local ?? {}).forEach((name) => name.startsWith(space + " ") && job(name)));
   };
 
-  /** Takes over what tabs left behind that are no more. Taking too much is harmless: the portal knows the ids. */
-  const adopt = (held: (string | undefined)[]): void => {
-    if (!on) return;
+  const ownerOf = (name: string): string => name.replace(/ \d+$/, "");
+
+  /** Takes over what a tab left behind. Taking too much is harmless: the portal knows the ids. */
+  const adopt = (owner: string): void => {
+    watched.delete(owner);
     eachStored((name) => {
-      const owner = name.replace(/ \d+$/, "");
-      if (owner == tab || held.includes(owner)) return;
-      const batch = begin(local!.getItem(name)!.split("\n"), 0);
+      if (!on || ownerOf(name) != owner) return;
+      const text = local!.getItem(name);
       local!.removeItem(name);
+      if (!text) return;
+      const batch = begin(text.split("\n"), 0);
       queue.unshift(batch);
       size += batch.size_;
       count += batch.events_.length;
-    });
-    trim();
-    if (count) {
       tickSoon();
       schedule(0);
-    }
+    });
+    trim();
   };
 
-  const adoptOrphans = (): void => {
-    if (!locks) return adopt([]);
-    locks
-      .request(space, async () => adopt((await locks.query()).held!.map((lock) => lock.name)))
-      .catch(() => {});
+  /** Every tab holds the lock of its name while it lives: whoever gets the lock takes over what it left behind. */
+  const watch = (name: string): void => {
+    const owner = ownerOf(name);
+    if (owner == tab || watched.has(owner)) return;
+    watched.add(owner);
+    if (!locks) return adopt(owner);
+    locks.request(owner, { signal: watching.signal }, () => adopt(owner)).catch(() => {});
   };
 
-  /** A tab that lives holds a lock of its name; the browser gives it up with the tab. */
   const live = (): void => {
-    locks?.request(tab, () => new Promise((resolve) => (release = resolve))).catch(() => {});
-    adoptOrphans();
+    watched = new Set();
+    watching = new AbortController();
+    alive = !locks;
+    if (!locks) return eachStored(watch);
+    // Nothing is stored before the lock is held, or another tab would take it for left behind.
+    const held = (): Promise<unknown> => {
+      alive = true;
+      tickSoon();
+      eachStored(watch);
+      return new Promise((resolve) => (release = resolve));
+    };
+    locks.request(tab, held).catch(() => {});
+  };
+
+  const die = (): void => {
+    watching?.abort();
+    release?.();
   };
 
   // Sending --------------------------------------------------------------------------------------------------
@@ -331,6 +402,10 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   const run = async (): Promise<void> => {
     // Not before `running` is set.
     await 0;
+    while (on && tracked.length) {
+      tick();
+      if (tracked.length) await pause(0);
+    }
     let batch: Batch | undefined;
     while (maySend() && (batch = queue.find((each) => !each.flight_ && each.order_ <= flushEnd))) await send(batch);
     running = undefined;
@@ -350,7 +425,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     if (!maySend()) return;
     const beacon = browser && !("keepalive" in Request.prototype);
     for (const batch of [...queue]) {
-      if (batch.flight_ == KEPT_ALIVE) continue;
+      if (closing ? batch.flight_ == KEPT_ALIVE : batch.flight_) continue;
       if (beacon) {
         const taken = closing && navigator.sendBeacon(`${address}?key=${encodeURIComponent(key)}`, bodyOf(batch));
         if (taken && !batch.stored_) remove(batch);
@@ -363,6 +438,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
 
   /** What is neither stored nor on its way will be lost with the page. */
   const giveUp = (): void => {
+    tick(Infinity);
     for (const batch of [...queue]) {
       if (batch.stored_ || batch.flight_ == KEPT_ALIVE) continue;
       remove(batch);
@@ -383,11 +459,11 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
       "workbench.session_ended",
       { durationMs: Math.min(30 * DAY, Math.max(0, at - ended.started)), userId: options.userId },
       at,
-      ended.id,
     );
   };
 
   const checkIdle = (): void => {
+    clearTimeout(idleTimer);
     const left = session ? session.seen + sessionTimeout - Date.now() : 0;
     if (left > 0) {
       idleTimer = setTimeout(checkIdle, left);
@@ -396,14 +472,12 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   };
 
   const touchSession = (): void => {
-    if (!keepsSessions) {
-      fixedSession ??= uuid();
-      return;
-    }
+    if (!keepsSessions) sessionId ??= uuid();
+    if (!keepsSessions || closing) return;
     const at = Date.now();
     if (session && at - session.seen > sessionTimeout) endSession(session.seen);
     if (!session) {
-      session = { id: uuid(), started: at, seen: at };
+      session = { id: (sessionId = uuid()), started: at, seen: at };
       const referrer = browser?.document.referrer.replace(/[?#].*/, "").slice(0, 200);
       push("workbench.session_started", { referrer: referrer || undefined, userId: options.userId });
       checkIdle();
@@ -415,22 +489,27 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
 
   const onVisibility = (): void => {
     if (document.visibilityState == "hidden") quietly(burst);
-    // Without locks nobody knows whose they are: then only what was there at the start is taken.
-    else if (locks) adoptOrphans();
   };
 
   const onPageHide = (): void => {
     quietly(() => {
       if (!on) return;
       if (options.pageEndsSession !== false) endSession();
+      closing = true;
       burst(true);
       giveUp();
-      release?.();
+      die();
     });
   };
 
   const onPageShow = (event: PageTransitionEvent): void => {
+    closing = false;
     if (event.persisted) start();
+  };
+
+  /** Another tab stored something. Without locks nobody knows when it dies. */
+  const onStorage = ({ key: name }: StorageEvent): void => {
+    if (on && locks && name?.startsWith(space + " ")) watch(name);
   };
 
   const onOnline = (): void => {
@@ -442,14 +521,18 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     browser?.[change]("pagehide", onPageHide);
     browser?.[change]("pageshow", onPageShow as EventListener);
     browser?.[change]("online", onOnline);
+    browser?.[change]("storage", onStorage as EventListener);
   };
 
   const start = (): void => {
     quietly(() => {
       if (!on) return;
-      session ??= JSON.parse(tabStorage?.getItem(space) ?? "null") ?? undefined;
-      checkIdle();
-      if (keepsSessions) touchSession();
+      if (keepsSessions) {
+        session ??= quietly(() => JSON.parse(tabStorage?.getItem(space) ?? "null")) ?? undefined;
+        sessionId = session?.id;
+        touchSession();
+        checkIdle();
+      }
       if (local) live();
     });
   };
@@ -459,15 +542,11 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
 
   return {
     track(event, ...[properties]) {
-      if (!on) return;
-      try {
+      quietly(() => {
+        if (!on) return;
         touchSession();
         push(event, properties);
-      } catch (error: any) {
-        // What has no JSON text, or too long a one.
-        const verdict = { index: 0, id: "", field: "properties", code: error.name, message: error.message };
-        reject({ ...verdict, status: "rejected" }, { event, id: "", sessionId: "", timestamp: "", properties });
-      }
+      });
     },
     flush,
     async shutdown(patience = 5e3) {
@@ -475,7 +554,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
       quietly(() => endSession());
       await flush();
       while (count && on && !stopped && Date.now() < end) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(50);
         await flush();
       }
       giveUp();
@@ -483,7 +562,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
       clearTimeout(flushTimer);
       clearTimeout(waitTimer);
       on = false;
-      release?.();
+      die();
     },
     consent(granted) {
       if (granted == on) return;
@@ -491,20 +570,21 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
       if (granted) return start();
       for (const batch of queue) batch.abort_?.abort();
       queue = [];
+      tracked = [];
       size = count = 0;
       lost = {};
       session = undefined;
-      fixedSession = options.sessionId;
+      sessionId = options.sessionId;
       clearTimeout(idleTimer);
       clearTimeout(flushTimer);
       clearTimeout(waitTimer);
       flushTimer = waitTimer = 0;
       eachStored((name) => local!.removeItem(name));
       quietly(() => tabStorage?.removeItem(space));
-      release?.();
+      die();
     },
     get sessionId() {
-      return fixedSession ?? session?.id;
+      return keepsSessions ? session?.id : sessionId;
     },
     get pending() {
       return count;
