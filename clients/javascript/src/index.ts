@@ -31,6 +31,7 @@ interface Tracked {
   at_: number;
   session_: string;
   order_: number;
+  id_: string;
 }
 
 interface Session {
@@ -156,24 +157,26 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   };
 
   /** Takes an event: a copy of it, its moment and its place. */
-  const push = (event: string, properties: any, at = Date.now()): void => {
+  const push = (event: string, properties: any, at = Date.now()): string => {
+    const id = `${instance}-${++order}`;
     const copy: any = {};
     for (const name in properties) {
       const value = properties[name];
       copy[name] = Array.isArray(value) ? [...value] : value;
     }
-    tracked.push({ event_: event, properties_: copy, at_: at, session_: sessionId!, order_: ++order });
+    tracked.push({ event_: event, properties_: copy, at_: at, session_: sessionId!, order_: order, id_: id });
     count++;
     // A page that closes may be killed at any moment.
     if (closing) tick(Infinity);
     else if (tracked.length > MAX_TRACKED) write(Infinity);
     tickSoon();
     schedule(count < flushAt ? flushInterval : 0);
+    return id;
   };
 
   /** Puts an event's JSON text into the queue's last batch, or begins one. */
-  const enqueue = ({ event_, properties_, at_, session_, order_ }: Tracked): void => {
-    const head = { event: event_, id: `${instance}-${order_}`, sessionId: session_ };
+  const enqueue = ({ event_, properties_, at_, session_, order_, id_ }: Tracked): void => {
+    const head = { event: event_, id: id_, sessionId: session_ };
     const event = { ...head, timestamp: new Date(at_).toISOString(), properties: properties_ as any };
     let json: string;
     try {
@@ -542,10 +545,10 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
 
   return {
     track(event, ...[properties]) {
-      quietly(() => {
+      return quietly(() => {
         if (!on) return;
         touchSession();
-        push(event, properties);
+        return push(event, properties);
       });
     },
     flush,

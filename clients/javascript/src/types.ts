@@ -91,11 +91,14 @@ export type Arguments<Expected, Given> = {} extends Expected
   : [properties: Exactly<Expected, Given>];
 
 export interface Telemetry<Events = PlanEvents> {
-  /** Takes an event, at once and without ever throwing. Its id and its timestamp are made now. */
+  /**
+   * Takes an event, at once and without ever throwing. Its id and its timestamp are made now. Returns the id, or
+   * nothing when there is no consent.
+   */
   track<Name extends keyof Events & string, Given extends Events[Name]>(
     event: Name,
     ...properties: Arguments<Events[Name], Given>
-  ): void;
+  ): string | undefined;
   /** Sends what waits. Resolves when it was answered, or when the portal can't be reached now; never rejects. */
   flush(): Promise<void>;
   /**

@@ -1,8 +1,8 @@
 // A portal that does as it is told: it answers each post by the next step of its script, then plainly.
 //
 // A step is {status, headers, body} for that answer, {hang: true}, {reset: true}, {lose: true} (stores, then breaks
-// the connection), or {delay: milliseconds}. It stores each id once, as the portal does. Events named "bad" are
-// rejected; a body with "POISON" in it can't be read.
+// the connection), or {delay: milliseconds}. It stores each id once, as the portal does. Events named "bad" or of
+// the source "phone" are rejected; a body with "POISON" in it can't be read.
 //
 // `node test/server.mjs` prints its address. GET /_state tells what it has, POST /_script sets the script; any other
 // path is a file of this package.
@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 
 export const DOOR = "/api/workbench/telemetry";
 const ROOT = new URL("..", import.meta.url);
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8" };
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
 const CORS = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Allow-Headers": "authorization, content-type, traceparent",
@@ -41,7 +41,7 @@ export class Portal {
     const answer = { accepted: 0, duplicates: 0, rejected: 0, results: [] };
     events.forEach((event, index) => {
       const entry = { index, id: event.id };
-      if (event.event === "bad") {
+      if (event.event === "bad" || event.properties?.source === "phone") {
         answer.rejected++;
         const fault = { code: "not_in_enum", field: "properties.source", message: "This is one of: chat, blank." };
         answer.results.push({ ...entry, status: "rejected", ...fault });
