@@ -380,7 +380,9 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
         },
       });
       if (response.ok) answer = await response.json();
-    } catch {}
+    } catch (error) {
+      if (development && on) console.warn("telemetry: no answer:", error);
+    }
     clearTimeout(timer);
     keptAlive -= kept;
     batch.flight_ = 0;

@@ -151,6 +151,15 @@ test("tells of rejected events with the portal's reasons, and does not send them
   );
 });
 
+test("says in development why there was no answer", async (t) => {
+  const warn = t.mock.method(console, "warn", () => {});
+  const { telemetry } = await connect(t, { development: true, key: "no key in …" });
+  edit(telemetry, 1);
+  await telemetry.flush();
+  assert.equal(warn.mock.calls[0].arguments[0], "telemetry: no answer:");
+  assert.equal(telemetry.pending, 1);
+});
+
 test("says nothing on the console when not in development", async (t) => {
   const warn = t.mock.method(console, "warn", () => {});
   const { telemetry } = await connect(t);
