@@ -68,7 +68,10 @@ def _alphabet(definition: PropertyDefinition) -> str:
 
 def _comment(sentences: list[str], deprecation: Deprecation | None, *, indent: str) -> str:
     text = " ".join(sentence for sentence in sentences if sentence)
-    lines = [*textwrap.wrap(text, WIDTH - len(indent) - len(" * "), break_long_words=False), *_deprecation(deprecation)]
+    lines = [
+        *textwrap.wrap(text, WIDTH - len(indent) - len(" * "), break_long_words=False),
+        *_deprecation(deprecation),
+    ]
     lines = [line.replace("*/", "* /") for line in lines]
     if len(lines) == 1 and len(indent) + len(lines[0]) + len("/**  */") <= WIDTH:
         return f"{indent}/** {lines[0]} */\n"
