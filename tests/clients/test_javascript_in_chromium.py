@@ -190,7 +190,7 @@ def test_living_tab_takes_over_what_a_closed_one_left(
     open_page: OpenPage, scripted_portal: ScriptedPortal
 ) -> None:
     scripted_portal.answer_with(*AWAY)
-    closed, living = open_page(), open_page()
+    closed, _living = open_page(), open_page()
     closed.evaluate("edit(0, 10)")
     closed.close()
     scripted_portal.answer_with()
@@ -356,5 +356,7 @@ def test_memory_is_bounded_however_much_is_tracked(
     page.wait_for_function("telemetry.pending < 1000")
     pending = page.evaluate("telemetry.pending")
     assert 100 < pending < 1000
-    wait_until(lambda: int(page.evaluate("localStorage.dropped")) == 50_000 - page.evaluate("telemetry.pending"))
+    wait_until(
+        lambda: int(page.evaluate("localStorage.dropped")) == 50_000 - page.evaluate("telemetry.pending")
+    )
     assert page.evaluate("JSON.stringify(localStorage).length") < 200_000
