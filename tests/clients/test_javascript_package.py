@@ -30,7 +30,15 @@ def example(language: str) -> str:
 def test_its_own_tests_pass(package: Path) -> None:
     names = sorted(path.name for path in (package / "test").glob("*.test.mjs"))
     assert "faults.test.mjs" in names
-    run("node", "--test", *(f"test/{name}" for name in names), cwd=package)
+    done = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", *(f"test/{name}" for name in names)],
+        cwd=package,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    failures = re.findall(r"^ *not ok .*?^ *\.\.\.$", done.stdout, re.DOTALL | re.MULTILINE)
+    assert (done.returncode, failures) == (0, []), "\n".join(failures)
 
 
 def test_classic_build_is_at_most_4_kib_compressed(package: Path) -> None:

@@ -10,7 +10,7 @@ export async function connect(test, options = {}) {
     key: "wbk_test",
     flushInterval: 5,
     maxBackoff: 20,
-    timeout: 150,
+    timeout: 5000,
     onDropped: (count, reason) => heard.dropped.push([count, reason]),
     onRejected: (verdict, event) => heard.rejected.push([verdict, event]),
     onAnswer: (events, answer) => heard.answers.push([events, answer]),
