@@ -308,6 +308,38 @@ def test_session_may_go_on_over_reloads_and_starts_once(
     assert names(scripted_portal) == ["session_started"]
 
 
+def test_page_that_the_user_comes_back_to_begins_another_session(
+    open_page: OpenPage, scripted_portal: ScriptedPortal
+) -> None:
+    page = open_page()
+    page.evaluate("edit(0, 3)")
+    page.goto(f"{scripted_portal.url}/README.md")
+    wait_until(lambda: names(scripted_portal)[-1:] == ["session_ended"])
+    page.evaluate("setTimeout(() => history.back())")
+    wait_until(lambda: names(scripted_portal)[-1:] == ["session_started"])
+    page.evaluate("edit(3, 5)")
+    wait_until(lambda: scripted_portal.draft_ids() == numbers(5))
+    assert names(scripted_portal) == [
+        *["session_started", *["draft_edited"] * 3, "session_ended"],
+        *["session_started", *["draft_edited"] * 2],
+    ]
+
+
+def test_closing_page_does_not_disturb_a_portal_that_asked_to_wait(
+    open_page: OpenPage, scripted_portal: ScriptedPortal
+) -> None:
+    scripted_portal.answer_with({"status": 429, "headers": {"Retry-After": "60"}})
+    page = open_page()
+    wait_until(lambda: scripted_portal.posts)
+    page.evaluate("edit(0, 3)")
+    page.wait_for_timeout(100)
+    page.close()
+    open_page(None).wait_for_timeout(200)
+    assert len(scripted_portal.posts) == 1
+    open_page()
+    wait_until(lambda: scripted_portal.draft_ids() == numbers(3))
+
+
 def test_new_tab_is_a_new_session(open_page: OpenPage, scripted_portal: ScriptedPortal) -> None:
     pages = [open_page(), open_page()]
     assert len({page.evaluate("telemetry.sessionId") for page in pages}) == 2
