@@ -272,6 +272,15 @@ def test_withdrawn_consent_leaves_nothing_in_the_browser(
     assert len(scripted_portal.posts) == sent
 
 
+def test_consent_given_again_at_once_keeps_events_again(
+    open_page: OpenPage, scripted_portal: ScriptedPortal
+) -> None:
+    scripted_portal.answer_with(*AWAY)
+    page = open_page()
+    page.evaluate("begin(); telemetry.consent(false); telemetry.consent(true); edit(0, 10)")
+    page.wait_for_function("Object.values(localStorage).some((text) => text.includes('draft_edited'))")
+
+
 def test_without_consent_nothing_is_stored_or_sent(
     open_page: OpenPage, scripted_portal: ScriptedPortal
 ) -> None:

@@ -122,7 +122,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     name_: "",
     order_: at,
     events_: events,
-    size_: events.join().length,
+    size_: events.join("").length,
     dirty_: true,
   });
 
@@ -181,7 +181,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     let json: string;
     try {
       json = JSON.stringify(event);
-      if (json.length > MAX_EVENT) throw new RangeError("event_too_large");
+      if (json.length > MAX_EVENT) throw { name: "event_too_large", message: "More than 32 KiB." };
     } catch (error: any) {
       count--;
       const verdict = { index: 0, id: event.id, field: "properties", code: error.name, message: error.message };
@@ -189,7 +189,8 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     }
     const { length } = json;
     let batch = queue[queue.length - 1];
-    if (!batch || batch.flight_ || batch.size_ + length > MAX_BATCH || batch.events_.length >= MAX_BATCH_EVENTS) {
+    // What was sent once stays as it is: the answer to it ends all of it.
+    if (!batch || batch.tries_ || batch.size_ + length > MAX_BATCH || batch.events_.length >= MAX_BATCH_EVENTS) {
       queue.push((batch = begin([], order_)));
     }
     batch.events_.push(json);
@@ -292,7 +293,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
       eachStored(watch);
       return new Promise((resolve) => (release = resolve));
     };
-    locks.request(tab, held).catch(() => {});
+    locks.request(tab, { signal: watching.signal }, held).catch(() => {});
   };
 
   const die = (): void => {
@@ -385,7 +386,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     }
     clearTimeout(timer);
     keptAlive -= kept;
-    batch.flight_ = 0;
+    if (batch.abort_ == abort) batch.flight_ = 0;
     if (!on || !queue.includes(batch)) return;
     const status = response?.status;
     if (Array.isArray(answer?.results)) {

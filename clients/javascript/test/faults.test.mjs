@@ -61,6 +61,36 @@ test("the id and the time stay when an event is sent again", async (t) => {
   assert.deepEqual(others, [first, first]);
 });
 
+test("what is tracked while a batch is sent again goes with the next", async (t) => {
+  const { portal, telemetry } = await connect(t);
+  portal.script = [{ delay: 30, status: 500 }, { delay: 30 }];
+  edit(telemetry, 1);
+  await until(() => portal.posts.length === 1);
+  edit(telemetry, 2);
+  await until(() => portal.posts.length === 2);
+  edit(telemetry, 3);
+  await until(() => telemetry.pending === 0);
+  assert.deepEqual(portal.posts[1].events, portal.posts[0].events);
+  assert.deepEqual(drafts(portal), ["1", "2", "3"]);
+});
+
+test("the bound of the queue holds after batches were split", async (t) => {
+  const { portal, telemetry } = await connect(t, { maxBytes: 20_000 });
+  for (let round = 0; round < 10; round++) {
+    portal.script = [{ status: 413 }];
+    for (let index = 0; index < 80; index++) edit(telemetry, index);
+    await until(() => telemetry.pending === 0);
+  }
+  portal.script = [{ status: 401 }];
+  t.mock.method(console, "error", () => {});
+  for (let index = 0; index < 500; index++) edit(telemetry, index);
+  await telemetry.flush();
+  const [{ events }] = portal.posts.slice(-1);
+  assert.equal(telemetry.pending, events.length);
+  const characters = events.reduce((sum, event) => sum + JSON.stringify(event).length, 0);
+  assert.ok(characters > 19_500 && characters <= 20_000, `${characters}`);
+});
+
 for (const status of [429, 503]) {
   test(`waits as long as the Retry-After of a ${status} says`, async (t) => {
     const { portal, telemetry } = await connect(t);
@@ -70,7 +100,7 @@ for (const status of [429, 503]) {
     edit(telemetry, 2);
     await telemetry.flush();
     await until(() => telemetry.pending === 0);
-    assert.equal(portal.posts.length, 2);
+    assert.deepEqual(drafts(portal), ["1", "2"]);
     assert.ok(portal.posts[1].at - portal.posts[0].at >= 1000);
   });
 }

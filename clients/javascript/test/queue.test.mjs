@@ -127,7 +127,7 @@ for (const [length, accepted] of [[32_000, 1], [33_000, 0]]) {
     edit(telemetry, "x".repeat(length));
     await telemetry.flush();
     assert.equal(portal.stored.size, accepted);
-    assert.deepEqual(heard.rejected.map(([verdict]) => verdict.message), accepted ? [] : ["event_too_large"]);
+    assert.deepEqual(heard.rejected.map(([verdict]) => verdict.code), accepted ? [] : ["event_too_large"]);
   });
 }
 
