@@ -15,7 +15,7 @@ from telemetry.plan import (
     get_plan,
 )
 
-GENERATED = Path(__file__).parents[2] / "clients" / "javascript" / "src" / "events.generated.ts"
+GENERATED = Path(__file__).parents[3] / "clients" / "javascript" / "src" / "events.generated.ts"
 
 
 def types_of(*properties: PropertyDefinition, deprecation: Deprecation | None = None) -> str:
