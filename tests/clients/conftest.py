@@ -1,5 +1,6 @@
 """The JavaScript client, built, in front of a scriptable portal, in Chromium."""
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -25,8 +26,19 @@ def package() -> Path:
         pytest.skip("Node is not installed")
     if not (PACKAGE / "node_modules").exists():
         pytest.skip("The JavaScript client's tools are not installed (npm ci in clients/javascript)")
-    subprocess.run([NPM, "run", "--silent", "build"], cwd=PACKAGE, check=True)
+    # Several processes may run the tests: one of them builds.
+    with (PACKAGE / "node_modules" / ".build-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_stale():
+            subprocess.run([NPM, "run", "--silent", "build"], cwd=PACKAGE, check=True)
     return PACKAGE
+
+
+def is_stale() -> bool:
+    # What the build writes last.
+    built = PACKAGE / "dist" / "types.d.ts"
+    sources = [*PACKAGE.glob("src/*"), *PACKAGE.glob("scripts/*"), *PACKAGE.glob("*.json")]
+    return not built.exists() or built.stat().st_mtime < max(path.stat().st_mtime for path in sources)
 
 
 @dataclass(frozen=True)
