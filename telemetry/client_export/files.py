@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from telemetry.client_export.catalogue import event_catalogue
+from telemetry.client_export.javascript import typescript_types
 from telemetry.client_export.python import python_events
 from telemetry.plan import TrackingPlan, json_schema
 
@@ -32,17 +32,12 @@ FILES: tuple[ExportedFile, ...] = (
         name="events.schema.json", place=Path("clients/schema/events.schema.json"), write=schema_text
     ),
     ExportedFile(name="events.md", place=Path("docs/events.md"), write=event_catalogue),
+    ExportedFile(
+        name="events.generated.ts",
+        place=Path("clients/javascript/src/events.generated.ts"),
+        write=typescript_types,
+    ),
 )
-if find_spec("telemetry.client_export.javascript"):
-    from telemetry.client_export.javascript import typescript_types
-
-    FILES += (
-        ExportedFile(
-            name="events.generated.ts",
-            place=Path("clients/javascript/src/events.generated.ts"),
-            write=typescript_types,
-        ),
-    )
 
 
 def exported_texts(plan: TrackingPlan, *, root: Path) -> dict[Path, str]:
