@@ -1,6 +1,7 @@
 """`python -m benchmarks [name …]`: measures, and prints a table of ratios for each benchmark."""
 
 import os
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
@@ -75,4 +76,6 @@ def read_options(given: Namespace) -> Options:
 
 
 if __name__ == "__main__":
+    # Like Ctrl-C: what was started is stopped, and what was made is dropped.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))

@@ -122,8 +122,8 @@ class Databases:
 
     def create(self, *, template: str) -> str:
         name = f"{self.prefix}_{len(self.names)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         self.names.append(name)
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         server, _, _ = self.server_url.rpartition("/")
         return f"{server}/{name}"
 
