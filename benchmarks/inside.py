@@ -1,0 +1,173 @@
+"""What runs inside a process that has the portal's Django (see servers.Inside). All times are seconds."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.test import Client
+from django.utils import timezone
+
+from benchmarks.events import make_events
+from config import startup
+from kpis import rollup
+from kpis.collector import snapshots
+from telemetry import keys, storage
+from telemetry.ingest import check_events, ingest_events
+from telemetry.models import ApiKey, Environment, Scope
+from telemetry.storage import EventRow
+
+ENVIRONMENT = "production"
+SOURCE = "bench"
+# No post of a benchmark is throttled.
+REQUESTS_PER_MINUTE = 100_000_000
+EVENTS_A_POST = 2_500
+OURS = ("telemetry", "workbench", "kpis", "benchmarks")
+# They say where events come from; everything else comes from events.
+KEPT = (Environment, ApiKey)
+
+
+def prepare_database() -> None:
+    """The tables of the portal and of the benchmarks' own app."""
+    call_command("migrate", interactive=False, verbosity=0, run_syncdb=True)
+    storage.ensure_partitions(today=today())
+
+
+def prepare_static_files() -> None:
+    startup.collect_static_files()
+
+
+def hang_up() -> None:
+    """A database is copied and dropped only while nobody is connected to it."""
+    connections.close_all()
+    if isinstance(connection, DatabaseWrapper):
+        connection.close_pool()
+
+
+def web_command() -> list[str]:
+    """How `manage.py portal` starts its web server."""
+    return startup.web_command()
+
+
+def make_key() -> str:
+    """The secret of a new ingest key."""
+    _, secret = keys.create_key(
+        scope=Scope.INGEST,
+        environment=ENVIRONMENT,
+        source=SOURCE,
+        now=timezone.now(),
+        requests_per_minute=REQUESTS_PER_MINUTE,
+    )
+    return secret
+
+
+def rows_of(events: Sequence[bytes]) -> list[EventRow]:
+    """The rows that the door would store of these events, in the order in which it stores them."""
+    key = ApiKey.objects.get(source=SOURCE)
+    checked = check_events(events, key=key, now=timezone.now())
+    if len(checked.rows) != len(events):
+        raise ValueError(f"{len(events) - len(checked.rows)} of the made-up events are not good")
+    return checked.rows
+
+
+def load_history(*, events: int, days: int) -> None:
+    """Takes in and folds events of the `days` days before today, as if each had come at its day's end."""
+    key = ApiKey.objects.get(source=SOURCE)
+    midnight = datetime.combine(today(), datetime.min.time(), UTC)
+    for index in range(days):
+        start = midnight + timedelta(days=index - days)
+        storage.ensure_partitions(today=start.date())
+        share = events * (index + 1) // days - events * index // days
+        end = start + timedelta(days=1)
+        some = make_events(share, seed=index, start=start, end=end)
+        while batch := list(islice(some, EVENTS_A_POST)):
+            ingest_events(batch, key=key, now=end)
+    rollup.bring_up_to_date(now=timezone.now())
+    settle()
+
+
+def drain() -> float:
+    """Folds and rolls up all that is pending."""
+    began_at = time.perf_counter()
+    rollup.bring_up_to_date(now=timezone.now(), wait=True)
+    return time.perf_counter() - began_at
+
+
+def forget_events() -> None:
+    """Empties every table that grows with events, once the last of the posts before is answered."""
+    wait_until_idle()
+    models = [model for model in apps.get_models() if model._meta.app_label in OURS and model not in KEPT]
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in models)}")
+
+
+def wait_until_idle() -> None:
+    """A client that stops leaves posts behind that are still being answered."""
+    quiet = 0
+    while quiet < 3:
+        time.sleep(0.05)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()"
+            )
+            quiet = quiet + 1 if cursor.fetchone()[0] == 0 else 0
+
+
+def settle() -> None:
+    """What the server would do at some time anyway is done before the clock starts."""
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+        cursor.execute("CHECKPOINT")
+
+
+def checkpoint() -> None:
+    """What was written before is on the disk, and does not slow down what comes now."""
+    wait_until_idle()
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+
+
+def counts() -> dict[str, int]:
+    """What the door says it did with the events that are in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), coalesce(sum(accepted), 0), coalesce(sum(duplicates), 0) FROM telemetry_arrival"
+        )
+        posts, accepted, duplicates = cursor.fetchone()
+    return {"posts": posts, "accepted": accepted, "duplicates": duplicates}
+
+
+class Visitor:
+    """A person who is signed in, without a network between."""
+
+    client: Client | None = None
+
+    def get(self, path: str) -> None:
+        if self.client is None:
+            user, _ = get_user_model().objects.get_or_create(username="bench")
+            self.client = Client(SERVER_NAME="127.0.0.1")
+            self.client.force_login(user)
+        answer = self.client.get(path)
+        if answer.status_code != 200:
+            raise ValueError(f"{path} answers {answer.status_code}")
+
+
+visitor = Visitor()
+
+
+def time_page(*, path: str) -> float:
+    """Server time of one GET, middleware and template included; a scrape reads the database every time."""
+    snapshots.forget()
+    began_at = time.perf_counter()
+    visitor.get(path)
+    return time.perf_counter() - began_at
+
+
+def today() -> date:
+    return timezone.now().astimezone(UTC).date()

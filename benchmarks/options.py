@@ -1,0 +1,36 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """`server_url` is a PostgreSQL database from which others are made; it stays as it is."""
+
+    server_url: str
+    rounds: int = 5
+    # A round of (a) and (c).
+    events: int = 100_000
+    # What was folded before, in rounds of (c).
+    history_factor: int = 10
+    # Of each view, in a round of (b).
+    seconds: float = 5.0
+    # In the two environments of (d).
+    small_environment: int = 10_000
+    large_environment: int = 1_000_000
+    # After so many events (e) looks at the memory.
+    memory_samples: tuple[int, ...] = (250_000, 500_000, 1_000_000)
+
+
+def quick(server_url: str) -> Options:
+    """Enough to see that everything works; the figures mean nothing."""
+    return Options(
+        server_url=server_url,
+        rounds=2,
+        events=3_000,
+        history_factor=2,
+        seconds=0.5,
+        small_environment=300,
+        large_environment=3_000,
+        memory_samples=(1_000, 2_000, 3_000),
+    )
