@@ -36,10 +36,6 @@ class Increment:
     bin: str = ""
     amount: int = 1
 
-    def times(self, count: int) -> "Increment":
-        """The increment, that many times over."""
-        return replace(self, amount=self.amount * count)
-
 
 class KnownSeries:
     """Series that were seen stored, by family: they stay themselves without a question to the database.

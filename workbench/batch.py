@@ -10,7 +10,14 @@ from django.db.models import Model
 
 from telemetry.models import RawEvent
 from workbench.dialect import Dialect, current
-from workbench.merges import AGENT_EVENTS, DRAFT_EVENTS, RUN_EVENTS, SESSION_ENDS, quoted
+from workbench.merges import (
+    AGENT_EVENTS,
+    DRAFT_EVENTS,
+    RUN_EVENTS,
+    SESSION_ENDS,
+    STAGED_EVENTS,
+    quoted,
+)
 
 Row = tuple[Any, ...]
 
@@ -42,6 +49,8 @@ class Batch:
     environment: str
     # The fold's number, above 0: its newest arrival, which no other fold takes.
     number: int
+    # FROM and WHERE of the raw events taken, with their parameters.
+    taken: tuple[str, Sequence[Any]]
     # Sessions that start or end in the batch.
     session_ids: Collection[str]
     draft_ids: Collection[str]
@@ -67,24 +76,29 @@ class Batch:
 
 
 def stage(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[Taken]) -> Batch:
-    """Copies the events of the arrivals (of which one at least has some) to the temporary table."""
+    """Copies what the merges read of the arrivals' events (there is one at least) to the temporary table.
+
+    Most events are only counted; those are not copied (see tally.py).
+    """
     dialect = current()
     with_events = [arrival for arrival in arrivals if arrival.accepted]
     days = [day for arrival in with_events for day in (arrival.first_day, arrival.last_day) if day]
-    adapted = [
+    days_adapted = [
         RawEvent._meta.get_field("day").get_db_prep_value(day, cursor.db) for day in (min(days), max(days))
     ]
+    taken = f"FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of('arrival_id', 'bigint')}"
+    parameters = [*days_adapted, dialect.array(arrival.id for arrival in with_events)]
     cursor.execute(dialect.create_batch_table())
     cursor.execute("DELETE FROM fold_batch")
     cursor.execute(
         f"""
 INSERT INTO fold_batch (
-  event_key, environment, event, session_id, occurred_at, bucket, draft_id, run_id, agent_run_id, properties
+  event_key, environment, event, session_id, occurred_at, draft_id, run_id, agent_run_id, properties
 )
-SELECT event_key, environment, event, session_id, occurred_at, {dialect.bucket("occurred_at")},
+SELECT event_key, environment, event, session_id, occurred_at,
   {dialect.text("draftId")}, {dialect.text("runId")}, {dialect.text("agentRunId")}, properties
-FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}""",
-        [*adapted, dialect.array(arrival.id for arrival in with_events)],
+{taken} AND event IN ({quoted(STAGED_EVENTS)})""",
+        parameters,
     )
     keys = _keys(cursor)
     return Batch(
@@ -92,6 +106,7 @@ FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of("
         dialect=dialect,
         environment=environment,
         number=max(arrival.id for arrival in arrivals),
+        taken=(taken, parameters),
         session_ids=keys[SESSION_ENDS],
         draft_ids=keys[DRAFT_EVENTS],
         run_ids=keys[RUN_EVENTS],
@@ -102,14 +117,15 @@ FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of("
 def _keys(cursor: CursorWrapper) -> dict[tuple[str, ...], set[str]]:
     """Kind of events to the ids of the things that they can change."""
     columns = {SESSION_ENDS: 0, DRAFT_EVENTS: 1, RUN_EVENTS: 2, AGENT_EVENTS: 3}
-    events = tuple({event for kind in columns for event in kind})
+    keys: dict[tuple[str, ...], set[str]] = {kind: set() for kind in columns}
+    by_event = {event: (keys[kind], column) for kind, column in columns.items() for event in kind}
     cursor.execute(
         "SELECT DISTINCT session_id, draft_id, run_id, agent_run_id, event FROM fold_batch"
-        f" WHERE event IN ({quoted(events)})"
+        f" WHERE event IN ({quoted(tuple(by_event))})"
     )
-    keys: dict[tuple[str, ...], set[str]] = {kind: set() for kind in columns}
     for row in cursor.fetchall():
-        for kind, column in columns.items():
-            if row[4] in kind and row[column]:
-                keys[kind].add(row[column])
+        ids, column = by_event[row[4]]
+        ids.add(row[column])
+    for ids in keys.values():
+        ids.discard(None)
     return keys

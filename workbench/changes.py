@@ -18,6 +18,7 @@ class DraftChange(NamedTuple):
 
     duration: int | None
     is_observed: bool
+    is_paired: bool
     session_id: str
     prior_session_id: str
     bucket: Bucket | None
@@ -130,7 +131,7 @@ def _reported(dialect: Dialect, start: str, end: str) -> str:
 def _draft(dialect: Dialect, number: int) -> str:
     return (
         f"{_between(dialect, 'created_at', 'accepted_at')}, observed_in = {number},"
-        " accepted_session_id, prior_accepted_session_id,"
+        " paired_created_at IS NOT NULL, accepted_session_id, prior_accepted_session_id,"
         f" {dialect.bucket('accepted_at')}, {dialect.bucket('prior_accepted_at')}"
     )
 

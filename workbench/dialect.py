@@ -1,11 +1,12 @@
 """The fold's SQL in each database's words: the only place of the workbench where the databases differ."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models.expressions import RawSQL
 
 from workbench.buckets import BASE_BUCKET
@@ -17,7 +18,7 @@ FIFTEEN_DIGITS = "char(37) || '.15g'"
 SORTABLE_LENGTH = 16
 BUCKET_SECONDS = int(BASE_BUCKET.total_seconds())
 
-Kind = Literal["text", "bigint", "uuid"]
+Kind = Literal["text", "bigint", "uuid", "boolean", "timestamptz"]
 
 
 @dataclass(frozen=True)
@@ -151,21 +152,40 @@ class Dialect:
         return RawSQL(self._listed("text"), [self.array(values)])  # noqa: S611
 
     def _listed(self, kind: Kind) -> str:
+        # In binary, because lists of texts cost ten times as much in their text form.
         if self.vendor == "postgresql":
-            return f"SELECT unnest(%s::{kind}[])"
+            return f"SELECT unnest(%b::{kind}[])"
         return "SELECT value FROM json_each(%s)"
+
+    def update_many(self, table: str, *, key: tuple[str, Kind], columns: Mapping[str, Kind]) -> str:
+        """An UPDATE of many rows by their key, for `update_rows`."""
+        if self.vendor == "sqlite":
+            assignments = ", ".join(f"{name} = %s" for name in columns)
+            return f"UPDATE {table} SET {assignments} WHERE {key[0]} = %s"
+        assignments = ", ".join(f"{name} = new.{name}" for name in columns)
+        lists = ", ".join(
+            f"unnest(%s::{kind}[]) AS {name}" for name, kind in {**columns, key[0]: key[1]}.items()
+        )
+        return f"UPDATE {table} SET {assignments} FROM (SELECT {lists}) AS new WHERE {table}.{key[0]} = new.{key[0]}"
+
+    def update_rows(self, cursor: CursorWrapper, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Runs an `update_many`; a row is its columns' values and, last, its key."""
+        if self.vendor == "sqlite":
+            cursor.executemany(statement, rows)
+        elif rows:
+            cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
 
     def create_batch_table(self) -> str:
         """The temporary table of the events that a fold takes; it lives as long as its connection."""
         if self.vendor == "postgresql":
             return (
                 "CREATE TEMPORARY TABLE IF NOT EXISTS fold_batch (event_key uuid, environment text, event text,"
-                " session_id text, occurred_at timestamptz, bucket bigint, draft_id text, run_id text,"
+                " session_id text, occurred_at timestamptz, draft_id text, run_id text,"
                 " agent_run_id text, properties jsonb) ON COMMIT DELETE ROWS"
             )
         return (
             "CREATE TEMPORARY TABLE IF NOT EXISTS fold_batch (event_key text, environment text, event text,"
-            " session_id text, occurred_at text, bucket integer, draft_id text, run_id text,"
+            " session_id text, occurred_at text, draft_id text, run_id text,"
             " agent_run_id text, properties text)"
         )
 

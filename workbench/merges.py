@@ -41,6 +41,26 @@ SESSION_EVENTS = (
 )
 RUN_EVENTS = (RUN_STARTED, RUN_COMPLETED)
 AGENT_EVENTS = (AGENT_STARTED, AGENT_COMPLETED)
+APPROVAL_EVENTS = (APPROVAL_REQUESTED, APPROVAL_COMPLETED)
+REQUEST_COMPLETED = "appserver.request_completed"
+WORKER_CHANGED = "appserver.worker_state_changed"
+MAINTENANCE_CHANGED = "appserver.maintenance_changed"
+
+# What a merge reads; all other events are only counted.
+STAGED_EVENTS = tuple(
+    sorted(
+        {
+            *SESSION_EVENTS,
+            *DRAFT_EVENTS,
+            *RUN_EVENTS,
+            *AGENT_EVENTS,
+            *APPROVAL_EVENTS,
+            REQUEST_COMPLETED,
+            WORKER_CHANGED,
+            MAINTENANCE_CHANGED,
+        }
+    )
+)
 
 
 @dataclass(frozen=True)

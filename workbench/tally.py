@@ -11,10 +11,9 @@ from telemetry.bridge import Increment
 from workbench import merges
 from workbench.batch import Batch
 from workbench.buckets import Bucket, bucket_start
+from workbench.merges import REQUEST_COMPLETED, WORKER_CHANGED
 from workbench.models import EventCount
 
-REQUEST_COMPLETED = "appserver.request_completed"
-WORKER_CHANGED = "appserver.worker_state_changed"
 BUFFER_CHANGED = "appserver.tool_buffer_changed"
 MICROSECONDS_A_MILLISECOND = 1000
 
@@ -44,7 +43,7 @@ def tally(batch: Batch) -> list[Tally]:
     text = dialect.text
     # A plan of another team may have longer sources than the column.
     columns = (
-        "bucket",
+        dialect.bucket("occurred_at"),
         "event",
         f"substr(coalesce({text('source')}, ''), 1, 32)",
         f"CASE WHEN event = '{REQUEST_COMPLETED}' THEN {_status_family(batch)} ELSE coalesce({text('status')}, '') END",
@@ -54,7 +53,8 @@ def tally(batch: Batch) -> list[Tally]:
         f" THEN {text('agentName')} ELSE '' END",
     )
     places = ", ".join(str(place + 1) for place in range(len(columns)))
-    rows = batch.rows(f"SELECT {', '.join(columns)}, count(*) FROM fold_batch GROUP BY {places}")
+    source, parameters = batch.taken
+    rows = batch.rows(f"SELECT {', '.join(columns)}, count(*) {source} GROUP BY {places}", parameters)
     return [Tally(*row) for row in rows]
 
 
@@ -111,17 +111,21 @@ def _requests(batch: Batch) -> Iterator[Increment]:
         f"SELECT {values}, {batch.dialect.integer('durationMs')}, count(*) FROM fold_batch"
         f" WHERE event = '{REQUEST_COMPLETED}' GROUP BY 1, 2, 3, 4, 5, 6"
     )
-    environment = batch.environment
-    for *request, category, milliseconds, requests in rows:
+    requests: Counter[tuple[str, ...]] = Counter()
+    errors: Counter[str] = Counter()
+    durations = []
+    for *request, category, milliseconds, count in rows:
         labels_of_request = tuple(request)
-        yield Increment("appserver_requests_total", environment, labels_of_request, amount=requests)
+        requests[labels_of_request] += count
         if category:
-            yield Increment("appserver_errors_total", environment, (category,), amount=requests)
+            errors[category] += count
         duration = milliseconds * MICROSECONDS_A_MILLISECOND
-        for one in bridge.observe(
-            "appserver_request_duration_seconds", environment, labels_of_request, duration
-        ):
-            yield one.times(requests)
+        durations += [(batch.environment, labels_of_request, duration)] * count
+    for labels_of_request, count in requests.items():
+        yield Increment("appserver_requests_total", batch.environment, labels_of_request, amount=count)
+    for category, count in errors.items():
+        yield Increment("appserver_errors_total", batch.environment, (category,), amount=count)
+    yield from bridge.observe_many("appserver_request_duration_seconds", durations)
 
 
 def _status_family(batch: Batch) -> str:
