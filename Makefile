@@ -8,6 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+# The tools of the JavaScript client, which its tests run.
+CLIENT := clients/javascript/node_modules/.package-lock.json
 BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
@@ -21,8 +23,8 @@ help:  ## This list
 run: $(INSTALLED) bundle  ## Start the portal at http://127.0.0.1:8000 (DEMO=0: without demo data; PORT=8001: elsewhere)
 	@exec $(PY) manage.py portal
 
-test: $(INSTALLED_DEV) bundle  ## Run the tests on SQLite, then on PostgreSQL if one answers (ARGS='tests/kpis -k day')
-	@$(PY) -m tests.run $(ARGS)
+test: $(INSTALLED_DEV) bundle $(CLIENT)  ## Run the tests on SQLite, then on PostgreSQL if one answers (ARGS='tests/kpis -k day')
+	@scripts/with-node $(PY) $(PY) -m tests.run $(ARGS)
 
 lint: $(INSTALLED_DEV)  ## Check style, types, migrations, pins, settings and the API's description
 	$(PY) -m ruff check .
@@ -30,6 +32,8 @@ lint: $(INSTALLED_DEV)  ## Check style, types, migrations, pins, settings and th
 	$(PY) -m mypy
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --deploy --fail-level WARNING
+	$(PY) manage.py export_clients --check
+	cd clients/python && $(abspath $(PY)) -m mypy
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@! grep -nEv '^(#|$$|-r |[A-Za-z0-9_.-]+(\[[a-z,]+\])?==[0-9A-Za-z.]+$$)' requirements*.txt \
 		|| { echo 'Pin these requirements with ==.'; exit 1; }
@@ -53,6 +57,10 @@ $(INSTALLED): requirements.txt
 $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 	@echo 'Installing the tools for tests and checks.'
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(CLIENT): clients/javascript/package-lock.json | $(INSTALLED)
+	@scripts/with-node $(PY) npm ci --prefix clients/javascript --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(BUNDLE): $(BUNDLE_SOURCES) | $(INSTALLED)

@@ -65,7 +65,7 @@ def test_a_failure_is_kept_as_well_and_ends(now: datetime, monkeypatch: pytest.M
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's readers do not wait")
+@pytest.mark.only_on("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_a_statement_that_takes_too_long_is_ended(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     def sleep() -> None:

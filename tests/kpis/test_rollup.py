@@ -365,7 +365,7 @@ def together(*works: Callable[[], Any]) -> list[BaseException]:
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.only_on("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_an_environment_that_another_worker_rolls_up_is_left_to_it_unless_asked_to_wait(
     now: datetime,
@@ -394,7 +394,7 @@ def test_an_environment_that_another_worker_rolls_up_is_left_to_it_unless_asked_
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.only_on("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_fold_and_roll_up_at_once_lose_nothing(
     now: datetime, monkeypatch: pytest.MonkeyPatch

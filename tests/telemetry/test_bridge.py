@@ -231,7 +231,7 @@ def test_a_series_that_was_rolled_back_is_not_known() -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.only_on("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_that_meet_the_same_series_in_other_orders_lose_nothing() -> None:
     faults: list[BaseException] = []

@@ -13,9 +13,7 @@ from tests.telemetry.posts import batch_of, row
 
 TODAY = date(2026, 2, 15)
 
-postgresql_only = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="only PostgreSQL has partitions"
-)
+postgresql_only = pytest.mark.only_on("postgresql")
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +36,7 @@ def store(key: ApiKey, *days: date) -> list[str]:
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL has partitions")
+@pytest.mark.only_on("sqlite")
 def test_other_databases_have_no_partitions_to_make() -> None:
     assert storage.ensure_partitions(today=TODAY) == []
 

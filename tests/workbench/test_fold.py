@@ -218,7 +218,7 @@ def test_a_source_that_is_longer_than_a_variant_is_cut(now: datetime) -> None:
 
 two_workers = [
     pytest.mark.postgres,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
+    pytest.mark.only_on("postgresql"),
     pytest.mark.django_db(transaction=True),
 ]
 

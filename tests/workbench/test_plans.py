@@ -13,7 +13,7 @@ from workbench import fold
 pytestmark = [
     pytest.mark.django_db,
     # PostgreSQL reads a small table whole, and rightly; what it does with a large one is measured, not tested.
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's query plans"),
+    pytest.mark.only_on("sqlite"),
 ]
 
 AGENT = {"runId": "r-1", "agentRunId": "a-1", "agentName": "planner"}
