@@ -292,12 +292,8 @@ def make_slices(reading: KpiReading) -> list[SliceRow]:
             bar_width=charts.number_text(100 * part.total.denominator / largest),
             note="" if part.total.verdict is None else BADGES[part.total.verdict].label,
         )
-        for part in reading.slices[:SHOWN_SLICES]
+        for part in reading.slices
     ]
-
-
-def slices_left_out(reading: KpiReading) -> int:
-    return reading.slices_left_out + max(0, len(reading.slices) - SHOWN_SLICES)
 
 
 def breakdown_links(kpi: Kpi, *, state: PageState) -> list[Link]:
