@@ -16,7 +16,6 @@ from kpis.models import KpiBucket
 from kpis.periods import Period, Span
 from kpis.registry import DEFINITIONS, Kind, Kpi
 
-
 _decode_histogram = msgspec.json.Decoder(dict[int, int]).decode
 
 
