@@ -114,6 +114,11 @@ def make_sections(comparisons: Iterable[Comparison], *, state: PageState) -> lis
     ]
 
 
+def is_empty(comparisons: Iterable[Comparison]) -> bool:
+    """Whether the range is computed, and nothing that any KPI counts happened in it."""
+    return all(each.current.series and not each.current.total.denominator for each in comparisons)
+
+
 def make_card(comparison: Comparison, *, state: PageState) -> Card:
     current = comparison.current
     return Card(

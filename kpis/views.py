@@ -37,6 +37,7 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     context = {
         "sections": presentation.make_sections(comparisons, state=asked.state),
         "scope": scope_of(comparisons[0], state=asked.state, known=known),
+        "is_empty": presentation.is_empty(comparisons),
         "fault": asked.fault,
     }
     return render(request, "kpis/overview.html", context, status=400 if asked.fault else 200)

@@ -154,6 +154,15 @@ def test_draws_no_hollow_point_where_every_day_is_over(reader: Client) -> None:
     assert "so far" not in page
 
 
+def test_says_what_to_do_where_nothing_happened_at_all(reader: Client) -> None:
+    make_environment()
+    hint = "No KPI has an event in this range production is computed until 15 Feb 2026, 12:00"
+    assert hint in words(reader, "/")
+    assert hint not in words(reader, "/", **{"from": "2026-03-01", "to": "2026-03-02"})
+    make_bucket(denominator=1)
+    assert hint not in words(reader, "/")
+
+
 def test_says_no_events_where_it_is_computed(reader: Client) -> None:
     make_environment()
     assert "No events in this range" in words(reader, "/")
