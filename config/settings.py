@@ -152,7 +152,7 @@ REST_FRAMEWORK = {
 }
 
 SPECTACULAR_SETTINGS = {
-    "TITLE": "Workbench KPI portal",
+    "TITLE": "Workbench analytics",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "APPEND_COMPONENTS": {

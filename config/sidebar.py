@@ -6,6 +6,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 
+from config.favicon import icon_url
+
 
 def viewer_of(model: str) -> Callable[[HttpRequest], bool]:
     """Whether the signed-in person may see a model (`app.model`); changing it includes seeing it."""
@@ -96,6 +98,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Administration",
     "SITE_SYMBOL": "monitoring",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": icon_url}],
     "COLORS": {"primary": PRIMARY},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import health
+from config.favicon import favicon
 from kpis.metrics_views import ScrapeView, WorkbenchScrapeView
 
 urlpatterns = [
@@ -10,6 +11,7 @@ urlpatterns = [
     path("metrics", ScrapeView.as_view(), name="metrics"),
     path("api/", include("telemetry.urls")),
     path("", include("kpis.urls")),
+    path("favicon.ico", favicon),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

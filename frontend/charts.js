@@ -9,10 +9,12 @@ use([AriaComponent, BarChart, CanvasRenderer, GridComponent, LegendComponent, Li
 
 const TIME_UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const PERCENTILE_WIDTH = 1.25;
+const STEPS = 4;
 
 function axisText(value, unit) {
   if (unit === "ratio") return `${+(value * 100).toFixed(1)}%`;
   if (unit === "usd") return `$${value.toLocaleString("en-GB", { maximumFractionDigits: 4 })}`;
+  if (value === 0) return "0";
   const [size, name] = TIME_UNITS.find(([seconds]) => value >= seconds) ?? TIME_UNITS.at(-1);
   return `${+(value / size).toFixed(2)} ${name}`;
 }
@@ -71,7 +73,7 @@ function valueSeries(data, accent) {
   if (data.kind === "sum") {
     return { name: data.valueName, data: data.values, type: "bar", barMaxWidth: 28, itemStyle: { color: accent, borderRadius: [3, 3, 0, 0] } };
   }
-  return { ...line(data.valueName, withLonePoints(data.values), accent, { areaStyle: { color: accent, opacity: 0.09 } }), showSymbol: true };
+  return { ...line(data.valueName, withLonePoints(data.values), accent, { areaStyle: { color: accent, opacity: 0.09 } }), showSymbol: true, showAllSymbol: true };
 }
 
 function makeSeries(data) {
@@ -88,7 +90,21 @@ function makeSeries(data) {
   ];
 }
 
-function makeOption(data) {
+// A point is a number, null, or an item with its own symbol.
+function heightOf(point) {
+  return Number(point !== null && typeof point === "object" ? point.value : point);
+}
+
+// The axis of the lines that are shown. ECharts would divide minutes by tens: 33.33 min.
+function valueAxis(data, series, hidden) {
+  if (!data.timeSteps.length) return data.axis;
+  const shown = series.filter((each) => !each.yAxisIndex && !hidden.has(each.name));
+  const highest = Math.max(0, ...shown.flatMap((each) => each.data.map(heightOf))) || 1;
+  const interval = data.timeSteps.find((step) => step * STEPS >= highest) ?? highest / STEPS;
+  return { interval, max: interval * Math.min(STEPS, Math.ceil(highest / interval)) };
+}
+
+function makeOption(data, hidden) {
   const [ink, soft, rule] = tokens("ink", "ink-soft", "line");
   const font = getComputedStyle(document.body).fontFamily;
   const labels = { color: soft, fontSize: 12, fontFamily: font };
@@ -115,8 +131,8 @@ function makeOption(data) {
       { ...category, gridIndex: 1, axisLabel: { ...labels, hideOverlap: true } },
     ],
     yAxis: [
-      { type: "value", min: 0, splitNumber: 4, ...data.axis, axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } } },
-      { type: "value", gridIndex: 1, min: 0, splitNumber: 1, axisLabel: { ...labels, hideOverlap: true }, splitLine: { show: false } },
+      { type: "value", min: 0, ...valueAxis(data, series, hidden), axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } } },
+      { type: "value", gridIndex: 1, min: 0, max: data.countTop, interval: data.countTop, axisLabel: { ...labels, hideOverlap: true }, splitLine: { show: false } },
     ],
     series,
   };
@@ -138,17 +154,16 @@ function swatch(series) {
   return drawing;
 }
 
-function legendEntry(chart, series, hidden) {
+function legendEntry(series, { isShown, toggle }) {
   const item = document.createElement("li");
   item.dataset.chartEntry = "";
   const button = document.createElement("button");
   button.type = "button";
-  button.setAttribute("aria-pressed", String(!hidden.has(series.name)));
+  button.setAttribute("aria-pressed", String(isShown()));
   button.append(swatch(series), series.name);
   button.addEventListener("click", () => {
-    hidden.has(series.name) ? hidden.delete(series.name) : hidden.add(series.name);
-    chart.dispatchAction({ type: "legendToggleSelect", name: series.name });
-    button.setAttribute("aria-pressed", String(!hidden.has(series.name)));
+    toggle();
+    button.setAttribute("aria-pressed", String(isShown()));
   });
   item.append(button);
   return item;
@@ -165,13 +180,24 @@ function draw(figure) {
   const canvas = live.querySelector("[data-chart-canvas]");
   const chart = init(canvas);
   const hidden = new Set(Object.keys(data.percentiles));
-  function render() {
-    const option = makeOption(data);
+  function update() {
+    const option = makeOption(data, hidden);
     option.legend.selected = Object.fromEntries([...hidden].map((name) => [name, false]));
     chart.setOption(option, { notMerge: true });
-    live.querySelector("[data-chart-legend]").replaceChildren(
-      ...option.series.map((series) => legendEntry(chart, series, hidden)),
-    );
+    return option.series;
+  }
+  function entry(series) {
+    const { name } = series;
+    return legendEntry(series, {
+      isShown: () => !hidden.has(name),
+      toggle() {
+        hidden.has(name) ? hidden.delete(name) : hidden.add(name);
+        update();
+      },
+    });
+  }
+  function render() {
+    live.querySelector("[data-chart-legend]").replaceChildren(...update().map(entry));
   }
   render();
   new ResizeObserver(() => chart.resize()).observe(canvas);

@@ -1,5 +1,6 @@
 """The API's documentation as a page, printed from the OpenAPI schema: no script, nothing from elsewhere."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,9 +8,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+CODE = re.compile(r"`([^`]+)`")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -66,10 +70,18 @@ def make_operation(path: str, method: str, operation: Mapping[str, Any]) -> Oper
         method=method.upper(),
         path=path,
         summary=operation.get("summary", ""),
-        description=operation.get("description", ""),
-        parameters=operation.get("parameters", []),
+        description=with_code(operation.get("description", "")),
+        parameters=[
+            {**parameter, "description": with_code(parameter.get("description", ""))}
+            for parameter in operation.get("parameters", [])
+        ],
         answers=[(status, answer_shape(answer)) for status, answer in operation["responses"].items()],
     )
+
+
+def with_code(text: str) -> SafeString:
+    """The text as HTML, with what the schema has between backticks as code."""
+    return mark_safe(CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308
 
 
 def answer_shape(answer: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def _percentiles(kpi: Kpi, sums: Sums) -> dict[str, float | None]:
     """Seconds by name, p50 to p99; the statistic that a KPI's value is, is one of them."""
     if kpi.kind is not Kind.DURATION:
         return {}
-    return dict(zip(PERCENTILES, percentiles(sums.histogram, list(PERCENTILES.values())), strict=True))
+    return dict(zip(PERCENTILES, percentiles(sums.histogram(), list(PERCENTILES.values())), strict=True))
 
 
 def _value(kpi: Kpi, *, sums: Sums, spread: Mapping[str, float | None]) -> float | None:

@@ -8,6 +8,7 @@ relative-error guarantees", VLDB 2019). Merging adds counts, so the order of mer
 
 import math
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
@@ -38,11 +39,11 @@ def estimate(bin_index: int) -> float:
 
 def merge(histograms: Iterable[Histogram]) -> dict[int, int]:
     """The histogram of all durations of the given ones."""
-    merged: dict[int, int] = {}
+    merged: defaultdict[int, int] = defaultdict(int)
     for histogram in histograms:
         for bin_index, count in histogram.items():
-            merged[bin_index] = merged.get(bin_index, 0) + count
-    return merged
+            merged[bin_index] += count
+    return dict(merged)
 
 
 def percentiles(histogram: Histogram, fractions: Sequence[float]) -> list[float | None]:
@@ -52,7 +53,7 @@ def percentiles(histogram: Histogram, fractions: Sequence[float]) -> list[float 
     statistics.median do: the median of an even number of durations is the mean of the middle two.
     """
     bins = sorted(histogram)
-    seen = list(accumulate(histogram[bin_index] for bin_index in bins))
+    seen = list(accumulate(map(histogram.__getitem__, bins)))
     if not seen or not seen[-1]:
         return [None] * len(fractions)
     return [_at_position(bins, seen, (seen[-1] - 1) * fraction) for fraction in fractions]

@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 
 from kpis import charts, formatting
 from kpis.charts import Bar, Box
-from kpis.figures import Figures
+from kpis.figures import PERCENTILES, TOO_FEW_EVENTS, Figures
 from kpis.models import Baseline
 from kpis.page_state import PageState
 from kpis.presentation import Link, view_box
@@ -18,6 +18,7 @@ from kpis.wording import (
     BADGES,
     EXCLUSIONS,
     baseline_text,
+    no_verdict_below,
     period_label,
     period_value,
     sample_text,
@@ -67,6 +68,7 @@ class Table:
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,9 @@ def sums_tiles(kpi: Kpi, total: Figures) -> list[Tile]:
 
 
 def percentile_tiles(reading: KpiReading) -> list[Tile]:
+    """Empty where nothing was measured."""
+    if not reading.total.denominator:
+        return []
     return [
         Tile(label=f"{name[1:]}% within", value=formatting.value_text(value, unit="seconds"), note=name)
         for name, value in reading.total.percentiles.items()
@@ -123,7 +128,7 @@ def make_chart(comparison: Comparison, *, compares: bool) -> Chart | None:
     previous = previous_values(comparison) if compares else []
     counts = [float(figures.denominator) for figures in current.series]
     scale = value_scale(comparison, compares=compares)
-    strip = charts.make_scale(counts, unit="count", steps=2)
+    strip = count_scale(current)
     return Chart(
         view_box=view_box(CHART),
         strip_view_box=view_box(STRIP),
@@ -180,8 +185,10 @@ def chart_data(comparison: Comparison, *, compares: bool) -> dict[str, Any]:
         "valueName": value_name(kpi),
         "countName": kpi.denominator_label,
         "axis": axis_of(comparison, compares=compares),
+        "timeSteps": charts.TIME_STEPS if kpi.kind is Kind.DURATION else [],
+        "countTop": count_scale(current).top,
         "labels": [short_label(each, granularity=current.granularity, zone=zone) for each in series],
-        "names": [period_label(each, granularity=current.granularity, zone=zone) for each in series],
+        "names": [period_label(current, each) for each in series],
         "values": [each.value for each in series],
         "targets": [each.standard.target for each in series],
         "baselines": [each.standard.baseline for each in series],
@@ -206,8 +213,13 @@ def value_scale(comparison: Comparison, *, compares: bool) -> charts.Scale:
     return charts.make_scale(values, unit=comparison.current.kpi.unit)
 
 
+def count_scale(reading: KpiReading) -> charts.Scale:
+    """The axis of the strip of bars."""
+    return charts.make_scale([figures.denominator for figures in reading.series], unit="count", steps=2)
+
+
 def axis_of(comparison: Comparison, *, compares: bool) -> dict[str, float]:
-    """The axis's top and step; empty for a duration, whose axis grows with the percentiles that are shown."""
+    """The axis's top and step; empty for a duration, whose axis grows with the lines that are shown."""
     if comparison.current.kpi.kind is Kind.DURATION:
         return {}
     scale = value_scale(comparison, compares=compares)
@@ -218,8 +230,15 @@ def percentile_series(reading: KpiReading) -> dict[str, list[float | None]]:
     """A list a percentile, without the one that is the value itself."""
     if reading.kpi.kind is not Kind.DURATION:
         return {}
-    names = [name for name in reading.total.percentiles if name != f"p{round(reading.kpi.statistic * 100)}"]
-    return {name: [figures.percentiles[name] for figures in reading.series] for name in names}
+    return {
+        name: [figures.percentiles[name] for figures in reading.series]
+        for name in other_percentiles(reading.kpi)
+    }
+
+
+def other_percentiles(kpi: Kpi) -> list[str]:
+    """Without the one that is the value itself."""
+    return [name for name in PERCENTILES if name != f"p{round(kpi.statistic * 100)}"]
 
 
 def previous_texts(comparison: Comparison) -> list[str]:
@@ -239,10 +258,11 @@ def detail_lines(kpi: Kpi, figures: Figures) -> list[tuple[str, str]]:
 
 
 def percentile_lines(kpi: Kpi, figures: Figures) -> list[tuple[str, str]]:
+    if kpi.kind is not Kind.DURATION:
+        return []
     return [
-        (name, formatting.value_text(value, unit="seconds"))
-        for name, value in figures.percentiles.items()
-        if name != f"p{round(kpi.statistic * 100)}"
+        (name, formatting.value_text(figures.percentiles[name], unit="seconds"))
+        for name in other_percentiles(kpi)
     ]
 
 
@@ -253,15 +273,23 @@ def make_table(reading: KpiReading) -> Table:
         columns=["Period", value_name(kpi), *sums_columns(kpi), "Target", "Verdict"],
         rows=[
             [
-                period_label(figures, granularity=reading.granularity, zone=reading.range.zone),
+                period_label(reading, figures),
                 period_value(kpi, figures),
                 *sums_cells(kpi, figures),
                 target_text(kpi, figures),
-                BADGES[figures.verdict].label if figures.verdict else "\N{EN DASH}",
+                BADGES[figures.verdict].short if figures.verdict else "\N{EN DASH}",
             ]
             for figures in reversed(reading.series)
         ],
+        note=sample_note(reading),
     )
+
+
+def sample_note(reading: KpiReading) -> str:
+    """What "too few" means, where a row says it."""
+    if all(figures.verdict != TOO_FEW_EVENTS for figures in reading.series):
+        return ""
+    return f"{BADGES[TOO_FEW_EVENTS].short}: {no_verdict_below(reading.kpi)}."
 
 
 def sums_columns(kpi: Kpi) -> list[str]:
@@ -269,7 +297,7 @@ def sums_columns(kpi: Kpi) -> list[str]:
         return [kpi.numerator_label, kpi.denominator_label]
     if kpi.kind is Kind.SUM:
         return [kpi.denominator_label, "Mean"]
-    return [kpi.denominator_label, "Mean", "p50", "p75", "p90", "p95", "p99"]
+    return [kpi.denominator_label, "Mean", *other_percentiles(kpi)]
 
 
 def sums_cells(kpi: Kpi, figures: Figures) -> list[str]:
@@ -277,8 +305,7 @@ def sums_cells(kpi: Kpi, figures: Figures) -> list[str]:
     if kpi.kind is Kind.RATIO:
         return [formatting.count(figures.numerator), sample]
     mean = formatting.value_text(figures.mean, unit=kpi.unit)
-    spread = [formatting.value_text(value, unit=kpi.unit) for value in figures.percentiles.values()]
-    return [sample, mean, *spread]
+    return [sample, mean, *(text for _, text in percentile_lines(kpi, figures))]
 
 
 def make_slices(reading: KpiReading) -> list[SliceRow]:
@@ -290,14 +317,10 @@ def make_slices(reading: KpiReading) -> list[SliceRow]:
             value=period_value(reading.kpi, part.total),
             sample=sample_text(reading.kpi, part.total),
             bar_width=charts.number_text(100 * part.total.denominator / largest),
-            note="" if part.total.verdict is None else BADGES[part.total.verdict].label,
+            note="" if part.total.verdict is None else BADGES[part.total.verdict].short,
         )
-        for part in reading.slices[:SHOWN_SLICES]
+        for part in reading.slices
     ]
-
-
-def slices_left_out(reading: KpiReading) -> int:
-    return reading.slices_left_out + max(0, len(reading.slices) - SHOWN_SLICES)
 
 
 def breakdown_links(kpi: Kpi, *, state: PageState) -> list[Link]:
@@ -329,5 +352,5 @@ def provenance(kpi: Kpi, row: Baseline | None) -> Provenance | None:
         since=f"{row.effective_from.day} {row.effective_from:%b %Y}",
         method=row.method,
         sample=formatting.count(row.sample_size),
-        set_by=row.set_by.get_username() if row.set_by else "unknown",
+        set_by=row.set_by.get_username() if row.set_by else "not recorded",
     )

@@ -20,6 +20,7 @@ from kpis.wording import (
     badge_of,
     baseline_text,
     change_of,
+    is_open,
     note_of,
     range_text,
     sample_text,
@@ -33,9 +34,13 @@ SPARK = Box(width=240, height=56, margin=4)
 
 @dataclass(frozen=True, kw_only=True)
 class Sparkline:
+    """A line over the days that are over; a dotted one leads to the day that is not, if there is one."""
+
     view_box: str
     line: str
     area: str
+    open_line: str
+    is_open: bool
     target_y: str
     end_x: str
     end_y: str
@@ -90,6 +95,7 @@ class Scope:
     time_zone: str
     computed_until: str
     computed_until_iso: str
+    is_open: bool
     is_custom: bool
     hidden: Mapping[str, str]
 
@@ -106,6 +112,11 @@ def make_sections(comparisons: Iterable[Comparison], *, state: PageState) -> lis
         )
         for persona, group in grouped
     ]
+
+
+def is_empty(comparisons: Iterable[Comparison]) -> bool:
+    """Whether the range is computed, and nothing that any KPI counts happened in it."""
+    return all(each.current.series and not each.current.total.denominator for each in comparisons)
 
 
 def make_card(comparison: Comparison, *, state: PageState) -> Card:
@@ -127,6 +138,7 @@ def make_card(comparison: Comparison, *, state: PageState) -> Card:
 def make_sparkline(reading: KpiReading) -> Sparkline | None:
     """None where no period has a value."""
     values = [figures.value for figures in reading.series]
+    over = [None if is_open(reading, figures) else figures.value for figures in reading.series]
     target = reading.total.standard.target
     top = charts.make_scale([*values, target], unit=reading.kpi.unit).top
     end = charts.last_point(values, box=SPARK, top=top)
@@ -134,13 +146,22 @@ def make_sparkline(reading: KpiReading) -> Sparkline | None:
         return None
     return Sparkline(
         view_box=view_box(SPARK),
-        line=charts.line_path(values, box=SPARK, top=top),
-        area=charts.area_path(values, box=SPARK, top=top),
+        line=charts.line_path(over, box=SPARK, top=top),
+        area=charts.area_path(over, box=SPARK, top=top),
+        open_line=charts.line_path(last_step(values, over=over), box=SPARK, top=top),
+        is_open=values[-1] != over[-1],
         target_y="" if target is None else charts.height_at(target, box=SPARK, top=top),
         end_x=end[0],
         end_y=end[1],
         label=f"{reading.kpi.title} by day: {span_words(reading)}",
     )
+
+
+def last_step(values: charts.Values, *, over: charts.Values) -> charts.Values:
+    """The values of the last two days, of which the last is not over; nothing where it is."""
+    if values[-1] == over[-1]:
+        return []
+    return [None] * (len(values) - 2) + list(values[-2:])
 
 
 def view_box(box: Box) -> str:
@@ -169,6 +190,7 @@ def make_scope(
         time_zone=zone.key,
         computed_until=formatting.moment_text(computed_until, zone=zone) if computed_until else "",
         computed_until_iso=computed_until.isoformat() if computed_until else "",
+        is_open=computed_until is not None and shown.start < computed_until < shown.end,
         is_custom=state.is_custom,
         hidden=hidden_fields(state),
     )

@@ -5,7 +5,7 @@ event, so the cost depends on the periods and not on what happened in them, and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -50,7 +50,7 @@ class UnknownDimension(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """One value of a breakdown, over the same periods as the whole."""
+    """One value of a breakdown; its series has the same periods as the whole, or none (compare_kpi)."""
 
     value: str
     total: Figures
@@ -62,7 +62,7 @@ class KpiReading:
     """A KPI over a range. The series ends where nothing is computed yet; the total is the series' sum.
 
     excluded counts, by reason, what belongs to the range and could not be measured. slices_left_out says how
-    many values of the breakdown are not in it, because they are beyond the 100 largest.
+    many values of the breakdown are not in it, because they are beyond the largest that were asked for.
     """
 
     kpi: Kpi
@@ -153,11 +153,22 @@ def compare_kpi(
     granularity: Granularity,
     now: datetime,
     breakdown: str = "",
+    slices: int = BREAKDOWN_LIMIT,
+    is_previous_by_period: bool = False,
 ) -> Comparison:
-    """As read_kpi, with the range before it; one query more."""
+    """As read_kpi, with the range before it; one query more. It reads what a page shows, and no more.
+
+    The breakdown has the largest `slices` values, and their totals alone: their series are empty. The range
+    before is one period, unless it is to be read by the same periods.
+    """
     reader = _Reader.load(kpis=[kpi], environment=environment, now=now)
-    current = reader.read(range, granularity=granularity, breakdown=breakdown)
-    before = reader.read(previous_range(range, until=reader.computed_until), granularity=granularity)
+    current = reader.read(
+        range, granularity=granularity, breakdown=breakdown, slices=slices, is_slice_by_period=False
+    )
+    before = reader.read(
+        previous_range(range, until=reader.computed_until),
+        granularity=granularity if is_previous_by_period else Granularity.TOTAL,
+    )
     return Comparison(current=current[kpi.slug], previous=before[kpi.slug])
 
 
@@ -296,7 +307,15 @@ class _Reader:
             ),
         )
 
-    def read(self, range: Range, *, granularity: Granularity, breakdown: str = "") -> dict[str, KpiReading]:
+    def read(
+        self,
+        range: Range,
+        *,
+        granularity: Granularity,
+        breakdown: str = "",
+        slices: int = BREAKDOWN_LIMIT,
+        is_slice_by_period: bool = True,
+    ) -> dict[str, KpiReading]:
         """Every KPI's reading by slug; one query."""
         for kpi in self.kpis:
             if breakdown and breakdown not in kpi.dimensions:
@@ -308,7 +327,14 @@ class _Reader:
         table = Table.collect(rows, periods=periods)
         return {
             kpi.slug: self._reading(
-                kpi, table=table, range=range, granularity=granularity, periods=periods, breakdown=breakdown
+                kpi,
+                table=table,
+                range=range,
+                granularity=granularity,
+                periods=periods,
+                breakdown=breakdown,
+                slices=slices,
+                is_slice_by_period=is_slice_by_period,
             )
             for kpi in self.kpis
         }
@@ -330,22 +356,27 @@ class _Reader:
         granularity: Granularity,
         periods: Sequence[Period],
         breakdown: str,
+        slices: int,
+        is_slice_by_period: bool,
     ) -> KpiReading:
         standards = [self._standard(kpi, period, zone=range.zone) for period in periods]
         overall = standards[-1] if standards else self._standard(kpi, range, zone=range.zone)
 
-        def slice_of(dimension: str, value: str) -> Slice:
+        def slice_of(dimension: str, value: str, *, by_period: bool) -> Slice:
             sums = table.of(kpi, dimension=dimension, value=value)
-            return Slice(
-                value=value,
-                total=self._figures(kpi, sums=added(sums), period=range, standard=overall),
-                series=tuple(
-                    self._figures(kpi, sums=each, period=period, standard=standard)
-                    for each, period, standard in zip(sums, periods, standards, strict=True)
-                ),
-            )
+            series = [
+                self._figures(kpi, sums=each, period=period, standard=standard)
+                for each, period, standard in zip(sums, periods, standards, strict=True)
+                if by_period
+            ]
+            if len(series) == 1:
+                # What there is one of is the total as well: a percentile costs as much as its histograms.
+                total = replace(series[0], period=range)
+            else:
+                total = self._figures(kpi, sums=added(sums), period=range, standard=overall)
+            return Slice(value=value, total=total, series=tuple(series))
 
-        whole = slice_of("", "")
+        whole = slice_of("", "", by_period=True)
         values = table.values_of(kpi, dimension=breakdown) if breakdown else []
         return KpiReading(
             kpi=kpi,
@@ -358,8 +389,10 @@ class _Reader:
             series=whole.series,
             excluded=table.counts(kpi, dimension=EXCLUDED),
             breakdown=breakdown,
-            slices=tuple(slice_of(breakdown, value) for value in values[:BREAKDOWN_LIMIT]),
-            slices_left_out=max(0, len(values) - BREAKDOWN_LIMIT),
+            slices=tuple(
+                slice_of(breakdown, value, by_period=is_slice_by_period) for value in values[:slices]
+            ),
+            slices_left_out=max(0, len(values) - slices),
         )
 
     def _standard(self, kpi: Kpi, period: Period, *, zone: ZoneInfo) -> Standard:

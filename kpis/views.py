@@ -37,6 +37,7 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     context = {
         "sections": presentation.make_sections(comparisons, state=asked.state),
         "scope": scope_of(comparisons[0], state=asked.state, known=known),
+        "is_empty": presentation.is_empty(comparisons),
         "fault": asked.fault,
     }
     return render(request, "kpis/overview.html", context, status=400 if asked.fault else 200)
@@ -57,6 +58,8 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
         range=asked.range,
         granularity=asked.state.granularity,
         breakdown=asked.state.breakdown,
+        slices=kpi_page.SHOWN_SLICES,
+        is_previous_by_period=asked.state.compares,
         now=asked.now,
     )
     context = kpi_context(comparison, state=asked.state) | {
@@ -127,7 +130,7 @@ def kpi_context(comparison: Comparison, *, state: PageState) -> dict[str, Any]:
         "chart_script": chart_script_url(),
         "table": kpi_page.make_table(current),
         "slices": kpi_page.make_slices(current),
-        "slices_left_out": kpi_page.slices_left_out(current),
+        "slices_left_out": current.slices_left_out,
         "breakdowns": kpi_page.breakdown_links(kpi, state=state),
         "breakdown": state.breakdown,
         "exclusions": kpi_page.exclusions(current),

@@ -1,6 +1,7 @@
 """Readings in words: what pages say of a KPI, its value, its verdict, its periods."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from kpis import formatting
@@ -29,19 +30,30 @@ EXCLUSIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Badge:
-    """A verdict: `tone` names the colour and the icon, `label` says it in words."""
+    """A verdict: `tone` names the colour and the icon, `label` says it in words, `short` in a table."""
 
     tone: str
     label: str
     hint: str
+    short: str = ""
 
 
 BADGES = {
-    ON_TARGET: Badge(tone="good", label="On target", hint="The value reaches its target."),
-    OFF_TARGET: Badge(tone="bad", label="Off target", hint="The value misses its target."),
-    TOO_FEW_EVENTS: Badge(tone="few", label="Too few events to judge", hint="Below the minimum sample."),
+    ON_TARGET: Badge(tone="good", label="On target", short="On target", hint="The value reaches its target."),
+    OFF_TARGET: Badge(
+        tone="bad", label="Off target", short="Off target", hint="The value misses its target."
+    ),
+    TOO_FEW_EVENTS: Badge(
+        tone="few",
+        label="Too few events to judge",
+        short="Too few events",
+        hint="Below the minimum sample.",
+    ),
     NOT_MEASURABLE: Badge(
-        tone="none", label="Not measurable", hint="What it is compared with was never reported."
+        tone="none",
+        label="Not measurable",
+        short="Not measurable",
+        hint="What it is compared with was never reported.",
     ),
 }
 NO_TARGET = Badge(tone="none", label="No target set", hint="Targets are set in the admin.")
@@ -130,7 +142,10 @@ def span_words(reading: KpiReading) -> str:
     low, high, last = (
         formatting.value_text(value, unit=reading.kpi.unit) for value in (min(known), max(known), known[-1])
     )
-    return f"between {low} and {high}, last {last}"
+    so_far = (
+        " so far" if reading.series[-1].value is not None and is_open(reading, reading.series[-1]) else ""
+    )
+    return f"between {low} and {high}, last {last}{so_far}"
 
 
 def range_text(shown: Range) -> str:
@@ -146,14 +161,29 @@ def range_text(shown: Range) -> str:
     return f"{start} \N{EN DASH} {end}"
 
 
-def period_label(figures: Figures, *, granularity: Granularity, zone: ZoneInfo) -> str:
-    start = figures.period.start
-    if granularity is Granularity.HOUR:
-        return formatting.moment_text(start, zone=zone) + f" ({start.astimezone(zone):%Z})"
-    if granularity is Granularity.MONTH:
-        return f"{start.astimezone(zone):%b %Y}"
-    text = formatting.date_text(start, zone=zone)
-    return f"Week of {text}" if granularity is Granularity.WEEK else text
+def is_open(reading: KpiReading, figures: Figures) -> bool:
+    """Whether the period is not over, or not computed to its end."""
+    return reading.computed_until is not None and reading.computed_until < figures.period.end
+
+
+def period_label(reading: KpiReading, figures: Figures) -> str:
+    """A period's name: 9 Feb 2026; Week of 9 Feb 2026, from 11 Feb; Feb 2026, so far."""
+    start, zone = figures.period.start, reading.range.zone
+    if reading.granularity is Granularity.HOUR:
+        name = formatting.moment_text(start, zone=zone) + f" ({start.astimezone(zone):%Z})"
+    elif reading.granularity in {Granularity.WEEK, Granularity.MONTH}:
+        name = _long_period_name(figures, granularity=reading.granularity, zone=zone)
+    else:
+        name = formatting.date_text(start, zone=zone)
+    return f"{name}, so far" if is_open(reading, figures) else name
+
+
+def _long_period_name(figures: Figures, *, granularity: Granularity, zone: ZoneInfo) -> str:
+    """A week's or month's name; of one that begins before the range, with the day that it is shown from."""
+    first = local_day(figures.period.start, zone=zone)
+    begin = first.replace(day=1) if granularity is Granularity.MONTH else first - timedelta(first.weekday())
+    name = f"{begin:%b %Y}" if granularity is Granularity.MONTH else f"Week of {begin.day} {begin:%b %Y}"
+    return name if first == begin else f"{name}, from {first.day} {first:%b}"
 
 
 def short_label(figures: Figures, *, granularity: Granularity, zone: ZoneInfo) -> str:
@@ -186,9 +216,10 @@ def judgement_words(kpi: Kpi) -> str:
         return (
             f"On target when the value is {side} the target, which is a factor of the baseline "
             f"({formatting.percent(float(kpi.baseline_factor))} of it unless set otherwise). "
-            f"Judged from {kpi.minimum_sample} {kpi.denominator_label.lower()} on."
+            f"There is {no_verdict_below(kpi)}."
         )
-    return (
-        f"On target when the value is {side} the target. "
-        f"Judged from {kpi.minimum_sample} {kpi.denominator_label.lower()} on."
-    )
+    return f"On target when the value is {side} the target. There is {no_verdict_below(kpi)}."
+
+
+def no_verdict_below(kpi: Kpi) -> str:
+    return f"no verdict below {kpi.minimum_sample} {kpi.denominator_label.lower()}"

@@ -12,6 +12,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 TIMES = "/kpis/time-to-create-workflow/"
 PATHS = ["/", f"{TIMES}?compare=1&breakdown=source", "/kpis/execution-cost/", "/api/docs/"]
+# The chart is drawn on a canvas: its texts are only seen where they are drawn.
+NOTE_TEXTS = """
+window.drawn = [];
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  window.drawn.push(text);
+  return fillText.call(this, text, ...place);
+};
+"""
 AXE = "async () => (await axe.run()).violations.map(each => each.id + ': ' + each.nodes[0].html)"
 
 
@@ -107,3 +116,33 @@ def test_changes_range_and_environment_by_links(visit: Visit) -> None:
     assert page.url.endswith(f"{TIMES}?range=7d")
     page.get_by_role("link", name="Week").click()
     assert page.url.endswith(f"{TIMES}?range=7d&granularity=week")
+
+
+def test_divides_a_duration_axis_by_minutes_and_by_what_is_shown(visit: Visit, bundle: Path) -> None:
+    visit.page.add_init_script(NOTE_TEXTS)
+    page = visit.goto(TIMES)
+    assert minutes_drawn(visit) == {"10 min", "20 min", "30 min"}
+    page.evaluate("window.drawn = []")
+    page.get_by_role("button", name="Baseline").click()
+    assert minutes_drawn(visit) == {"5 min", "10 min", "15 min"}
+    assert visit.faults == []
+
+
+def minutes_drawn(visit: Visit) -> set[str]:
+    """Labels of the value axis, after the next frame."""
+    drawn = visit.page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(window.drawn))))"
+    )
+    return {text for text in drawn if text.endswith((" s", " min", " h"))}
+
+
+def test_shows_the_whole_of_the_table_on_a_desktop_and_its_names_on_a_phone(visit: Visit) -> None:
+    page = visit.goto(TIMES)
+    table = page.locator(".table-scroll")
+    assert table.evaluate("each => each.scrollWidth - each.clientWidth") == 0
+    page.set_viewport_size({"width": 375, "height": 800})
+    table.evaluate("each => each.scrollLeft = 200")
+    name, frame = page.locator("tbody th").first.bounding_box(), table.bounding_box()
+    assert name is not None
+    assert frame is not None
+    assert name["x"] == frame["x"]

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_still")]
 TIMES = "/kpis/time-to-create-workflow/"
 SUGGESTIONS = "/kpis/template-suggestion-rate/"
 ADOPTION = "/kpis/workbench-adoption/"
+TODAY = NOW.replace(hour=0)
 
 
 def words(client: Client, path: str, *, status: int = 200, **query: str) -> str:
@@ -132,6 +133,36 @@ def test_tells_not_computed_from_zero(reader: Client) -> None:
     assert "Too few events" not in text
 
 
+def test_tells_a_day_that_is_not_over_from_the_others(reader: Client) -> None:
+    make_environment()
+    for number in range(3):
+        make_bucket(numerator=10 * (number + 1), denominator=40, period_start=TODAY - timedelta(days=number))
+    page = reader.get("/", {"range": "7d"}).content.decode()
+    assert re.search(r'class="spark-line" d="M[\d.]+ [\d.]+ L[\d.]+ [\d.]+"', page)
+    assert re.search(r'class="spark-open" d="M[\d.]+ [\d.]+ L[\d.]+ [\d.]+"', page)
+    assert page.count("spark-hole") == 1
+    assert "last 25% so far" in page
+    assert "ends at the same time of day. A hollow point" in page
+
+
+def test_draws_no_hollow_point_where_every_day_is_over(reader: Client) -> None:
+    make_environment()
+    make_bucket()
+    page = reader.get("/", {"from": "2026-02-09", "to": "2026-02-12"}).content.decode()
+    assert 'class="spark-open" d=""' in page
+    assert "hollow" not in page
+    assert "so far" not in page
+
+
+def test_says_what_to_do_where_nothing_happened_at_all(reader: Client) -> None:
+    make_environment()
+    hint = "No KPI has an event in this range production is computed until 15 Feb 2026, 12:00"
+    assert hint in words(reader, "/")
+    assert hint not in words(reader, "/", **{"from": "2026-03-01", "to": "2026-03-02"})
+    make_bucket(denominator=1)
+    assert hint not in words(reader, "/")
+
+
 def test_says_no_events_where_it_is_computed(reader: Client) -> None:
     make_environment()
     assert "No events in this range" in words(reader, "/")
@@ -193,7 +224,7 @@ def test_shows_where_a_baseline_comes_from(reader: Client) -> None:
     make_baseline("time-to-create-workflow", "1500", since=date(2026, 1, 5))
     text = words(reader, TIMES)
     assert (
-        "Value 25 min In force since 5 Jan 2026 Sample 36 Set by unknown How it was measured Stopwatch"
+        "Value 25 min In force since 5 Jan 2026 Sample 36 Set by not recorded How it was measured Stopwatch"
         in text
     )
     assert "Target ≤ 12 min 30 s" in text
@@ -203,19 +234,58 @@ def test_shows_the_table_behind_the_chart_newest_first(reader: Client) -> None:
     make_environment()
     make_bucket(numerator=40, denominator=100)
     text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11"})
-    assert (
-        "10 Feb 2026 40% 40 100 ≥ 30% On target 9 Feb 2026 no events 0 0 ≥ 30% Too few events to judge"
-    ) in text
+    assert ("10 Feb 2026 40% 40 100 ≥ 30% On target 9 Feb 2026 no events 0 0 ≥ 30% Too few events") in text
 
 
 @pytest.mark.parametrize(
     ("granularity", "label"),
-    [("week", "Week of 9 Feb 2026"), ("month", "Feb 2026"), ("hour", "10 Feb 2026, 00:00 (UTC)")],
+    [
+        ("week", "Week of 9 Feb 2026 no events"),
+        ("month", "Feb 2026, from 9 Feb no events"),
+        ("hour", "10 Feb 2026, 00:00 (UTC) no events"),
+    ],
 )
 def test_names_the_periods_of_each_granularity(reader: Client, granularity: str, label: str) -> None:
     make_environment()
     query = {"from": "2026-02-09", "to": "2026-02-11", "granularity": granularity}
     assert label in words(reader, SUGGESTIONS, **query)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "label"),
+    [
+        ("day", "15 Feb 2026, so far"),
+        ("week", "Week of 9 Feb 2026, from 11 Feb, so far"),
+        ("month", "Feb 2026, from 11 Feb, so far"),
+        ("hour", "15 Feb 2026, 12:00 (UTC), so far"),
+    ],
+)
+def test_says_of_which_period_there_is_a_part(reader: Client, granularity: str, label: str) -> None:
+    make_environment(computed_until=NOW + timedelta(minutes=1))
+    query = {"from": "2026-02-11", "to": "2026-02-16", "granularity": granularity}
+    assert f"Verdict {label} no events" in words(reader, SUGGESTIONS, **query)
+
+
+def test_shows_each_percentile_once_in_the_table(reader: Client) -> None:
+    make_environment()
+    make_durations("time-to-create-workflow", [60] * 20)
+    assert "Period Median Drafts measured Mean p75 p90 p95 p99 Target Verdict" in words(reader, TIMES)
+    waits = words(reader, "/kpis/approval-wait/")
+    assert "Period p90 Approvals measured Mean p50 p75 p95 p99 Target Verdict" in waits
+
+
+def test_says_what_too_few_is_only_where_there_is_too_few(reader: Client) -> None:
+    make_environment()
+    make_bucket(denominator=19)
+    make_bucket(denominator=20, period_start=DAY + timedelta(days=1))
+    note = "Too few events: no verdict below 20 chat messages sent."
+    assert note in words(reader, SUGGESTIONS, **{"from": "2026-02-10", "to": "2026-02-11"})
+    assert note not in words(reader, SUGGESTIONS, **{"from": "2026-02-11", "to": "2026-02-12"})
+
+
+def test_shows_no_percentiles_of_nothing(reader: Client) -> None:
+    make_environment()
+    assert "Percentiles of the range" not in words(reader, TIMES)
 
 
 def test_draws_the_chart_with_target_baseline_and_previous_period(reader: Client) -> None:

@@ -28,6 +28,7 @@ ZONE = ZoneInfo("UTC")
 ONE_DAY = timedelta(days=1)
 SUGGESTIONS = "template-suggestion-rate"
 TIMES = "time-to-create-workflow"
+WAITS = "approval-wait"
 ADOPTION = "workbench-adoption"
 
 
@@ -383,6 +384,48 @@ def test_compares_with_the_range_before() -> None:
     assert comparison.current == read()
     assert comparison.previous.range == replace(make_range(), start=DAY - 4 * ONE_DAY, end=DAY - ONE_DAY)
     assert (sums(comparison.current.total), sums(comparison.previous.total)) == ((4, 10), (1, 10))
+
+
+@pytest.mark.parametrize(("by_period", "values"), [(True, [None, 0.1, None]), (False, [0.1])])
+def test_reads_the_range_before_by_period_when_asked(by_period: bool, values: list[float | None]) -> None:
+    make_environment()
+    make_bucket(numerator=1, period_start=DAY - 3 * ONE_DAY)
+    comparison = compare_kpi(
+        kpi=REGISTRY[SUGGESTIONS],
+        environment="production",
+        range=make_range(),
+        granularity=Granularity.DAY,
+        now=NOW,
+        is_previous_by_period=by_period,
+    )
+    assert [figures.value for figures in comparison.previous.series] == values
+    assert comparison.previous.total.value == 0.1
+
+
+def test_compares_with_the_totals_of_the_largest_slices() -> None:
+    make_environment()
+    for number in range(4):
+        make_durations(WAITS, [60] * (9 - number), dimension="approved", value=f"v{number}")
+    comparison = compare_kpi(
+        kpi=REGISTRY[WAITS],
+        environment="production",
+        range=make_range(),
+        granularity=Granularity.DAY,
+        now=NOW,
+        breakdown="approved",
+        slices=3,
+    )
+    whole = read(WAITS, breakdown="approved").slices
+    assert comparison.current.slices == tuple(replace(part, series=()) for part in whole[:3])
+    assert comparison.current.slices_left_out == 1
+
+
+def test_takes_the_total_of_one_period_from_it() -> None:
+    make_environment()
+    make_durations(WAITS, [60, 70, 80])
+    answer = read(WAITS, granularity=Granularity.TOTAL)
+    assert answer.total == replace(answer.series[0], period=answer.range)
+    assert answer.total.percentiles == read(WAITS).total.percentiles
 
 
 def test_compares_every_kpi_at_once() -> None:
