@@ -10,9 +10,10 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
+SDKS := tests/clients/sdk/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix bench bundle
+.PHONY: help run test lint fix bench bundle sdks
 
 help:  ## This list
 	@echo 'make <verb>, where the verb is one of'
@@ -43,6 +44,8 @@ bench: $(INSTALLED_DEV) bundle  ## Measure, and print ratios
 
 bundle: $(BUNDLE)
 
+sdks: $(SDKS)  ## Install the SDKs of others that the tests post with, and that `make test` goes without
+
 $(INSTALLED): requirements.txt
 	@test -n '$(PYTHON)' || { echo 'The portal needs Python 3.11 or newer; none was found. Set PYTHON=…'; exit 1; }
 	@echo 'Installing into $(VENV).'
@@ -53,6 +56,10 @@ $(INSTALLED): requirements.txt
 $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 	@echo 'Installing the tools for tests and checks.'
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(SDKS): tests/clients/sdk/package-lock.json | $(INSTALLED)
+	@scripts/install-sdks $(PY)
 	@touch $@
 
 $(BUNDLE): $(BUNDLE_SOURCES) | $(INSTALLED)
