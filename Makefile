@@ -8,8 +8,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-# The tools of the JavaScript client, which its tests run.
-CLIENT := clients/javascript/node_modules/.package-lock.json
+# The JavaScript client's tools, and the SDKs of others that the tests post with.
+NODE_PACKAGES := clients/javascript tests/clients/sdk
+NODE_MODULES := $(NODE_PACKAGES:%=%/node_modules/.package-lock.json)
 BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
@@ -23,7 +24,7 @@ help:  ## This list
 run: $(INSTALLED) bundle  ## Start the portal at http://127.0.0.1:8000 (DEMO=0: without demo data; PORT=8001: elsewhere)
 	@exec $(PY) manage.py portal
 
-test: $(INSTALLED_DEV) bundle $(CLIENT)  ## Run the tests on SQLite, then on PostgreSQL if one answers (ARGS='tests/kpis -k day')
+test: $(INSTALLED_DEV) bundle $(NODE_MODULES)  ## Run the tests on SQLite, then on PostgreSQL if one answers (ARGS='tests/kpis -k day')
 	@scripts/with-node $(PY) $(PY) -m tests.run $(ARGS)
 
 lint: $(INSTALLED_DEV)  ## Check style, types, migrations, pins, settings and the API's description
@@ -59,8 +60,9 @@ $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-$(CLIENT): clients/javascript/package-lock.json | $(INSTALLED)
-	@scripts/with-node $(PY) npm ci --prefix clients/javascript --no-audit --no-fund --loglevel=error
+%/node_modules/.package-lock.json: %/package-lock.json | $(INSTALLED)
+	@echo 'Installing the packages of $*.'
+	@scripts/with-node $(PY) npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(BUNDLE): $(BUNDLE_SOURCES) | $(INSTALLED)

@@ -164,12 +164,15 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Pages of other origins may post events, and nothing else.
+# Pages of other origins may post events, with the portal's client or another SDK, and nothing else.
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
-CORS_URLS_REGEX = r"^/api/workbench/telemetry$"
+CORS_URLS_REGEX = (
+    r"^/(api/workbench/telemetry$|v1/|batch/?$|capture/?$|e/?$|i/v0/e/?$|flags/?$|decide/?$|array/)"
+)
 CORS_ALLOW_METHODS = ["POST"]
 CORS_ALLOW_HEADERS = [
-    "authorization", "content-encoding", "content-type", "traceparent", "x-request-id", "x-workbench-key"
+    "authorization", "content-encoding", "content-type", "traceparent", "x-request-id", "x-retry-count",
+    "x-workbench-key"
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/workbench/metrics", WorkbenchScrapeView.as_view(), name="workbench-metrics"),
     path("metrics", ScrapeView.as_view(), name="metrics"),
     path("api/", include("telemetry.urls")),
+    path("", include("telemetry.protocols.urls")),
     path("", include("kpis.urls")),
     path("favicon.ico", favicon),
     path("healthz", health.healthz, name="healthz"),

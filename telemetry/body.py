@@ -1,7 +1,7 @@
 """From a request to the raw events of its body: content type, encoding, size and shape, all bounded."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import IO
 
@@ -18,7 +18,7 @@ MAX_EVENTS = 2_500
 # A frame may ask for a window of this size before it says anything.
 MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
-CONTENT_TYPES = {"", "application/json", "text/plain"}
+CONTENT_TYPES = frozenset({"", "application/json", "text/plain"})
 CHARSETS = {"", "utf-8", "utf8"}
 
 
@@ -37,14 +37,22 @@ def read_events(request: HttpRequest) -> list[msgspec.Raw]:
     decompression) or 2,500 events; 400 for what cannot be read as a batch.
     """
     check_content_type(request)
-    return split_events(
-        decompress(read_bytes(request), encoding=request.META.get("HTTP_CONTENT_ENCODING", ""))
-    )
+    return split_events(read_decompressed(request))
 
 
-def check_content_type(request: HttpRequest) -> None:
-    if request.content_type not in CONTENT_TYPES:
-        raise unsupported("The Content-Type is application/json or text/plain.")
+def read_decompressed(request: HttpRequest) -> bytes:
+    """The body without its Content-Encoding. Raises ApiError as `read_events`."""
+    return decompress(read_bytes(request), encoding=request.META.get("HTTP_CONTENT_ENCODING", ""))
+
+
+def check_content_type(
+    request: HttpRequest,
+    *,
+    taken: Collection[str] = CONTENT_TYPES,
+    names: str = "application/json or text/plain",
+) -> None:
+    if request.content_type not in taken:
+        raise unsupported(f"The Content-Type is {names}.")
     if (request.content_params or {}).get("charset", "").lower() not in CHARSETS:
         raise unsupported("The charset is utf-8.")
 
@@ -119,22 +127,31 @@ DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def check_size(body: bytes) -> bytes:
-    if len(body) > MAX_BODY_BYTES:
-        raise too_large()
+def check_size(body: bytes, *, limit: int = MAX_BODY_BYTES) -> bytes:
+    if len(body) > limit:
+        raise too_large(limit)
     return body
 
 
 def split_events(body: bytes) -> list[msgspec.Raw]:
     """The raw events of a JSON text: {"events": […]} or one event object. Raises ApiError (400, 413)."""
-    try:
-        text = check_json_text(body)
-    except UnreadableJson as error:
-        raise unreadable(code="bad_json", message=error.reason) from None
+    text = json_text(body)
     try:
         events = batch_decoder.decode(text).events
     except msgspec.DecodeError:
         return [single_event(text)]
+    return check_count(events)
+
+
+def json_text(body: bytes) -> bytes:
+    """The body, known to be JSON that msgspec reads; raises ApiError (400) for any other."""
+    try:
+        return check_json_text(body)
+    except UnreadableJson as error:
+        raise unreadable(code="bad_json", message=error.reason) from None
+
+
+def check_count(events: list[msgspec.Raw]) -> list[msgspec.Raw]:
     if len(events) > MAX_EVENTS:
         raise ApiError(
             status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -162,6 +179,6 @@ def unsupported(message: str) -> ApiError:
     return ApiError(status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, code="unsupported_media_type", message=message)
 
 
-def too_large() -> ApiError:
-    message = f"The body is larger than {MAX_BODY_BYTES} bytes (after decompression)."
+def too_large(limit: int = MAX_BODY_BYTES) -> ApiError:
+    message = f"The body is larger than {limit} bytes (after decompression)."
     return ApiError(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large", message=message)

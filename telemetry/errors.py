@@ -1,4 +1,4 @@
-"""The one JSON shape of every whole-request fault under /api: {"code", "message", "detail", "request_id"}.
+"""The one JSON shape of every whole-request fault of the API: {"code", "message", "detail", "request_id"}.
 
 `code` is for programs; `message` is a sentence for people; `detail` is the same sentence, or the faults field by
 field where there are several. SDKs read one or the other, so all three are always there.
@@ -21,7 +21,10 @@ from telemetry.request_ids import REQUEST_ID
 
 logger = logging.getLogger(__name__)
 
-API_PREFIX = "/api/"
+# The door's own path and those of the SDKs that post to it (telemetry/protocols/urls.py).
+API_PREFIXES = (
+    "/api/", "/v1/", "/batch", "/capture", "/e/", "/i/v0/e", "/flags", "/decide", "/array/"
+)  # fmt: skip
 RETRY_AFTER_SECONDS = 5
 
 
@@ -125,7 +128,7 @@ def from_database(error: DatabaseError | InterfaceError) -> HttpResponse:
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith(API_PREFIX)
+    return request.path_info.startswith(API_PREFIXES)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

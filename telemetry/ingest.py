@@ -19,6 +19,9 @@ from telemetry.models import ApiKey
 from telemetry.storage import EventRow, QuarantineRow
 from telemetry.validation import Problem, RejectedEvent, ValidEvent, check_event
 
+# An event as it comes to the door: its JSON text, or the refusal of a protocol that does not know its type.
+Posted = msgspec.Raw | bytes | RejectedEvent
+
 KEY_BYTES = 16
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -45,21 +48,31 @@ class Checked:
     repeated: list[int] = field(default_factory=list)
     rejected: list[tuple[int, RejectedEvent]] = field(default_factory=list)
     warned: list[tuple[int, ValidEvent]] = field(default_factory=list)
+    verbose: bool = False
 
 
 def ingest_events(
-    raws: Sequence[msgspec.Raw | bytes], *, key: ApiKey, now: datetime, dry_run: bool = False
+    raws: Sequence[Posted],
+    *,
+    key: ApiKey,
+    now: datetime,
+    dry_run: bool = False,
+    verbose: bool = False,
+    origins: Sequence[str] | None = None,
 ) -> IngestResult:
     """Check the events against the plan, store the good ones once and quarantine the others; then answer.
 
-    `raws` are JSON texts, one an event; `now` is the moment of receipt (aware). All of it is committed, in one
-    transaction, when this returns. Safe to repeat: an event of the same environment, source, id and UTC day is
-    a duplicate. With `dry_run` the answer is the same and nothing is stored. An empty batch stores nothing.
-    Raises Django's database errors, and then nothing is stored.
+    `raws` are JSON texts, one an event, or events that a protocol has already refused; `now` is the moment of
+    receipt (aware). All of it is committed, in one transaction, when this returns. Safe to repeat: an event of
+    the same environment, source, id and UTC day is a duplicate. With `dry_run` the answer is the same and
+    nothing is stored; with `verbose` it has an entry for each accepted event too. `origins` are what the ids
+    are unique within, one an event, where the key's source is not enough (a CloudEvent's own source). An empty
+    batch stores nothing. Raises Django's database errors, and then nothing is stored.
     """
     if not raws:
         return IngestResult(accepted=0, duplicates=0, rejected=0, results=[])
-    checked = check_events(raws, key=key, now=now)
+    checked = check_events(raws, key=key, now=now, origins=origins)
+    checked.verbose = verbose
     codes = Counter(first_code(event) for _, event in checked.rejected)
     if dry_run:
         count_dry_run(environment=key.environment_id, sound=len(raws) - len(checked.rejected), rejected=codes)
@@ -76,9 +89,11 @@ def ingest_events(
     return answer(checked, known={row[1] for row in checked.rows} - stored.new_keys)
 
 
-def check_events(raws: Sequence[msgspec.Raw | bytes], *, key: ApiKey, now: datetime) -> Checked:
+def check_events(
+    raws: Sequence[Posted], *, key: ApiKey, now: datetime, origins: Sequence[str] | None = None
+) -> Checked:
     """Every event's verdict, and the rows to store: the first of each event key."""
-    checked = Checked([check_event(raw, now=now) for raw in raws])
+    checked = Checked([raw if isinstance(raw, RejectedEvent) else check_event(raw, now=now) for raw in raws])
     hashers: dict[date, tuple[Hasher, Hasher]] = {}
     seen: set[str] = set()
     # The hottest loop of the door: it makes nothing an event that is not stored.
@@ -93,7 +108,11 @@ def check_events(raws: Sequence[msgspec.Raw | bytes], *, key: ApiKey, now: datet
         if day not in hashers:
             hashers[day] = day_hashers(key, day=day)
         by_id, by_content = hashers[day]
-        event_key = by_id(event.event_id) if event.event_id else by_content(content_of(event))
+        # No id has a NUL in it, so an id with an origin is never another one without.
+        if not event.event_id:
+            event_key = by_content(content_of(event))
+        else:
+            event_key = by_id(f"{event.event_id}\0{origins[index]}" if origins else event.event_id)
         if event_key in seen:
             checked.repeated.append(index)
             continue
@@ -164,6 +183,7 @@ def answer(checked: Checked, *, known: Collection[str]) -> IngestResult:
 
 
 DUPLICATE = Problem(code="duplicate", field="id", message="This event was already received.")
+ACCEPTED = Problem(code="accepted", field="", message="This event keeps to the plan.")
 
 
 def entries(checked: Checked, *, duplicates: Sequence[int]) -> list[dict[str, Any]]:
@@ -173,6 +193,9 @@ def entries(checked: Checked, *, duplicates: Sequence[int]) -> list[dict[str, An
         *(("warning", index, event.warnings) for index, event in checked.warned),
         *(("duplicate", index, (DUPLICATE,)) for index in duplicates),
     ]
+    if checked.verbose:
+        others = set(range(len(checked.outcomes))).difference(index for _, index, _ in said)
+        said += [("accepted", index, (ACCEPTED,)) for index in others]
     found = [
         {"index": index, "id": checked.outcomes[index].event_id, "status": status, **problem_entry(problem)}
         for status, index, problems in said

@@ -12,6 +12,18 @@ dry_run_events = Counter(
 )
 
 
+dropped_properties = Counter(
+    "portal_dropped_properties",
+    "Properties that SDKs add to events by themselves and that were dropped.",
+    ["environment"],
+)
+
+
+def count_dropped_properties(*, environment: str, properties: int) -> None:
+    if properties:
+        dropped_properties.labels(environment).inc(properties)
+
+
 def count_dry_run(*, environment: str, sound: int, rejected: Mapping[str, int]) -> None:
     """Counts a dry run: how many of its events would have been taken, and the others by code."""
     dry_run_events.labels(environment, "").inc(sound)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 ERROR: dict[str, Any] = {
     "type": "object",
@@ -46,7 +46,7 @@ VERDICT: dict[str, Any] = {
     "properties": {
         "index": {"type": "integer", "minimum": 0},
         "id": {"type": "string"},
-        "status": {"type": "string", "enum": ["rejected", "duplicate", "warning"]},
+        "status": {"type": "string", "enum": ["accepted", "rejected", "duplicate", "warning"]},
         "code": {"type": "string"},
         "field": {"type": "string"},
         "message": {"type": "string"},
@@ -61,6 +61,52 @@ RESULT: dict[str, Any] = {
         "duplicates": {"type": "integer", "minimum": 0},
         "rejected": {"type": "integer", "minimum": 0},
         "results": {"type": "array", "items": VERDICT},
+    },
+}
+
+CLOUDEVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "A CloudEvent 1.0. Its type is the event's name, its data are the properties.",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": {
+        "specversion": {"type": "string", "enum": ["1.0"]},
+        "id": {"type": "string", "minLength": 1, "maxLength": 100},
+        "source": {"type": "string", "minLength": 1},
+        "type": {"type": "string", "maxLength": 64},
+        "time": {"type": "string", "format": "date-time"},
+        "sessionid": {"type": "string", "minLength": 1, "maxLength": 128},
+        "data": {"type": "object"},
+    },
+}
+CLOUDEVENTS: dict[str, Any] = {"type": "array", "maxItems": 2500, "items": CLOUDEVENT}
+
+RECENT_LIMIT = OpenApiParameter(
+    "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, description="How many events"
+)
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["code", "field", "message"],
+    "properties": {name: {"type": "string"} for name in ("code", "field", "message")},
+}
+RECENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["events"],
+    "properties": {
+        "events": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["status", "received_at", "event", "id", "timestamp", "errors"],
+                "properties": {
+                    "status": {"type": "string", "enum": ["accepted", "rejected"]},
+                    "received_at": {"type": "string", "format": "date-time"},
+                    "event": {"type": "string"},
+                    "id": {"type": "string"},
+                    "timestamp": {"type": "string", "format": "date-time", "nullable": True},
+                    "errors": {"type": "array", "items": PROBLEM},
+                },
+            },
+        }
     },
 }
 

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from http import HTTPStatus
 
 import msgspec
 from django.db import DatabaseError
@@ -19,16 +21,21 @@ from rest_framework.views import APIView
 
 from telemetry import maintenance, openapi
 from telemetry.body import read_events
-from telemetry.errors import Unavailable
-from telemetry.ingest import ingest_events
+from telemetry.errors import ApiError, Unavailable
+from telemetry.ingest import IngestResult, Posted, ingest_events
 from telemetry.keys import authenticate, check_in_force, known_key, secret_of
-from telemetry.models import Scope
+from telemetry.models import ApiKey, Scope
 from telemetry.plan import get_plan, json_schema, plan_as_dict
+from telemetry.protocols import cloudevents
+from telemetry.recent import recent_events
 from telemetry.throttling import check_rate
 
 logger = logging.getLogger(__name__)
 
 encoder = msgspec.json.Encoder()
+
+DEFAULT_RECENT = 50
+MAX_RECENT = 200
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -47,8 +54,8 @@ def json_response(value: object) -> HttpResponse:
     return HttpResponse(encoder.encode(value), content_type="application/json")
 
 
-class TelemetryView(APIView):
-    """The one door. It asks for a key itself, before the body is read; DRF's own steps cost a post nothing."""
+class DoorView(APIView):
+    """It asks for a key itself, before the body is read where it can; DRF's own steps cost a post nothing."""
 
     http_method_names = ["post"]
     authentication_classes = ()
@@ -56,13 +63,25 @@ class TelemetryView(APIView):
     throttle_classes = ()
     content_negotiation_class = JsonOnly
 
+
+class TelemetryView(DoorView):
+    """The one door, for the portal's own clients and for CloudEvents."""
+
     @extend_schema(
         operation_id="ingest_events",
         summary="Post events",
         tags=["ingest"],
         auth=openapi.KEY_SECURITY,
-        parameters=[OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Check, and store nothing")],
-        request={"application/json": openapi.EVENTS, "text/plain": openapi.EVENTS},
+        parameters=[
+            OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Check, and store nothing"),
+            OpenApiParameter("verbose", OpenApiTypes.BOOL, description="A result for accepted events too"),
+        ],
+        request={
+            "application/json": openapi.EVENTS,
+            "text/plain": openapi.EVENTS,
+            cloudevents.STRUCTURED: openapi.CLOUDEVENT,
+            cloudevents.BATCHED: openapi.CLOUDEVENTS,
+        },
         responses={200: openapi.RESULT, **openapi.INGEST_FAULTS},
         examples=[openapi.INGEST_EXAMPLE],
     )
@@ -72,12 +91,63 @@ class TelemetryView(APIView):
         http_request = request._request
         key = authenticate(http_request, scope=Scope.INGEST, now=now)
         check_rate(key, at=time.monotonic())
-        raws = read_events(http_request)
-        try:
-            result = ingest_events(raws, key=key, now=now, dry_run=is_dry_run(http_request))
-        except DatabaseError as error:
-            raise not_stored(error) from error
-        return json_response(result)
+        if cloudevents.is_cloudevent(http_request):
+            translation = cloudevents.read(http_request, now=now)
+            events, origins = translation.events, translation.origins
+            return json_response(store(http_request, events, key=key, now=now, origins=origins))
+        return json_response(store(http_request, read_events(http_request), key=key, now=now))
+
+
+def store(
+    request: HttpRequest,
+    events: Sequence[Posted],
+    *,
+    key: ApiKey,
+    now: datetime,
+    origins: Sequence[str] | None = None,
+) -> IngestResult:
+    """Pass a request's events in, as its query says (`dry_run`, `verbose`); see `ingest_events`.
+
+    Raises ApiError (503) when the database does not store them.
+    """
+    try:
+        return ingest_events(
+            events,
+            key=key,
+            now=now,
+            dry_run=asks_for(request, "dry_run"),
+            verbose=asks_for(request, "verbose"),
+            origins=origins,
+        )
+    except DatabaseError as error:
+        raise not_stored(error) from error
+
+
+class RecentEventsView(DoorView):
+    """What became of the last events of a key, for whoever has that key."""
+
+    http_method_names = ["get", "head"]
+
+    @extend_schema(
+        operation_id="read_recent_events",
+        summary="The key's last events, with their verdicts",
+        tags=["ingest"],
+        auth=openapi.KEY_SECURITY,
+        parameters=[openapi.RECENT_LIMIT],
+        responses={200: openapi.RECENT, 400: openapi.ERROR, 429: openapi.ERROR, **openapi.READ_FAULTS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        key = authenticate(request._request, scope=Scope.INGEST, now=timezone.now())
+        check_rate(key, at=time.monotonic())
+        limit = limit_of(request._request.GET.get("limit", str(DEFAULT_RECENT)))
+        return json_response({"events": recent_events(key, limit=limit)})
+
+
+def limit_of(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_RECENT):
+        message = f"limit: It takes a whole number from 1 to {MAX_RECENT}."
+        raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_parameter", message=message)
+    return int(text)
 
 
 class KeyOrSession(BasePermission):
@@ -123,10 +193,11 @@ class PlanSchemaView(APIView):
         return json_response(json_schema(get_plan()))
 
 
-def is_dry_run(request: HttpRequest) -> bool:
+def asks_for(request: HttpRequest, name: str) -> bool:
+    """Whether the query switches this on."""
     if not request.META.get("QUERY_STRING"):
         return False
-    return request.GET.get("dry_run", "").lower() in {"1", "true", "yes", "on"}
+    return request.GET.get(name, "").lower() in {"1", "true", "yes", "on"}
 
 
 def not_stored(error: DatabaseError) -> Unavailable:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 import psycopg
 import redis
@@ -11,6 +12,8 @@ import redis
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/portal")
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 
+# What npm writes when it has installed all of them (make test).
+SDKS = Path(__file__).parent / "clients" / "sdk" / "node_modules" / ".package-lock.json"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ALERTMANAGER = ("prometheus-alertmanager", "alertmanager")
 
@@ -46,6 +49,7 @@ NEEDS: dict[str, Callable[[], bool]] = {
     "prometheus": lambda: bool(program(("prometheus",)) and program(("promtool",))),
     "alertmanager": lambda: bool(program(ALERTMANAGER)),
     "browser": lambda: bool(program(CHROMIUM)),
+    "sdks": SDKS.exists,
 }
 
 
