@@ -17,7 +17,7 @@ from tests import services
 
 ROOT = Path(__file__).resolve().parent.parent
 # They start processes of their own and choose their database themselves: once is enough.
-ONCE = "processes or browser or prometheus or alertmanager"
+ONCE = "processes or browser or prometheus or alertmanager or sdks"
 
 
 def main(arguments: list[str]) -> int:
