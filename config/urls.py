@@ -12,7 +12,7 @@ urlpatterns = [
     path("api/", include("telemetry.urls")),
     path("", include("telemetry.protocols.urls")),
     path("", include("kpis.urls")),
-    path("favicon.ico", favicon),
+    path("favicon.ico", favicon, name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
