@@ -167,7 +167,8 @@ SPECTACULAR_SETTINGS = {
 # Pages of other origins may post events, with the portal's client or another SDK, and nothing else.
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = (
-    r"^/(api/workbench/telemetry$|v1/|batch/?$|capture/?$|e/?$|i/v0/e/?$|flags/?$|decide/?$|array/)"
+    r"^/(api/workbench/telemetry$|v1/|array/"
+    r"|(batch|capture|e|i/v0/e|i/v1/analytics/events|flags|decide)/?$)"
 )
 CORS_ALLOW_METHODS = ["POST"]
 CORS_ALLOW_HEADERS = [

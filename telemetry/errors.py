@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 # The door's own path and those of the SDKs that post to it (telemetry/protocols/urls.py).
 API_PREFIXES = (
-    "/api/", "/v1/", "/batch", "/capture", "/e/", "/i/v0/e", "/flags", "/decide", "/array/"
+    "/api/", "/v1/", "/batch", "/capture", "/e/", "/i/", "/flags", "/decide", "/array/"
 )  # fmt: skip
 RETRY_AFTER_SECONDS = 5
 

@@ -104,6 +104,7 @@ def store(
     *,
     key: ApiKey,
     now: datetime,
+    verbose: bool = False,
     origins: Sequence[str] | None = None,
 ) -> IngestResult:
     """Pass a request's events in, as its query says (`dry_run`, `verbose`); see `ingest_events`.
@@ -116,7 +117,7 @@ def store(
             key=key,
             now=now,
             dry_run=asks_for(request, "dry_run"),
-            verbose=asks_for(request, "verbose"),
+            verbose=verbose or asks_for(request, "verbose"),
             origins=origins,
         )
     except DatabaseError as error:

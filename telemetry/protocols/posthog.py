@@ -9,6 +9,7 @@ import binascii
 import re
 import zlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -86,8 +87,8 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
     """The events of a request's JSON text: one event, a list, or a batch; `now` is the moment of receipt.
 
     The id is `uuid`, the time is `timestamp` (corrected by `sent_at`, the client's clock) or `offset`
-    milliseconds ago, the session is `properties.sessionId`, else `properties.$session_id`, else
-    `distinct_id`. Raises ApiError (400, 413) for what can't be read as events.
+    milliseconds ago, the session is `properties.sessionId`, else `properties.$session_id` (`session_id` of
+    the newer capture), else `distinct_id`. Raises ApiError (400, 413) for what can't be read as events.
     """
     messages = read_list(text)
     body: Message = {}
@@ -147,7 +148,7 @@ def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime
 def session_of(message: Message, *, properties: Message) -> msgspec.Raw | None:
     return (
         given(properties, "sessionId", "$session_id")
-        or given(message, "distinct_id")
+        or given(message, "session_id", "distinct_id")
         or given(properties, "distinct_id")
     )
 
@@ -170,6 +171,23 @@ def milliseconds_of(raw: msgspec.Raw) -> int:
     """A whole number of at most ten years; 0 for anything else."""
     text = bytes(raw)
     return int(text) if text.isdigit() and len(text) <= 12 else 0
+
+
+DIRECTIVES = {"accepted": "ok", "duplicate": "ok", "warning": "warning", "rejected": "drop"}
+
+
+def directives(results: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """What the newer capture answers for each uuid: ok, warning or drop, with the codes of its errors."""
+    said: dict[str, dict[str, str]] = {}
+    for entry in results:
+        directive = DIRECTIVES[entry["status"]]
+        event = said.setdefault(entry["id"], {"result": directive})
+        # One of several events with this uuid, or of several things to say of one, may be worse than the first.
+        if directive != "ok" and event["result"] != "drop":
+            event["result"] = directive
+        if directive != "ok":
+            event["details"] = ", ".join(filter(None, [event.get("details"), entry["code"]]))
+    return said
 
 
 # What PostHog's SDKs ask for before they send: no flags, no recording, nothing captured by itself.

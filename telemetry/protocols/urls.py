@@ -18,6 +18,7 @@ urlpatterns = [
         name="segment-config",
     ),
     re_path(r"^(?:batch|capture|e|i/v0/e)/?$", views.PostHogView.as_view(), name="posthog"),
+    re_path(r"^i/v1/analytics/events/?$", views.PostHogAnalyticsView.as_view(), name="posthog"),
     re_path(r"^(?:flags|decide)/?$", views.PostHogConfigView.as_view(), name="posthog-config"),
     re_path(rf"^array/(?P<token>{KEY})/config/?$", views.PostHogConfigView.as_view(), name="posthog-config"),
     re_path(

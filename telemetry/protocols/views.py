@@ -21,11 +21,12 @@ from telemetry.models import ApiKey, Scope
 from telemetry.protocols import posthog, segment
 from telemetry.protocols.messages import Translation
 from telemetry.throttling import check_rate
+from telemetry.values import parse_timestamp
 from telemetry.views import DoorView, json_response, store
 
 
 def take(
-    request: HttpRequest, *, now: datetime, translate: Callable[[], Translation]
+    request: HttpRequest, *, now: datetime, translate: Callable[[], Translation], verbose: bool = False
 ) -> tuple[IngestResult, Translation]:
     """Ask for a key, translate and store. A known key in a header goes before one in the body.
 
@@ -41,7 +42,9 @@ def take(
     else:
         translation = translate()
         key = admit(translation.secret or in_header, now=now)
-    result = store(request, translation.events, key=key, now=now, origins=translation.origins)
+    result = store(
+        request, translation.events, key=key, now=now, verbose=verbose, origins=translation.origins
+    )
     count_dropped_properties(environment=key.environment_id, properties=translation.dropped_properties)
     return result, translation
 
@@ -136,6 +139,22 @@ class PostHogView(DoorView):
         result, translation = take(http_request, now=now, translate=translate)
         dropped = {"dropped_properties": translation.dropped_properties}
         return json_response({"status": 1, **verdict(result), **dropped})
+
+
+class PostHogAnalyticsView(DoorView):
+    """PostHog's newer capture, whose SDKs expect a directive for each event's uuid."""
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request) -> HttpResponse:
+        now = timezone.now()
+        http_request = request._request
+
+        def translate() -> Translation:
+            sent_at = parse_timestamp(http_request.META.get("HTTP_POSTHOG_REQUEST_TIMESTAMP", ""))
+            return posthog.translate(json_text(read_body(http_request)), now=now, sent_at=sent_at)
+
+        result, _ = take(http_request, now=now, translate=translate, verbose=True)
+        return json_response({"results": posthog.directives(result.results)})
 
 
 class PostHogConfigView(DoorView):

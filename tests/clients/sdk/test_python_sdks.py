@@ -138,6 +138,26 @@ def test_posthog_captures_are_stored_once(
     assert refused() == [("$set", "unsupported_type")]
 
 
+def test_posthogs_newer_capture_tells_which_events_were_refused(
+    live_server: LiveServer, write_key: str, moment: datetime
+) -> None:
+    errors: list[Any] = []
+    client = posthog(
+        live_server, write_key, capture_mode="v1", on_error=lambda error, _: errors.append(error)
+    )
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    properties = {"source": "chat", "$session_id": "s-1"}
+    client.capture(CREATED, distinct_id="u-1", properties=properties, timestamp=moment, uuid=ids[0])
+    client.capture(STARTED, distinct_id="s-2", timestamp=moment, uuid=ids[1])
+    client.capture(CREATED, distinct_id="s-3", timestamp=moment, uuid=ids[2])
+    client.shutdown()
+    assert stored() == {
+        ids[0]: [CREATED, "s-1", moment, {"source": "chat"}],
+        ids[1]: [STARTED, "s-2", moment, {}],
+    }
+    assert [error.drops for error in errors] == [[(ids[2], "missing_property")]]
+
+
 def test_posthog_asks_for_flags_and_gets_none(live_server: LiveServer, write_key: str) -> None:
     client = posthog(live_server, write_key)
     assert client.get_all_flags("u-1") == {}

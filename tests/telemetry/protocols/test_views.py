@@ -188,6 +188,27 @@ def test_events_of_posthog_are_counted_and_kept_without_what_they_say(secret: st
     assert QuarantinedEvent.objects.get().payload == {"event": "$identify", "id": "e-1"}
 
 
+def test_the_newer_capture_has_a_directive_for_each_event(secret: str) -> None:
+    batch = [
+        {**POSTHOG, "session_id": "s-2"},
+        {**POSTHOG, "uuid": "e-2", "properties": {"source": "x", "nodeCount": -1}},
+        {**POSTHOG, "uuid": "e-3", "event": "$pageview"},
+        {**POSTHOG, "uuid": "e-1"},
+    ]
+    answer = post("/i/v1/analytics/events", {"batch": batch}, HTTP_AUTHORIZATION=f"Bearer {secret}")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "results": {
+                "e-1": {"result": "ok"},
+                "e-2": {"result": "drop", "details": "not_in_enum, out_of_range"},
+                "e-3": {"result": "drop", "details": "unsupported_type"},
+            }
+        },
+    )
+    assert [row[2] for row in stored()] == ["s-2"]
+
+
 @pytest.mark.parametrize("path", ["/flags/", "/flags", "/decide/", "/decide"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_posthog_has_no_flags(path: str, method: str, db: None) -> None:
