@@ -25,7 +25,7 @@ def test_both_databases_have_their_turn(runs, capsys):
     assert runs[0] == [
         (["-x"], ""),
         (
-            ["-x", "-m", "not (processes or browser or prometheus or alertmanager)"],
+            ["-x", "-m", f"not ({run.ONCE})"],
             "postgresql://server/portal",
         ),
     ]
