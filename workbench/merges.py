@@ -166,114 +166,122 @@ class Rules:
 def things(dialect: Dialect) -> tuple[Thing, ...]:
     """The things in the order in which the fold merges them."""
     rules = Rules(dialect)
-    completion = (
-        ("completed_key", "event_key"),
-        ("status", dialect.text("status")),
-        ("duration_ms", dialect.integer("durationMs")),
-        ("error_type", f"coalesce({dialect.text('errorType')}, '')"),
+    return session(rules), draft(rules), workflow_run(rules), agent_run(rules)
+
+
+def session(rules: Rules) -> Thing:
+    return Thing(
+        model=Session,
+        key="session_id",
+        events=SESSION_EVENTS,
+        columns=(
+            rules.smallest_text("user_hash", "userId"),
+            rules.earliest("started_at", SESSION_STARTED),
+            rules.earliest("ended_at", SESSION_ENDED),
+            rules.smallest_number("duration_ms", "durationMs", SESSION_ENDED),
+            rules.earliest("draft_created_at", DRAFT_CREATED),
+            rules.earliest("draft_accepted_at", DRAFT_ACCEPTED),
+            rules.earliest("run_started_at", RUN_STARTED),
+            rules.earliest("run_completed_at", RUN_COMPLETED),
+        ),
+        observed=("started_at", "ended_at"),
     )
-    key_and_properties = (
-        ("event_key", dialect.split_key("payload")),
-        ("properties", dialect.split_properties("payload")),
+
+
+def draft(rules: Rules) -> Thing:
+    return Thing(
+        model=Draft,
+        key="draft_id",
+        events=DRAFT_EVENTS,
+        columns=(
+            rules.earliest("created_at", DRAFT_CREATED),
+            rules.earliest("rejected_at", "workbench.draft_rejected"),
+            rules.latest("edited_at", "workbench.draft_edited"),
+            rules.earliest("template_inserted_at", "workbench.template_inserted"),
+            rules.any_equal("has_template_source", "source", "template", DRAFT_CREATED, DRAFT_ACCEPTED),
+            rules.smallest_text("source", "source", DRAFT_CREATED),
+        ),
+        first=First(
+            event=DRAFT_ACCEPTED,
+            at="accepted_at",
+            payload="session_id",
+            parts=(),
+            columns=(("accepted_session_id", "coalesce(payload, '')"),),
+        ),
+        prior=(("prior_accepted_at", "accepted_at"), ("prior_accepted_session_id", "accepted_session_id")),
+        observed=("created_at", "accepted_at"),
+        reports_duration=False,
     )
-    return (
-        Thing(
-            model=Session,
-            key="session_id",
-            events=SESSION_EVENTS,
-            columns=(
-                rules.smallest_text("user_hash", "userId"),
-                rules.earliest("started_at", SESSION_STARTED),
-                rules.earliest("ended_at", SESSION_ENDED),
-                rules.smallest_number("duration_ms", "durationMs", SESSION_ENDED),
-                rules.earliest("draft_created_at", DRAFT_CREATED),
-                rules.earliest("draft_accepted_at", DRAFT_ACCEPTED),
-                rules.earliest("run_started_at", RUN_STARTED),
-                rules.earliest("run_completed_at", RUN_COMPLETED),
-            ),
-            observed=("started_at", "ended_at"),
+
+
+def workflow_run(rules: Rules) -> Thing:
+    return Thing(
+        model=WorkflowRun,
+        key="run_id",
+        events=RUN_EVENTS,
+        columns=(
+            rules.earliest("started_at", RUN_STARTED),
+            rules.smallest_session("session_id"),
+            rules.smallest_text("draft_id", "draftId"),
+            rules.smallest_text("workflow_id", "workflowId"),
+            rules.smallest_text("workflow_name", "workflowName"),
+            rules.smallest_text("trigger", "trigger"),
+            rules.smallest_text("trace_id", "traceId"),
         ),
-        Thing(
-            model=Draft,
-            key="draft_id",
-            events=DRAFT_EVENTS,
-            columns=(
-                rules.earliest("created_at", DRAFT_CREATED),
-                rules.earliest("rejected_at", "workbench.draft_rejected"),
-                rules.latest("edited_at", "workbench.draft_edited"),
-                rules.earliest("template_inserted_at", "workbench.template_inserted"),
-                rules.any_equal("has_template_source", "source", "template", DRAFT_CREATED, DRAFT_ACCEPTED),
-                rules.smallest_text("source", "source", DRAFT_CREATED),
-            ),
-            first=First(
-                event=DRAFT_ACCEPTED,
-                at="accepted_at",
-                payload="session_id",
-                parts=(),
-                columns=(("accepted_session_id", "coalesce(payload, '')"),),
-            ),
-            prior=(
-                ("prior_accepted_at", "accepted_at"),
-                ("prior_accepted_session_id", "accepted_session_id"),
-            ),
-            observed=("created_at", "accepted_at"),
-            reports_duration=False,
+        first=completion(rules.dialect, event=RUN_COMPLETED),
+        prior=(("prior_completed_at", "completed_at"),),
+        observed=("started_at", "completed_at"),
+        counts_completion=True,
+    )
+
+
+def agent_run(rules: Rules) -> Thing:
+    dialect = rules.dialect
+    return Thing(
+        model=AgentRun,
+        key="agent_run_id",
+        events=AGENT_EVENTS,
+        columns=(
+            rules.earliest("started_at", AGENT_STARTED),
+            rules.smallest_session("session_id"),
+            rules.smallest_text("run_id", "runId"),
+            rules.smallest_text("agent_name", "agentName"),
+            rules.smallest_text("agent_id", "agentId"),
+            rules.smallest_text("action", "action"),
+            rules.smallest_text("model", "model"),
+            rules.largest_number("attempt", "attempt"),
+            rules.smallest_text("trace_id", "traceId"),
+            rules.smallest_text("span_id", "spanId"),
         ),
-        Thing(
-            model=WorkflowRun,
-            key="run_id",
-            events=RUN_EVENTS,
-            columns=(
-                rules.earliest("started_at", RUN_STARTED),
-                rules.smallest_session("session_id"),
-                rules.smallest_text("draft_id", "draftId"),
-                rules.smallest_text("workflow_id", "workflowId"),
-                rules.smallest_text("workflow_name", "workflowName"),
-                rules.smallest_text("trigger", "trigger"),
-                rules.smallest_text("trace_id", "traceId"),
-            ),
-            first=First(
-                event=RUN_COMPLETED,
-                at="completed_at",
-                payload=dialect.key_with_properties(),
-                parts=key_and_properties,
-                columns=completion,
-            ),
-            prior=(("prior_completed_at", "completed_at"),),
-            observed=("started_at", "completed_at"),
-            counts_completion=True,
+        first=completion(
+            dialect,
+            ("cost_micro_usd", dialect.micro("costUsd")),
+            ("input_tokens", dialect.integer("inputTokens")),
+            ("output_tokens", dialect.integer("outputTokens")),
+            event=AGENT_COMPLETED,
         ),
-        Thing(
-            model=AgentRun,
-            key="agent_run_id",
-            events=AGENT_EVENTS,
-            columns=(
-                rules.earliest("started_at", AGENT_STARTED),
-                rules.smallest_session("session_id"),
-                rules.smallest_text("run_id", "runId"),
-                rules.smallest_text("agent_name", "agentName"),
-                rules.smallest_text("agent_id", "agentId"),
-                rules.smallest_text("action", "action"),
-                rules.smallest_text("model", "model"),
-                rules.largest_number("attempt", "attempt"),
-                rules.smallest_text("trace_id", "traceId"),
-                rules.smallest_text("span_id", "spanId"),
-            ),
-            first=First(
-                event=AGENT_COMPLETED,
-                at="completed_at",
-                payload=dialect.key_with_properties(),
-                parts=key_and_properties,
-                columns=(
-                    *completion,
-                    ("cost_micro_usd", dialect.micro("costUsd")),
-                    ("input_tokens", dialect.integer("inputTokens")),
-                    ("output_tokens", dialect.integer("outputTokens")),
-                ),
-            ),
-            prior=(("prior_completed_at", "completed_at"), ("prior_run_id", "run_id")),
-            observed=("started_at", "completed_at"),
-            counts_completion=True,
+        prior=(("prior_completed_at", "completed_at"), ("prior_run_id", "run_id")),
+        observed=("started_at", "completed_at"),
+        counts_completion=True,
+    )
+
+
+def completion(dialect: Dialect, *more: tuple[str, str], event: str) -> First:
+    """How a run ended: what its earliest completion says."""
+    return First(
+        event=event,
+        at="completed_at",
+        payload=dialect.key_with_properties(),
+        parts=(
+            ("event_key", dialect.split_key("payload")),
+            ("properties", dialect.split_properties("payload")),
+        ),
+        columns=(
+            ("completed_key", "event_key"),
+            ("status", dialect.text("status")),
+            ("duration_ms", dialect.integer("durationMs")),
+            ("error_type", f"coalesce({dialect.text('errorType')}, '')"),
+            *more,
         ),
     )
 
