@@ -128,12 +128,6 @@ class Dialect:
             return f"floor(date_part('epoch', {moment}) / {BUCKET_SECONDS})::bigint"
         return f"({_seconds(moment)} / {BUCKET_SECONDS})"
 
-    def bucket_start(self, bucket: str) -> str:
-        """The moment at which the bucket of that number starts."""
-        if self.vendor == "postgresql":
-            return f"to_timestamp({bucket} * {BUCKET_SECONDS})"
-        return f"datetime({bucket} * {BUCKET_SECONDS}, 'unixepoch')"
-
     def any_of(self, column: str, kind: Kind = "text") -> str:
         """A condition with one parameter, made by `array`: the column is one of its values."""
         # Neither = ANY(%s) nor IN (SELECT unnest(%s)): for a thousand keys, and a table that is not analysed yet,

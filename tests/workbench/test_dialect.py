@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders import MOMENT
-from workbench.buckets import EPOCH, bucket_of, bucket_start
+from workbench.buckets import EPOCH, bucket_of
 from workbench.dialect import Kind, current
 from workbench.models import Draft, WorkflowRun
 
@@ -141,15 +141,6 @@ def test_a_moment_keeps_its_bucket_and_its_microseconds(moment: datetime) -> Non
 def test_any_moment_keeps_its_bucket_and_its_microseconds(moment: datetime) -> None:
     assert of_moment(current().bucket("moment"), moment) == bucket_of(moment)
     assert of_moment(current().microseconds("moment"), moment) == (moment - EPOCH) // MICROSECOND
-
-
-@pytest.mark.parametrize("bucket", [0, 1, bucket_of(MOMENT)])
-def test_a_bucket_starts_where_python_says(bucket: int) -> None:
-    start = of_pair(current().bucket_start("a"), bucket, None)
-    if connection.vendor == "sqlite":
-        assert start == connection.ops.adapt_datetimefield_value(bucket_start(bucket))
-    else:
-        assert start == bucket_start(bucket)
 
 
 def test_text_is_compared_byte_by_byte() -> None:
