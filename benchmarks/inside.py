@@ -14,13 +14,14 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmarks.events import make_events
-from config import startup
-from kpis import rollup
-from kpis.collector import snapshots
-from telemetry import keys, storage
-from telemetry.ingest import check_events, ingest_events
+from config.processes import startup
+from kpis.compute import rollup
+from metrics.collector import snapshots
+from telemetry import keys
+from telemetry.intake.ingest import check_events, ingest_events
+from telemetry.intake.storage import EventRow
+from telemetry.lifecycle import partitions
 from telemetry.models import ApiKey, Environment, Scope
-from telemetry.storage import EventRow
 
 ENVIRONMENT = "production"
 SOURCE = "bench"
@@ -35,7 +36,7 @@ KEPT = (Environment, ApiKey)
 def prepare_database() -> None:
     """The tables of the portal and of the benchmarks' own app."""
     call_command("migrate", interactive=False, verbosity=0, run_syncdb=True)
-    storage.ensure_partitions(today=today())
+    partitions.ensure_partitions(today=today())
 
 
 def prepare_static_files() -> None:
@@ -81,7 +82,7 @@ def load_history(*, events: int, days: int) -> None:
     midnight = datetime.combine(today(), datetime.min.time(), UTC)
     for index in range(days):
         start = midnight + timedelta(days=index - days)
-        storage.ensure_partitions(today=start.date())
+        partitions.ensure_partitions(today=start.date())
         share = events * (index + 1) // days - events * index // days
         end = start + timedelta(days=1)
         some = make_events(share, seed=index, start=start, end=end)

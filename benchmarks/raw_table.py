@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 ROWS_A_TRANSACTION = 500
 
-# telemetry.storage.EventRow
+# telemetry.intake.storage.EventRow
 EventRow = tuple[date, str, str, str, str, datetime, str]
 
 COLUMNS = (

@@ -47,7 +47,7 @@ def keep_logging_of_settings(**kwargs: Any) -> None:
 
 @after_task_publish.connect
 def scheduler_is_alive(**kwargs: Any) -> None:
-    from config import heartbeat
+    from config.processes import heartbeat
 
     heartbeat.leave(heartbeat.SCHEDULER, now=time.time())
 
@@ -58,7 +58,7 @@ def worker_is_alive(task: Any, **kwargs: Any) -> None:
     """Leaves a sign of life; without a broker the scheduler is the worker, and it gives connections back."""
     from django.db import close_old_connections
 
-    from config import heartbeat
+    from config.processes import heartbeat
 
     heartbeat.leave(heartbeat.SCHEDULER if task.request.is_eager else heartbeat.WORKER, now=time.time())
     if task.request.is_eager:

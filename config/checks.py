@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from config.middleware import networks
+from web.peers import networks_of
 
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 SHORTEST_SECRET = 32
@@ -28,7 +28,7 @@ def check_tracking_plan(**kwargs: Any) -> list[CheckMessage]:
 @register()
 def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
     try:
-        networks(tuple(settings.TRUSTED_PROXIES))
+        networks_of(tuple(settings.TRUSTED_PROXIES))
     except ValueError as error:
         return [
             Error(

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 
-from telemetry.request_ids import REQUEST_ID
+from web.request_ids import REQUEST_ID
 
 # Their texts speak of connections, files and locks. Any other exception may quote what a client sent.
 SPEAKING = (OSError, ImproperlyConfigured, InterfaceError, OperationalError)

@@ -82,14 +82,16 @@ INSTALLED_APPS = [
     "telemetry",
     "workbench",
     "kpis",
+    "pages",
+    "metrics",
 ]
 
 MIDDLEWARE = [
-    "kpis.request_metrics.RequestMetricsMiddleware",
+    "metrics.requests.RequestMetricsMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "telemetry.request_ids.RequestIdMiddleware",
-    "config.middleware.ProxyHeadersMiddleware",
-    "config.middleware.ContentSecurityPolicyMiddleware",
+    "web.request_ids.RequestIdMiddleware",
+    "web.middleware.ProxyHeadersMiddleware",
+    "web.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -99,7 +101,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "kpis.request_metrics.ViewMetricsMiddleware",
+    "metrics.requests.ViewMetricsMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -147,7 +149,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "telemetry.errors.exception_handler",
+    "EXCEPTION_HANDLER": "web.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 
@@ -183,7 +185,7 @@ CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# The X-Forwarded-Proto of TRUSTED_PROXIES, and of nobody else (config.middleware).
+# The X-Forwarded-Proto of TRUSTED_PROXIES, and of nobody else (web.middleware).
 SECURE_PROXY_SSL_HEADER = ("portal.trusted_scheme", "https")
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
@@ -203,7 +205,7 @@ ADMIN_CONTENT_SECURITY_POLICY = {
     "style-src": [csp.SELF, csp.UNSAFE_INLINE],
 }
 SILENCED_SYSTEM_CHECKS = [
-    # Cookies are secure by request (config.middleware); HSTS and the redirect to https are the proxy's.
+    # Cookies are secure by request (web.middleware); HSTS and the redirect to https are the proxy's.
     "security.W004",
     "security.W008",
     "security.W012",

@@ -1,23 +1,22 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config import health
 from config.favicon import favicon
-from kpis.metrics_views import ScrapeView, WorkbenchScrapeView
+from config.processes import health
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("api/workbench/metrics", WorkbenchScrapeView.as_view(), name="workbench-metrics"),
-    path("metrics", ScrapeView.as_view(), name="metrics"),
-    path("api/", include("telemetry.urls")),
-    path("", include("telemetry.protocols.urls")),
-    path("", include("kpis.urls")),
+    path("", include("metrics.urls")),
+    path("api/", include("telemetry.door.urls")),
+    path("", include("telemetry.door.protocols.urls")),
+    path("api/", include("kpis.api.urls")),
+    path("", include("pages.urls")),
     path("favicon.ico", favicon, name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
 
-handler400 = "telemetry.errors.bad_request"
-handler403 = "telemetry.errors.permission_denied"
-handler404 = "telemetry.errors.not_found"
-handler500 = "telemetry.errors.server_error"
+handler400 = "web.errors.bad_request"
+handler403 = "web.errors.permission_denied"
+handler404 = "web.errors.not_found"
+handler500 = "web.errors.server_error"

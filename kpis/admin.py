@@ -13,10 +13,11 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from kpis import registry, rollup
+from kpis import registry
+from kpis.compute import rollup
 from kpis.forms import BaselineForm, EnteredCountForm, TargetForm
-from kpis.models import Baseline, EnteredCount, Freshness, Granularity, KpiBucket, Target
-from telemetry.browsing import BrowsedModelAdmin, EnvironmentFilter, choice_filter, compact_duration
+from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, StoredGranularity, Target
+from telemetry.admin.big_tables import BrowsedModelAdmin, EnvironmentFilter, choice_filter, compact_duration
 
 KPI_CHOICES = [(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS]
 KpiFilter = choice_filter(field="kpi", choices=KPI_CHOICES, title="KPI")
@@ -38,7 +39,7 @@ class KpiBucketAdmin(BrowsedModelAdmin):
     list_filter = (
         EnvironmentFilter,
         KpiFilter,
-        choice_filter(field="granularity", choices=Granularity.choices),
+        choice_filter(field="granularity", choices=StoredGranularity.choices),
         choice_filter(field="dimension", choices=DIMENSION_CHOICES, title="breakdown"),
     )
     # Its unique key, backwards: the newest period of what the filters name first.

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 
-class Granularity(models.TextChoices):
+class StoredGranularity(models.TextChoices):
     BASE = "base", "15 minutes (UTC)"
     DAY = "day", "Day (reporting zone)"
 
@@ -26,7 +26,7 @@ class KpiBucket(models.Model):
     kpi = models.CharField(max_length=64)
     persona = models.CharField(max_length=32)
     environment = models.CharField(max_length=64)
-    granularity = models.CharField(max_length=8, choices=Granularity)
+    granularity = models.CharField(max_length=8, choices=StoredGranularity)
     period_start = models.DateTimeField()
     dimension = models.CharField(max_length=32, default="")
     value = models.CharField(max_length=200, default="")

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from kpis import rollup
+from kpis.compute import rollup
 
 
 @shared_task(name="kpis.roll_up")

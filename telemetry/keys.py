@@ -13,8 +13,8 @@ from http import HTTPStatus
 from django.db import transaction
 from django.http import HttpRequest
 
-from telemetry.errors import ApiError
 from telemetry.models import ApiKey, Environment, Scope
+from web.errors import ApiError
 
 DEFAULT_REQUESTS_PER_MINUTE = 300_000
 PREFIX_LENGTH = 16

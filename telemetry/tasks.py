@@ -6,12 +6,12 @@ from celery import shared_task
 from celery.signals import worker_ready
 from django.utils import timezone
 
-from telemetry import storage
+from telemetry.lifecycle import partitions
 
 
 @shared_task(name="telemetry.make_partitions")
 def make_partitions() -> None:
-    storage.ensure_partitions(today=timezone.now().date())
+    partitions.ensure_partitions(today=timezone.now().date())
 
 
 @worker_ready.connect

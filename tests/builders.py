@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Model
 
 from telemetry.models import ApiKey, Arrival, Environment, RawEvent, Scope
-from workbench import fold
+from workbench.fold import pending
 
 MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
 
@@ -85,7 +85,7 @@ def store(
 def take(*events: dict[str, Any], environment: str = "production") -> None:
     """Stores the events as one accepted post and folds it."""
     store(*events, environment=environment)
-    fold.fold_pending(now=MOMENT)
+    pending.fold_pending(now=MOMENT)
 
 
 def take_one_by_one(*events: dict[str, Any], environment: str = "production") -> None:

@@ -1,14 +1,66 @@
-"""Imports point one way: config → kpis → workbench → telemetry. Imports within functions count too."""
+"""Imports point one way at every level: between the apps, between an app's packages, and between modules.
+
+docs/architecture.md says what each place holds. Imports within functions count too.
+"""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# From the one that everything may import to the one that nothing may.
-LAYERS = ("telemetry", "workbench", "kpis", "config")
+APPS = ("web", "telemetry", "workbench", "kpis", "pages", "metrics", "config")
+
+# Package → its rooms, from the floor that everything may import to the one that nothing may. Rooms of one floor
+# may import each other in any one direction, but for the apps: pages and metrics do not know each other.
+FLOORS: Mapping[str, tuple[str, ...]] = {
+    "": ("web", "telemetry", "workbench", "kpis", "pages metrics", "config"),
+    "telemetry": (
+        "models",
+        "keys",
+        "plan",
+        "intake",
+        "door",
+        "counters",
+        "lifecycle",
+        "clients",
+        "admin apps checks management tasks",
+    ),
+    "telemetry.door": (
+        "body openapi posting recent strict_json throttling",
+        "protocols",
+        "urls views",
+    ),
+    "workbench": ("models", "buckets dialect isolation", "fold", "admin apps"),
+    "kpis": (
+        "models",
+        "days histogram registry",
+        "compute",
+        "reading",
+        "api",
+        "demo",
+        "admin apps forms management tasks",
+    ),
+    "config": (
+        "apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
+        "management",
+    ),
+}
+MOST_MODULES = 16
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def app_files() -> list[Path]:
+    files = (path for app in APPS for path in (ROOT / app).rglob("*.py"))
+    return sorted(path for path in files if "migrations" not in path.parts)
+
+
+MODULES = {module_name(path): path for path in app_files()}
 
 
 def imported(source: str, *, package: str) -> Iterator[str]:
@@ -23,36 +75,109 @@ def imported(source: str, *, package: str) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def forbidden(source: str, *, package: str) -> set[str]:
-    """What the module imports from a layer above its own."""
-    above = LAYERS[LAYERS.index(package.split(".")[0]) + 1 :]
-    return {name for name in imported(source, package=package) if name.split(".")[0] in above}
+def rooms_of(package: str) -> set[str]:
+    """The modules and packages that lie directly in the package."""
+    inside = (name.removeprefix(f"{package}.") for name in MODULES if name.startswith(f"{package}."))
+    return {name.split(".")[0] for name in inside}
 
 
-def modules() -> list[Path]:
-    return sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
+def floor_of(room: str, *, package: str) -> int:
+    """Raises LookupError for a room that has no floor: say above where it belongs."""
+    for floor, rooms in enumerate(FLOORS[package]):
+        if room in rooms.split():
+            return floor
+    raise LookupError(f"{package}.{room} has no floor")
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_one_way(path: Path) -> None:
+def points_up(importer: str, target: str) -> bool:
+    """Whether the import goes to a higher floor, at the level where the two modules' ways part."""
+    package: list[str] = []
+    ways = zip(importer.split("."), target.split("."), strict=False)
+    for own, other in ways:
+        if own != other:
+            break
+        package.append(own)
+    else:
+        return False
+    name = ".".join(package)
+    if name not in FLOORS:
+        return False
+    here, there = floor_of(own, package=name), floor_of(other, package=name)
+    return there > here or (there == here and not name)
+
+
+def forbidden(source: str, *, importer: str, package: str) -> set[str]:
+    """What the module imports from a higher floor."""
+    ours = MODULES.keys() & set(imported(source, package=package))
+    return {name for name in ours if points_up(importer, name)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module: str) -> None:
+    path = MODULES[module]
     package = ".".join(path.relative_to(ROOT).parent.parts)
-    assert forbidden(path.read_text(encoding="utf-8"), package=package) == set()
+    assert forbidden(path.read_text(encoding="utf-8"), importer=module, package=package) == set()
+
+
+def test_every_room_of_an_ordered_package_has_a_floor() -> None:
+    listed = {package: set(" ".join(floors).split()) for package, floors in FLOORS.items() if package}
+    rooms = {package: rooms_of(package) for package in listed}
+    assert rooms == listed
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    graph = {
+        name: set(
+            imported(path.read_text(encoding="utf-8"), package=".".join(path.relative_to(ROOT).parent.parts))
+        )
+        & (MODULES.keys() - {name})
+        for name, path in MODULES.items()
+    }
+    # A package's own file names what it offers; that is no circle.
+    for name, targets in graph.items():
+        targets -= {target for target in targets if name.startswith(f"{target}.")}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_no_package_is_crowded() -> None:
+    sizes = {
+        str(folder.relative_to(ROOT)): len(
+            [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        )
+        for folder in {path.parent for path in MODULES.values()}
+    }
+    assert {folder: size for folder, size in sizes.items() if size > MOST_MODULES} == {}
+
+
+def test_no_class_name_stands_twice() -> None:
+    # Django asks for these names.
+    allowed = {"Command", "Meta"}
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name not in allowed:
+                places.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 
 @pytest.mark.parametrize(
-    ("source", "package", "expected"),
+    ("source", "importer", "expected"),
     [
-        ("import kpis.models", "telemetry", {"kpis.models"}),
-        ("def f():\n  from workbench import fold", "telemetry", {"workbench", "workbench.fold"}),
-        ("from ... import kpis", "telemetry.management.commands", set()),
-        ("from telemetry import plan\nimport kpisx", "kpis", set()),
-        ("from .models import Draft", "workbench", set()),
-        (
-            "if True:\n  from config.settings import DEBUG",
-            "kpis",
-            {"config.settings", "config.settings.DEBUG"},
-        ),
+        ("import kpis.models", "telemetry.keys", {"kpis.models"}),
+        ("def f():\n  from workbench import fold", "telemetry.keys", {"workbench", "workbench.fold"}),
+        ("from ... import kpis", "telemetry.management.commands.create_key", set()),
+        ("from telemetry import plan\nimport kpisx", "kpis.admin", set()),
+        ("from .models import Draft", "workbench.admin", set()),
+        ("if True:\n  from config import env", "kpis.admin", {"config", "config.env"}),
+        ("from metrics import views", "pages.overview", {"metrics", "metrics.views"}),
+        ("from kpis.reading import queries", "kpis.compute.rollup", {"kpis.reading", "kpis.reading.queries"}),
+        ("from telemetry.door import views", "telemetry.door.protocols.segment", {"telemetry.door.views"}),
+        ("from telemetry.intake import ingest", "telemetry.door.posting", set()),
     ],
 )
-def test_finds_imports_that_point_up(source: str, package: str, expected: set[str]) -> None:
-    assert forbidden(source, package=package) == expected
+def test_finds_imports_that_point_up(source: str, importer: str, expected: set[str]) -> None:
+    package = importer.rpartition(".")[0]
+    assert forbidden(source, importer=importer, package=package) == expected

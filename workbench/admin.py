@@ -3,7 +3,7 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from telemetry.browsing import BrowsedModelAdmin, EnvironmentFilter, choice_filter
+from telemetry.admin.big_tables import BrowsedModelAdmin, EnvironmentFilter, choice_filter
 from workbench.models import (
     AgentRun,
     ApprovalDecision,

@@ -18,7 +18,7 @@ FIFTEEN_DIGITS = "char(37) || '.15g'"
 SORTABLE_LENGTH = 16
 BUCKET_SECONDS = int(BASE_BUCKET.total_seconds())
 
-Kind = Literal["text", "bigint", "uuid", "boolean", "timestamptz"]
+ColumnType = Literal["text", "bigint", "uuid", "boolean", "timestamptz"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Dialect:
             return f"floor(date_part('epoch', {moment}) / {BUCKET_SECONDS})::bigint"
         return f"({_seconds(moment)} / {BUCKET_SECONDS})"
 
-    def any_of(self, column: str, kind: Kind = "text") -> str:
+    def any_of(self, column: str, kind: ColumnType = "text") -> str:
         """A condition with one parameter, made by `array`: the column is one of its values."""
         # Neither = ANY(%s) nor IN (SELECT unnest(%s)): for a thousand keys, and a table that is not analysed yet,
         # PostgreSQL then reads the whole table, or joins the list row by row. A list whose length the planner does
@@ -145,13 +145,15 @@ class Dialect:
         """What `any_of` is, for the ORM's `__in`."""
         return RawSQL(self._listed("text"), [self.array(values)])  # noqa: S611
 
-    def _listed(self, kind: Kind) -> str:
+    def _listed(self, kind: ColumnType) -> str:
         # In binary, because lists of texts cost ten times as much in their text form.
         if self.vendor == "postgresql":
             return f"SELECT unnest(%b::{kind}[])"
         return "SELECT value FROM json_each(%s)"
 
-    def update_many(self, table: str, *, key: tuple[str, Kind], columns: Mapping[str, Kind]) -> str:
+    def update_many(
+        self, table: str, *, key: tuple[str, ColumnType], columns: Mapping[str, ColumnType]
+    ) -> str:
         """An UPDATE of many rows by their key, for `update_rows`."""
         if self.vendor == "sqlite":
             assignments = ", ".join(f"{name} = %s" for name in columns)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from benchmarks.events import make_bodies, make_events
-from telemetry.validation import ValidEvent, check_event
+from telemetry.intake.validation import ValidEvent, check_event
 
 NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

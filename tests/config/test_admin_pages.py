@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from config import sidebar
-from telemetry.browsing import BrowsedModelAdmin
+from telemetry.admin.big_tables import BrowsedModelAdmin
 from tests.rows import BUILDERS, environment
 
 pytestmark = pytest.mark.django_db

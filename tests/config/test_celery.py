@@ -1,8 +1,8 @@
 import pytest
 from celery.schedules import crontab
 
-from config import heartbeat
 from config.celery import app, worker_is_alive
+from config.processes import heartbeat
 
 
 class Task:

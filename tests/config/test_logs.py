@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from config.logs import JsonFormatter
-from telemetry.request_ids import REQUEST_ID
+from web.request_ids import REQUEST_ID
 
 
 def line(message="Took it", *arguments, error=None):

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Sum
 
-from kpis.rollup import bring_up_to_date
-from telemetry.ingest import ingest_events
+from kpis.compute.rollup import bring_up_to_date
+from telemetry.intake.ingest import ingest_events
 from telemetry.models import ApiKey, Arrival, LedgerHour, QuarantinedEvent, RawEvent
 from tests.crash.harness import Scenario
 from tests.oracle.streams import SPRING, Batch, deliveries, posted, realistic

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from kpis.histogram import bin_of, merge
-from kpis.models import Baseline, Freshness, Granularity, KpiBucket, Target
+from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from kpis.registry import REGISTRY
 from telemetry.models import Environment
 
@@ -26,7 +26,7 @@ def make_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> KpiBuck
             "kpi": kpi,
             "persona": REGISTRY[kpi].persona.value,
             "environment": "production",
-            "granularity": Granularity.DAY,
+            "granularity": StoredGranularity.DAY,
             "period_start": DAY,
             "numerator": 3,
             "denominator": 10,
@@ -37,7 +37,7 @@ def make_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> KpiBuck
 
 
 def make_base_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> KpiBucket:
-    return make_bucket(kpi, granularity=Granularity.BASE, **fields)
+    return make_bucket(kpi, granularity=StoredGranularity.BASE, **fields)
 
 
 def make_durations(kpi: str, seconds: Iterable[float], **fields: Any) -> KpiBucket:

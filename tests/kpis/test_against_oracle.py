@@ -19,9 +19,9 @@ from django.test import override_settings
 from hypothesis import currently_in_test_context, given, note
 from hypothesis import strategies as st
 
+from kpis.compute.rollup import bring_up_to_date
 from kpis.histogram import percentiles
 from kpis.models import KpiBucket
-from kpis.rollup import bring_up_to_date
 from telemetry.models import LedgerHour, RawEvent
 from tests.oracle.compute import expected_rows, percentile
 from tests.oracle.profiles import examples

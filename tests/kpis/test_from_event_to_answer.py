@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from kpis.rollup import bring_up_to_date
+from kpis.compute.rollup import bring_up_to_date
 from tests.builders import MOMENT, event, store
 from tests.kpis.builders import NOW
 

@@ -7,7 +7,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpis import measures
+from kpis.compute import measures
 from kpis.histogram import GAMMA, ZERO_BIN, bin_of, estimate, merge, percentiles
 from workbench.dialect import current
 
@@ -107,7 +107,7 @@ def test_a_merge_leaves_what_it_merges() -> None:
 
 
 def bins_in_sql(durations: list[int | None]) -> list[int | None]:
-    """kpis.measures._bin over the durations, in one query."""
+    """kpis.compute.measures._bin over the durations, in one query."""
     rows = ", ".join(f"({place}, {'NULL' if one is None else one})" for place, one in enumerate(durations))
     names = "durations(place, duration)" if connection.vendor == "postgresql" else "durations"
     columns = (

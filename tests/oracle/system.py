@@ -10,11 +10,11 @@ from typing import Any
 from django.apps import apps
 from django.db import models, transaction
 
+from kpis.compute.rollup import bring_up_to_date, mark_day
 from kpis.histogram import bin_of
-from kpis.models import EnteredCount, Granularity, KpiBucket
+from kpis.models import EnteredCount, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY
-from kpis.rollup import bring_up_to_date, mark_day
-from telemetry.ingest import IngestResult, ingest_events
+from telemetry.intake.ingest import IngestResult, ingest_events
 from telemetry.keys import create_key
 from telemetry.models import ApiKey, Environment, RawEvent, Scope
 from tests.oracle.compute import (
@@ -180,10 +180,10 @@ def expected_buckets(stream: Stream, *, rate: float) -> dict[BucketKey, Bucket]:
     events = accepted_events(stream.posts)
     base = expected_rows(events, entered=stream.entered, rate=rate, zone=stream.zone)
     days = expected_days(base, zone=stream.zone)
-    return {**as_buckets(base, Granularity.BASE), **as_buckets(days, Granularity.DAY)}
+    return {**as_buckets(base, StoredGranularity.BASE), **as_buckets(days, StoredGranularity.DAY)}
 
 
-def as_buckets(rows: Rows, granularity: Granularity) -> dict[BucketKey, Bucket]:
+def as_buckets(rows: Rows, granularity: StoredGranularity) -> dict[BucketKey, Bucket]:
     return {
         (granularity.value, *key): (
             row.numerator,

@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
-from telemetry import keys, throttling
+from telemetry import keys
+from telemetry.door import throttling
 from telemetry.keys import create_key
 from telemetry.models import ApiKey, Scope
 

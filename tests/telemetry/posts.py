@@ -13,7 +13,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
 from config.wsgi import application
-from telemetry.storage import Batch, EventRow, QuarantineRow
+from telemetry.intake.storage import EventRow, PostedRows, QuarantineRow
 
 URL = "/api/workbench/telemetry"
 
@@ -120,5 +120,5 @@ def row(
     )
 
 
-def batch_of(*rows: EventRow, repeats: int = 0, quarantined: Sequence[QuarantineRow] = ()) -> Batch:
-    return Batch(rows=rows, repeats=repeats, quarantined=quarantined, rejected={})
+def batch_of(*rows: EventRow, repeats: int = 0, quarantined: Sequence[QuarantineRow] = ()) -> PostedRows:
+    return PostedRows(rows=rows, repeats=repeats, quarantined=quarantined, rejected={})

@@ -7,10 +7,10 @@ from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 
 from telemetry import keys
-from telemetry.errors import ApiError
 from telemetry.keys import BadKeyName, authenticate, create_key, find_key, revoke_key
 from telemetry.models import ApiKey, Environment, Scope
 from tests.telemetry.conftest import make_key
+from web.errors import ApiError
 
 pytestmark = pytest.mark.django_db
 

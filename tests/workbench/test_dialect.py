@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.builders import MOMENT
 from workbench.buckets import EPOCH, bucket_of
-from workbench.dialect import Kind, current
+from workbench.dialect import ColumnType, current
 from workbench.models import Draft, WorkflowRun
 
 pytestmark = pytest.mark.django_db
@@ -169,7 +169,7 @@ def test_a_list_of_any_length_is_one_parameter() -> None:
 @pytest.mark.parametrize(
     ("column", "kind"), [("id", "bigint"), ("completed_key", "uuid"), ("run_id", "text")]
 )
-def test_a_list_takes_ids_and_event_keys_too(column: str, kind: Kind) -> None:
+def test_a_list_takes_ids_and_event_keys_too(column: str, kind: ColumnType) -> None:
     runs = [
         WorkflowRun.objects.create(environment="production", run_id=f"r-{n}", completed_key=uuid4())
         for n in range(2)

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from config import first_start, startup
+from config.processes import first_start, startup
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from kpis.demo import ENVIRONMENT, DemoLoad, load_demo
+from kpis.demo.loading import ENVIRONMENT, DemoLoad, load_demo
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kpis.rebuild import RawEventsPruned, check_range, rebuild
+from kpis.compute.rebuild import RawEventsPruned, check_range, rebuild
 from telemetry.models import Environment
 
 

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from kpis import rollup
+from kpis.compute import rollup
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from telemetry.client_export.files import exported_texts, exported_texts_in, find_drift, write_texts
+from telemetry.clients.files import exported_texts, exported_texts_in, find_drift, write_texts
 from telemetry.plan import PlanFault, get_plan, read_plan
 
 

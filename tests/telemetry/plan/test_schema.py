@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from telemetry.intake.validation import ValidEvent, check_event
 from telemetry.plan import get_plan, json_schema, parse_plan
-from telemetry.validation import ValidEvent, check_event
 from tests.telemetry.builders import MISSING, make_event, make_properties, make_value, to_json
 
 NOW = datetime(2026, 2, 15, 12, tzinfo=UTC)

@@ -1,0 +1,13 @@
+"""Addresses of the read API and of its description."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+
+from kpis.api import docs_page, views
+
+urlpatterns = [
+    path("kpis/", views.KpiListView.as_view(), name="api-kpis"),
+    path("kpis/<str:slug>/", views.KpiView.as_view(), name="api-kpi"),
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", docs_page.api_docs, name="api-docs"),
+]

@@ -1,0 +1,295 @@
+"""The rollup: computes the buckets that folds touched anew, and how far each environment is computed.
+
+A bucket is replaced by what its things say now, so the rollup may run any number of times, at any time.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Min, Q, Sum
+
+from kpis import histogram
+from kpis.compute.cumulative import raise_totals
+from kpis.compute.instruments import rollup_seconds
+from kpis.compute.measures import MEASURES, Counted, MeasuredRanges
+from kpis.days import day_start, local_day, reporting_zone
+from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
+from kpis.registry import REGISTRY, Kind, Kpi
+from telemetry.models import Arrival, Environment
+from workbench.buckets import BASE_BUCKET, Bucket, bucket_of, bucket_start, mark_touched
+from workbench.fold import pending
+from workbench.isolation import Isolated
+from workbench.models import TouchedBucket
+
+# Buckets in one transaction. It bounds memory and the time for which an environment's rollup is locked.
+BUCKETS_PER_TRANSACTION = 200
+
+EXCLUDED = "excluded"
+
+# (dimension, value) of the row of the whole KPI.
+WHOLE = ("", "")
+
+
+def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
+    """Folds all pending arrivals, computes all touched buckets, and moves computed_until up to now.
+
+    Safe to repeat and to run twice at once: an environment that another process is working on is left to it,
+    unless `wait` is set. An environment that cannot be brought up to date does not stop the others; afterwards an
+    ExceptionGroup says what went wrong.
+    """
+    with Isolated("not every environment could be brought up to date") as isolated:
+        with isolated.step(), rollup_seconds.labels("fold").time():
+            pending.fold_pending(now=now, wait=wait)
+        for environment in Environment.objects.order_by("name").values_list("name", flat=True):
+            with isolated.step():
+                roll_up(environment=environment, now=now, wait=wait)
+
+
+def roll_up(*, environment: str, now: datetime, wait: bool = False) -> None:
+    """Computes the environment's touched buckets; afterwards its KPIs are computed until now.
+
+    Where arrivals are still pending, they are computed until the oldest of these was received.
+    """
+    while _roll_up_some(environment=environment, now=now, wait=wait):
+        pass
+
+
+def mark_day(*, environment: str, date: date) -> None:
+    """Asks the rollup to compute the bucket at the start of that day of the reporting zone (see EnteredCount)."""
+    mark_touched(environment=environment, buckets=[bucket_of(day_start(date, zone=reporting_zone()))])
+
+
+def _roll_up_some(*, environment: str, now: datetime, wait: bool) -> bool:
+    """One transaction of the rollup; True when there may be more to do."""
+    with transaction.atomic():
+        freshness = lock_freshness(environment, wait=wait)
+        if freshness is None:
+            return False
+        if freshness.time_zone != settings.REPORTING_TIME_ZONE:
+            _change_zone(freshness)
+        # In this order: what commits between the two queries is either pending here or touched there.
+        pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True)
+        oldest_pending = pending.aggregate(oldest=Min("received_at"))["oldest"]
+        buckets = _take_touched(environment)
+        with rollup_seconds.labels("rollup").time():
+            recompute(environment=environment, buckets=buckets)
+        has_more = len(buckets) == BUCKETS_PER_TRANSACTION
+        if not has_more:
+            freshness.computed_until = _until(now, oldest_pending, freshness.computed_until)
+        freshness.save()
+    return has_more
+
+
+def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
+    """The environment's freshness, locked until the transaction ends: whoever replaces KPI rows holds it.
+
+    None when another process holds it and `wait` is not set.
+    """
+    Freshness.objects.get_or_create(
+        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE}
+    )
+    return Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment).first()
+
+
+def _until(now: datetime, oldest_pending: datetime | None, computed_until: datetime | None) -> datetime:
+    """It never goes back: what readers have seen computed stays computed."""
+    until = min(now, oldest_pending) if oldest_pending else now
+    return max(until, computed_until) if computed_until else until
+
+
+def _take_touched(environment: str) -> list[Bucket]:
+    """The earliest touched buckets, as many as a transaction computes; their marks are gone.
+
+    They go before the buckets are computed: what a fold marks from then on stays marked for the next time.
+    """
+    rows = TouchedBucket.objects.filter(environment=environment)
+    starts = rows.order_by("bucket_start").values_list("bucket_start", flat=True).distinct()
+    chosen = list(starts[:BUCKETS_PER_TRANSACTION])
+    rows.filter(bucket_start__in=chosen).delete()
+    return [bucket_of(start) for start in chosen]
+
+
+def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
+    """Replaces the KPI rows of the buckets, and of the days that they lie in, in the caller's transaction."""
+    buckets = sorted(set(buckets))
+    if not buckets:
+        return
+    zone = reporting_zone()
+    _replace(
+        environment=environment,
+        granularity=StoredGranularity.BASE,
+        starts=[bucket_start(bucket) for bucket in buckets],
+        rows=base_rows(environment=environment, buckets=buckets),
+    )
+    recompute_days(
+        environment=environment, days={local_day(bucket_start(bucket), zone=zone) for bucket in buckets}
+    )
+    raise_totals(environment=environment)
+
+
+def base_rows(*, environment: str, buckets: Sequence[Bucket]) -> list[KpiBucket]:
+    """The KPI rows of the buckets as the things now say; unsaved. Buckets are sorted, each once."""
+    scope = MeasuredRanges(
+        environment=environment,
+        ranges=_ranges(buckets),
+        zone=reporting_zone(),
+        cost_usd_per_minute=Decimal(repr(settings.COST_USD_PER_MINUTE)),
+    )
+    rows: list[KpiBucket] = []
+    for slug, measure in MEASURES.items():
+        rows += _rows(REGISTRY[slug], environment=environment, counted=measure(scope))
+    return rows
+
+
+def _ranges(buckets: Sequence[Bucket]) -> list[tuple[datetime, datetime]]:
+    """Half-open ranges that hold exactly the sorted buckets; neighbours become one range."""
+    ranges: list[tuple[datetime, datetime]] = []
+    for bucket in buckets:
+        start = bucket_start(bucket)
+        if ranges and ranges[-1][1] == start:
+            ranges[-1] = (ranges[-1][0], start + BASE_BUCKET)
+        else:
+            ranges.append((start, start + BASE_BUCKET))
+    return ranges
+
+
+@dataclass
+class BucketSums:
+    """BucketSums of one KPI, period, dimension and value while they are added up."""
+
+    numerator: int = 0
+    denominator: int = 0
+    histogram: dict[int, int] | None = None
+
+    def add(self, counted: Counted) -> None:
+        self.numerator += counted.numerator
+        self.denominator += counted.denominator
+        if counted.bin is not None:
+            self.histogram = self.histogram or {}
+            self.histogram[counted.bin] = self.histogram.get(counted.bin, 0) + counted.denominator
+
+
+def _rows(kpi: Kpi, *, environment: str, counted: Iterable[Counted]) -> list[KpiBucket]:
+    sums: defaultdict[tuple[Bucket, str, str], BucketSums] = defaultdict(BucketSums)
+    for one in counted:
+        places = [(EXCLUDED, one.excluded)] if one.excluded else [WHOLE, *one.dimensions]
+        for dimension, value in places:
+            sums[one.bucket, dimension, value].add(one)
+    return [
+        _row(
+            kpi,
+            environment=environment,
+            granularity=StoredGranularity.BASE,
+            start=bucket_start(bucket),
+            dimension=dimension,
+            value=value,
+            sums=added,
+        )
+        for (bucket, dimension, value), added in sums.items()
+        if added.numerator or added.denominator
+    ]
+
+
+def _row(
+    kpi: Kpi,
+    *,
+    environment: str,
+    granularity: StoredGranularity,
+    start: datetime,
+    dimension: str,
+    value: str,
+    sums: BucketSums,
+) -> KpiBucket:
+    return KpiBucket(
+        kpi=kpi.slug,
+        persona=kpi.persona,
+        environment=environment,
+        granularity=granularity,
+        period_start=start,
+        dimension=dimension,
+        value=value,
+        numerator=sums.numerator,
+        denominator=sums.denominator,
+        # Sorted, so that equal histograms are equal rows.
+        histogram={str(key): bins for key, bins in sorted((sums.histogram or {}).items())},
+        definition_version=kpi.version,
+    )
+
+
+def recompute_days(*, environment: str, days: Iterable[date]) -> None:
+    """Replaces the day rows by the sums of their base rows, in the caller's transaction."""
+    zone = reporting_zone()
+    rows: list[KpiBucket] = []
+    starts: list[datetime] = []
+    for day in sorted(days):
+        start, end = day_start(day, zone=zone), day_start(day + timedelta(days=1), zone=zone)
+        starts.append(start)
+        rows += _day_rows(environment=environment, start=start, end=end)
+    _replace(environment=environment, granularity=StoredGranularity.DAY, starts=starts, rows=rows)
+
+
+def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBucket]:
+    base = KpiBucket.objects.filter(
+        environment=environment,
+        granularity=StoredGranularity.BASE,
+        period_start__gte=start,
+        period_start__lt=end,
+    )
+    key = ("kpi", "dimension", "value")
+    sums = {
+        (kpi, dimension, value): BucketSums(numerator=int(numerator), denominator=int(denominator))
+        for kpi, dimension, value, numerator, denominator in base.values_list(*key).annotate(
+            Sum("numerator"), Sum("denominator")
+        )
+    }
+    histograms: defaultdict[tuple[str, str, str], list[dict[int, int]]] = defaultdict(list)
+    durations = base.filter(kpi__in=[kpi.slug for kpi in REGISTRY.values() if kpi.kind is Kind.DURATION])
+    for *place, bins in durations.values_list(*key, "histogram"):
+        histograms[tuple(place)].append({int(bin_index): found for bin_index, found in bins.items()})
+    for place, found in histograms.items():
+        sums[place].histogram = histogram.merge(found)
+    return [
+        _row(
+            REGISTRY[kpi],
+            environment=environment,
+            granularity=StoredGranularity.DAY,
+            start=start,
+            dimension=dimension,
+            value=value,
+            sums=added,
+        )
+        for (kpi, dimension, value), added in sums.items()
+        if kpi in REGISTRY
+    ]
+
+
+def _change_zone(freshness: Freshness) -> None:
+    """Day rows of another zone go; the days of the reporting zone come in their place.
+
+    Entered counts move with the start of their day: the buckets that they leave and enter are touched.
+    """
+    environment, zone = freshness.environment, reporting_zone()
+    dates = set(EnteredCount.objects.filter(environment=environment).values_list("date", flat=True))
+    zones = (ZoneInfo(freshness.time_zone), zone)
+    moved = {bucket_of(day_start(date, zone=one)) for date in dates for one in zones}
+    mark_touched(environment=environment, buckets=moved)
+    rows = KpiBucket.objects.filter(environment=environment)
+    rows.filter(granularity=StoredGranularity.DAY).delete()
+    starts = rows.filter(granularity=StoredGranularity.BASE).values_list("period_start", flat=True).distinct()
+    recompute_days(environment=environment, days={local_day(start, zone=zone) for start in starts})
+    freshness.time_zone = settings.REPORTING_TIME_ZONE
+
+
+def _replace(
+    *, environment: str, granularity: StoredGranularity, starts: Sequence[datetime], rows: Sequence[KpiBucket]
+) -> None:
+    KpiBucket.objects.filter(
+        Q(environment=environment), granularity=granularity, period_start__in=starts
+    ).delete()
+    KpiBucket.objects.bulk_create(rows, batch_size=2000)

@@ -1,0 +1,154 @@
+"""Loads the demo environment through the one door, as if its events had come in at their time."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import groupby
+
+import msgspec
+from django.conf import settings
+
+from kpis.compute import rollup
+from kpis.demo.events import DEFAULT_DAYS, Event, demo_events, demo_mistakes, moment_of
+from kpis.models import Baseline, EnteredCount, Target
+from telemetry import keys
+from telemetry.intake.ingest import ingest_events
+from telemetry.lifecycle import partitions
+from telemetry.models import ApiKey, Arrival, Scope
+
+ENVIRONMENT = "demo"
+SOURCE = "demo"
+POST_HOURS = 12
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+BASELINE_KPI = "time-to-create-workflow"
+BASELINE_SECONDS = Decimal(1800)
+BASELINE_METHOD = (
+    "Made up for the demo: 42 workflows built by hand by 12 people, timed from the first note to the release."
+)
+TARGETS = {
+    "workflow-success-rate": Decimal("0.95"),
+    "workflow-duration": Decimal(900),
+    "approval-wait": Decimal(900),
+    "approval-rate": Decimal("0.80"),
+    "agent-failure-rate": Decimal("0.05"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoLoad:
+    """What a load added. `first_day` is a UTC day; up to `until` (exclusive) the demo is complete."""
+
+    first_day: date
+    until: datetime
+    posts: int
+    accepted: int
+    duplicates: int
+    rejected: int
+
+
+def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
+    """Bring the environment `demo` up to now: events, a baseline, targets, entered counts, and the KPIs of it all.
+
+    The first load begins `days` days ago (today included). A repeated one goes on where the last one ended,
+    be it complete or interrupted, and adds only what has happened since; right after a complete one it adds
+    nothing.
+    """
+    key = demo_key(now=now)
+    first_day = key.created_at.astimezone(UTC).date() - timedelta(days=days - 1)
+    make_partitions(first_day, now.astimezone(UTC).date())
+    posts = accepted = duplicates = rejected = 0
+    for moment, events in pending_posts(key, first_day=first_day, now=now):
+        result = ingest_events([msgspec.json.encode(event) for event in events], key=key, now=moment)
+        posts += 1
+        accepted += result.accepted
+        duplicates += result.duplicates
+        rejected += result.rejected
+    judge(first_day=first_day)
+    enter_counts(first_day=first_day, until=now.astimezone(UTC).date())
+    rollup.bring_up_to_date(now=now)
+    return DemoLoad(
+        first_day=first_day,
+        until=now,
+        posts=posts,
+        accepted=accepted,
+        duplicates=duplicates,
+        rejected=rejected,
+    )
+
+
+def demo_key(*, now: datetime) -> ApiKey:
+    """The key that the demo's events come in by; its day of creation is the day of the first load."""
+    demo_keys = ApiKey.objects.filter(environment=ENVIRONMENT, source=SOURCE, scope=Scope.INGEST)
+    key = demo_keys.order_by("pk").first()
+    return key or keys.create_key(scope=Scope.INGEST, environment=ENVIRONMENT, source=SOURCE, now=now)[0]
+
+
+def make_partitions(first_day: date, last_day: date) -> None:
+    """Partitions for all days of the demo: each call makes those of one late window."""
+    day = first_day
+    while day < last_day:
+        day = min(day + timedelta(days=settings.LATE_WINDOW_DAYS), last_day)
+        partitions.ensure_partitions(today=day)
+
+
+def pending_posts(key: ApiKey, *, first_day: date, now: datetime) -> Iterator[tuple[datetime, list[Event]]]:
+    """The posts that are still missing, each with the moment of its receipt, in that order.
+
+    A post commits as one, so the newest arrival of the key tells how far the demo is loaded.
+    """
+    newest = Arrival.objects.filter(key=key).order_by("-pk").first()
+    since = newest.received_at if newest else EARLIEST
+    for start, items in groupby(
+        demo_items(first_day=first_day, now=now), key=lambda item: post_start(item[0])
+    ):
+        events = [event for at, event in items if at >= since]
+        if events:
+            yield min(start + timedelta(hours=POST_HOURS), now), events
+
+
+def demo_items(*, first_day: date, now: datetime) -> Iterator[tuple[datetime, Event]]:
+    """Good and bad events, each with the moment at which it happens, in that order."""
+    days = (now.astimezone(UTC).date() - first_day).days + 1
+    good = ((moment_of(event), event) for event in demo_events(now=now, days=days))
+    return heapq.merge(good, demo_mistakes(now=now, days=days), key=lambda item: item[0])
+
+
+def post_start(at: datetime) -> datetime:
+    """Start (UTC, included) of the POST_HOURS in which an event is posted."""
+    return datetime.combine(at.date(), time(at.hour // POST_HOURS * POST_HOURS), UTC)
+
+
+def judge(*, first_day: date) -> None:
+    """A baseline and targets for the demo, from its first day on, where it has none of that day."""
+    for kpi, value in TARGETS.items():
+        Target.objects.get_or_create(
+            kpi=kpi,
+            environment=ENVIRONMENT,
+            effective_from=first_day,
+            defaults={"value": value, "note": "Made up for the demo."},
+        )
+    Baseline.objects.get_or_create(
+        kpi=BASELINE_KPI,
+        environment=ENVIRONMENT,
+        effective_from=first_day,
+        defaults={"value": BASELINE_SECONDS, "method": BASELINE_METHOD, "sample_size": 42},
+    )
+
+
+def enter_counts(*, first_day: date, until: date) -> None:
+    """What people counted by hand, every Friday up to `until` (included): fewer every second week."""
+    for index in range((until - first_day).days + 1):
+        day = first_day + timedelta(days=index)
+        if day.weekday() != 4:
+            continue
+        _, is_new = EnteredCount.objects.get_or_create(
+            environment=ENVIRONMENT,
+            date=day,
+            source="legacy console",
+            defaults={"workflows": max(6 - index // 14, 1)},
+        )
+        if is_new:
+            rollup.mark_day(environment=ENVIRONMENT, date=day)

@@ -1,0 +1,414 @@
+"""Every question to the KPI tables: what pages, API and scrape show, they ask here.
+
+Sums are read and added up; only then they are divided, or a percentile is taken. Nothing here touches an
+event, so the cost depends on the periods and not on what happened in them, and the number of queries is fixed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from kpis.days import local_day, reporting_zone
+from kpis.models import Freshness, KpiBucket, StoredGranularity
+from kpis.reading.evaluation import Evaluation, evaluate
+from kpis.reading.goals import Goal, Goals
+from kpis.reading.periods import (
+    Granularity,
+    Period,
+    Range,
+    Span,
+    last_date,
+    previous_range,
+    recent_days,
+    split,
+    stored_spans,
+)
+from kpis.reading.sums import Sums, SumTable, added, read_rows
+from kpis.registry import DEFINITIONS, REGISTRY, Kpi
+from telemetry.models import Environment
+
+EXCLUDED = "excluded"
+WINDOWS = {"1d": 1, "7d": 7, "28d": 28}
+BREAKDOWN_LIMIT = 100
+# A KPI that compares origins means nothing until another one than its own was reported: (dimension, its own).
+NEEDS_ANOTHER = {"workbench-adoption": ("origin", "workbench")}
+
+
+class UnknownKpi(LookupError):
+    """No KPI has this slug."""
+
+
+class UnknownEnvironment(LookupError):
+    """No key was ever made for an environment of this name."""
+
+
+class UnknownDimension(ValueError):
+    """The KPI is not broken down by this dimension."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One value of a breakdown; its series has the same periods as the whole, or none (compare_kpi)."""
+
+    value: str
+    total: Evaluation
+    series: tuple[Evaluation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpiReading:
+    """A KPI over a range. The series ends where nothing is computed yet; the total is the series' sum.
+
+    excluded counts, by reason, what belongs to the range and could not be measured. slices_left_out says how
+    many values of the breakdown are not in it, because they are beyond the largest that were asked for.
+    """
+
+    kpi: Kpi
+    environment: str
+    range: Range
+    granularity: Granularity
+    computed_until: datetime | None
+    is_measurable: bool
+    total: Evaluation
+    series: tuple[Evaluation, ...]
+    excluded: Mapping[str, int]
+    breakdown: str
+    slices: tuple[Slice, ...] = ()
+    slices_left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A KPI over a range, and over the one before it that is as long."""
+
+    current: KpiReading
+    previous: KpiReading
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowReading:
+    """A KPI over 1, 7 or 28 days up to now. numerator and denominator are as Evaluation' are."""
+
+    kpi: str
+    persona: str
+    environment: str
+    window: str
+    numerator: float
+    denominator: int
+    value: float | None
+    target: float | None
+    baseline: float | None
+    verdict: str | None
+
+
+def find_kpi(slug: str) -> Kpi:
+    """Raises UnknownKpi."""
+    try:
+        return REGISTRY[slug]
+    except KeyError:
+        raise UnknownKpi(slug) from None
+
+
+def environments() -> list[str]:
+    """Names of all environments, in alphabetical order."""
+    return list(Environment.objects.order_by("name").values_list("name", flat=True))
+
+
+def choose_environment(name: str, *, known: Sequence[str]) -> str:
+    """The environment asked for; without a name production if there is one, else the first; "" for none.
+
+    Raises UnknownEnvironment for a name that is not known.
+    """
+    if name and name not in known:
+        raise UnknownEnvironment(name)
+    if name or not known:
+        return name
+    return "production" if "production" in known else known[0]
+
+
+def read_kpi(
+    *,
+    kpi: Kpi,
+    environment: str,
+    range: Range,
+    granularity: Granularity,
+    now: datetime,
+    breakdown: str = "",
+) -> KpiReading:
+    """One KPI over the range, in five queries at most.
+
+    Raises UnknownDimension, and TooManyPeriods as periods.split.
+    """
+    reader = _Reader.load(kpis=[kpi], environment=environment, now=now)
+    return reader.read(range, granularity=granularity, breakdown=breakdown)[kpi.slug]
+
+
+def compare_kpi(
+    *,
+    kpi: Kpi,
+    environment: str,
+    range: Range,
+    granularity: Granularity,
+    now: datetime,
+    breakdown: str = "",
+    slices: int = BREAKDOWN_LIMIT,
+    is_previous_by_period: bool = False,
+) -> Comparison:
+    """As read_kpi, with the range before it; one query more. It reads what a page shows, and no more.
+
+    The breakdown has the largest `slices` values, and their totals alone: their series are empty. The range
+    before is one period, unless it is to be read by the same periods.
+    """
+    reader = _Reader.load(kpis=[kpi], environment=environment, now=now)
+    current = reader.read(
+        range, granularity=granularity, breakdown=breakdown, slices=slices, is_slice_by_period=False
+    )
+    before = reader.read(
+        previous_range(range, until=reader.computed_until),
+        granularity=granularity if is_previous_by_period else Granularity.TOTAL,
+    )
+    return Comparison(current=current[kpi.slug], previous=before[kpi.slug])
+
+
+def compare_kpis(*, environment: str, range: Range, now: datetime) -> list[Comparison]:
+    """Every KPI by day over the range, and its total over the range before; in registry order.
+
+    Six queries.
+    """
+    reader = _Reader.load(kpis=DEFINITIONS, environment=environment, now=now)
+    current = reader.read(range, granularity=Granularity.DAY)
+    before = reader.read(previous_range(range, until=reader.computed_until), granularity=Granularity.TOTAL)
+    return [Comparison(current=current[kpi.slug], previous=before[kpi.slug]) for kpi in DEFINITIONS]
+
+
+def read_kpis(
+    *, kpis: Sequence[Kpi], environment: str, range: Range, granularity: Granularity, now: datetime
+) -> list[KpiReading]:
+    """Several KPIs over the range, in the order given, in five queries at most."""
+    reader = _Reader.load(kpis=kpis, environment=environment, now=now)
+    readings = reader.read(range, granularity=granularity)
+    return [readings[kpi.slug] for kpi in kpis]
+
+
+def read_windows(*, now: datetime) -> list[WindowReading]:
+    """Every KPI of every computed environment over today and the 0, 6 and 27 days before it, up to now.
+
+    Five queries, whatever the number of environments. One that nothing is computed for is left out.
+    """
+    zone = reporting_zone()
+    computed = _computed_environments()
+    goals = Goals.load(DEFINITIONS)
+    measurable = {slug: _environments_with_another(slug) for slug in NEEDS_ANOTHER}
+    windows = {name: recent_days(days, zone=zone, now=now) for name, days in WINDOWS.items()}
+    sums = _window_sums(windows)
+    return [
+        _window_reading(
+            kpi=kpi,
+            environment=environment,
+            window=window,
+            sums=sums.get((environment, kpi.slug, window), Sums()),
+            is_measurable=kpi.slug not in measurable or environment in measurable[kpi.slug],
+            goal=goals.in_force(kpi, environment=environment, on=local_day(now, zone=zone)),
+            period=windows[window],
+        )
+        for environment in computed
+        for kpi in DEFINITIONS
+        for window in WINDOWS
+    ]
+
+
+def _window_reading(
+    *,
+    kpi: Kpi,
+    environment: str,
+    window: str,
+    sums: Sums,
+    is_measurable: bool,
+    goal: Goal,
+    period: Period,
+) -> WindowReading:
+    evaluation = evaluate(kpi, sums=sums, period=period, goal=goal, is_measurable=is_measurable)
+    return WindowReading(
+        kpi=kpi.slug,
+        persona=kpi.persona.value,
+        environment=environment,
+        window=window,
+        numerator=evaluation.numerator,
+        denominator=evaluation.denominator,
+        value=evaluation.value,
+        target=goal.target,
+        baseline=goal.baseline,
+        verdict=evaluation.verdict,
+    )
+
+
+def _window_sums(windows: Mapping[str, Range]) -> dict[tuple[str, str, str], Sums]:
+    """Sums by environment, KPI and window, from day rows alone."""
+    longest = max(windows.values(), key=lambda window: window.end - window.start)
+    span = Span(start=longest.start, end=longest.end, granularity=StoredGranularity.DAY)
+    sums: dict[tuple[str, str, str], Sums] = {}
+    for row in read_rows([span], dimensions=[""]):
+        for name, window in windows.items():
+            if row.start >= window.start:
+                sums.setdefault((row.environment, row.kpi, name), Sums()).add(row.sums)
+    return sums
+
+
+def _computed_environments() -> list[str]:
+    """Environments that anything is computed for, in alphabetical order."""
+    computed = Freshness.objects.exclude(computed_until=None).order_by("environment")
+    return list(computed.values_list("environment", flat=True))
+
+
+def _environments_with_another(slug: str) -> set[str]:
+    """Environments that ever had another value than the KPI's own in the dimension that it needs."""
+    dimension, own = NEEDS_ANOTHER[slug]
+    rows = KpiBucket.objects.filter(
+        kpi=slug, granularity=StoredGranularity.DAY, dimension=dimension, denominator__gt=0
+    )
+    return set(rows.exclude(value=own).values_list("environment", flat=True).distinct())
+
+
+def _has_another(slug: str, *, environment: str) -> bool:
+    dimension, own = NEEDS_ANOTHER[slug]
+    return (
+        KpiBucket.objects.filter(
+            environment=environment,
+            kpi=slug,
+            granularity=StoredGranularity.DAY,
+            dimension=dimension,
+            denominator__gt=0,
+        )
+        .exclude(value=own)
+        .exists()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """What is the same for every range of an environment: freshness, goals, what can be measured."""
+
+    kpis: Sequence[Kpi]
+    environment: str
+    today: date
+    computed_until: datetime | None
+    goals: Goals
+    unmeasurable: frozenset[str]
+
+    @classmethod
+    def load(cls, *, kpis: Sequence[Kpi], environment: str, now: datetime) -> "_Reader":
+        freshness = Freshness.objects.filter(environment=environment).first()
+        return cls(
+            kpis=kpis,
+            environment=environment,
+            today=local_day(now, zone=reporting_zone()),
+            computed_until=freshness.computed_until if freshness else None,
+            goals=Goals.load(kpis),
+            unmeasurable=frozenset(
+                kpi.slug
+                for kpi in kpis
+                if kpi.slug in NEEDS_ANOTHER and not _has_another(kpi.slug, environment=environment)
+            ),
+        )
+
+    def read(
+        self,
+        range: Range,
+        *,
+        granularity: Granularity,
+        breakdown: str = "",
+        slices: int = BREAKDOWN_LIMIT,
+        is_slice_by_period: bool = True,
+    ) -> dict[str, KpiReading]:
+        """Every KPI's reading by slug; one query."""
+        for kpi in self.kpis:
+            if breakdown and breakdown not in kpi.dimensions:
+                raise UnknownDimension(breakdown)
+        periods = self._computed(range, granularity=granularity)
+        spans = stored_spans(periods, granularity=granularity, zone=range.zone)
+        dimensions = ["", EXCLUDED, breakdown] if breakdown else ["", EXCLUDED]
+        rows = read_rows(spans, dimensions=dimensions, kpis=self.kpis, environment=self.environment)
+        table = SumTable.from_rows(rows, periods=periods)
+        return {
+            kpi.slug: self._reading(
+                kpi,
+                table=table,
+                range=range,
+                granularity=granularity,
+                periods=periods,
+                breakdown=breakdown,
+                slices=slices,
+                is_slice_by_period=is_slice_by_period,
+            )
+            for kpi in self.kpis
+        }
+
+    def _computed(self, range: Range, *, granularity: Granularity) -> tuple[Period, ...]:
+        """The range's periods that begin before what is not computed yet."""
+        periods = split(range, granularity=granularity)
+        if self.computed_until is None:
+            return ()
+        until = self.computed_until
+        return tuple(period for period in periods if period.start < until)
+
+    def _reading(
+        self,
+        kpi: Kpi,
+        *,
+        table: SumTable,
+        range: Range,
+        granularity: Granularity,
+        periods: Sequence[Period],
+        breakdown: str,
+        slices: int,
+        is_slice_by_period: bool,
+    ) -> KpiReading:
+        goals = [self._goal(kpi, period, zone=range.zone) for period in periods]
+        overall = goals[-1] if goals else self._goal(kpi, range, zone=range.zone)
+
+        def slice_of(dimension: str, value: str, *, by_period: bool) -> Slice:
+            sums = table.of(kpi, dimension=dimension, value=value)
+            series = [
+                self._figures(kpi, sums=each, period=period, goal=goal)
+                for each, period, goal in zip(sums, periods, goals, strict=True)
+                if by_period
+            ]
+            if len(series) == 1:
+                # What there is one of is the total as well: a percentile costs as much as its histograms.
+                total = replace(series[0], period=range)
+            else:
+                total = self._figures(kpi, sums=added(sums), period=range, goal=overall)
+            return Slice(value=value, total=total, series=tuple(series))
+
+        whole = slice_of("", "", by_period=True)
+        values = table.values_of(kpi, dimension=breakdown) if breakdown else []
+        return KpiReading(
+            kpi=kpi,
+            environment=self.environment,
+            range=range,
+            granularity=granularity,
+            computed_until=self.computed_until,
+            is_measurable=kpi.slug not in self.unmeasurable,
+            total=whole.total,
+            series=whole.series,
+            excluded=table.counts(kpi, dimension=EXCLUDED),
+            breakdown=breakdown,
+            slices=tuple(
+                slice_of(breakdown, value, by_period=is_slice_by_period) for value in values[:slices]
+            ),
+            slices_left_out=max(0, len(values) - slices),
+        )
+
+    def _goal(self, kpi: Kpi, period: Period, *, zone: ZoneInfo) -> Goal:
+        on = min(last_date(period, zone=zone), self.today)
+        return self.goals.in_force(kpi, environment=self.environment, on=on)
+
+    def _figures(self, kpi: Kpi, *, sums: Sums, period: Period, goal: Goal) -> Evaluation:
+        return evaluate(
+            kpi,
+            sums=sums,
+            period=period,
+            goal=goal,
+            is_measurable=kpi.slug not in self.unmeasurable,
+        )

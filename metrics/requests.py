@@ -1,0 +1,104 @@
+"""Metrics of HTTP requests, whose number of series does not depend on what clients send.
+
+django-prometheus counts methods and views as they come; here unknown ones are folded, and a header that is
+not a number is no reason to fail.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django_prometheus.middleware import PrometheusAfterMiddleware
+from prometheus_client import Counter, Histogram
+
+from telemetry.counters.families import HTTP_BUCKETS
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
+ADMIN = "admin"
+LENGTH_DIGITS = 18
+
+CATEGORIES: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "unauthorized",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+}
+
+request_duration = Histogram(
+    "portal_http_request_duration_seconds",
+    "How long requests took, all middleware included.",
+    ["route", "method", "status_family"],
+    buckets=HTTP_BUCKETS,
+)
+request_errors = Counter("portal_http_errors_total", "Answers of 400 and above.", ["category"])
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def route_of(request: HttpRequest) -> str:
+    """The name of the URL pattern that answered, `other` for a path that no pattern matches."""
+    match = request.resolver_match
+    return shortened((match and match.view_name) or OTHER)
+
+
+def shortened(view: str) -> str:
+    """The admin's views count as one: it has more of them than all the rest together."""
+    return ADMIN if view.startswith(f"{ADMIN}:") else view
+
+
+def method_of(request: HttpRequest) -> str:
+    return request.method if request.method in METHODS else OTHER
+
+
+def category_of(status: int) -> str:
+    """What kind of error a status of 400 and above is."""
+    rest = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
+    return CATEGORIES.get(status, rest)
+
+
+class RequestMetricsMiddleware:
+    """Times every request; it stands first, so that what the others refuse is counted too."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started_at = perf_counter()
+        response = self.get_response(request)
+        status = response.status_code
+        request_duration.labels(route_of(request), method_of(request), f"{status // 100}xx").observe(
+            perf_counter() - started_at
+        )
+        if status >= HTTPStatus.BAD_REQUEST:
+            request_errors.labels(category_of(status)).inc()
+        return response
+
+
+class ViewMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
+    """django-prometheus's middleware after the others, with unknown methods folded in every family."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        # It would fail on a length that is not a number, or too long a one.
+        request.META["CONTENT_LENGTH"] = readable_length(request.META.get("CONTENT_LENGTH", ""))
+        super().process_request(request)
+
+    def label_metric(
+        self, metric: Any, request: HttpRequest, response: HttpResponseBase | None = None, **labels: str
+    ) -> Any:
+        if "method" in labels:
+            labels["method"] = self._method(request)
+        if "view" in labels:
+            labels["view"] = shortened(labels["view"])
+        return super().label_metric(metric, request, response, **labels)
+
+
+def readable_length(value: str) -> str:
+    """The Content-Length, with as many digits as int() reads; empty for what is not a number, as Django has it."""
+    return value[:LENGTH_DIGITS] if value.isascii() and value.isdigit() else ""

@@ -1,0 +1,78 @@
+"""The two scrape endpoints, and who may read them."""
+
+import hmac
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from metrics.exposition import Gather, everything, expose, workbench_alone
+from telemetry import keys
+from telemetry.models import Scope
+from web.negotiation import AnyAccept
+from web.peers import is_trusted_proxy, peer_of
+
+# A request that carries one of these came through a proxy, whoever it says it came from.
+FORWARDING_HEADERS = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+)
+
+
+class ScrapeView(APIView):
+    """Answers a scrape with the families that `gather` yields."""
+
+    authentication_classes = []
+    permission_classes = []
+    content_negotiation_class = AnyAccept
+    gather: Gather = staticmethod(everything)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        check_access(request._request)
+        body, content_type = expose(
+            type(self).gather, accept=request.META.get("HTTP_ACCEPT", ""), now=timezone.now()
+        )
+        return HttpResponse(body, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+
+class WorkbenchScrapeView(ScrapeView):
+    gather = staticmethod(workbench_alone)
+
+
+def check_access(request: HttpRequest) -> None:
+    """Lets a loopback peer, METRICS_TOKEN and keys of scope metrics in.
+
+    Raises Http404 when metrics are off, and ApiError as keys.authenticate.
+    """
+    if not settings.METRICS_ENABLED:
+        raise Http404
+    if not is_local(request) and not has_token(request):
+        keys.authenticate(request, scope=Scope.METRICS, now=timezone.now())
+
+
+def is_local(request: HttpRequest) -> bool:
+    """Whether the socket's peer is this machine, and nobody's proxy.
+
+    What a proxy says of its client never opens the door. A proxy on this machine is a loopback peer as well:
+    it is known by TRUSTED_PROXIES or, where that was forgotten, by the headers that it adds.
+    """
+    peer = peer_of(request)
+    if peer is None or any(header in request.META for header in FORWARDING_HEADERS):
+        return False
+    return peer.is_loopback and not is_trusted_proxy(peer)
+
+
+def has_token(request: HttpRequest) -> bool:
+    """Whether the bearer token is METRICS_TOKEN; never when that is empty."""
+    expected = settings.METRICS_TOKEN.encode()
+    kind, _, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    matches = hmac.compare_digest(given.strip().encode(errors="replace"), expected)
+    return bool(expected) and kind.lower() == "bearer" and matches

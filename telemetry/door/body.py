@@ -1,0 +1,184 @@
+"""From a request to the raw events of its body: content type, encoding, size and shape, all bounded."""
+
+import zlib
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from typing import IO
+
+import msgspec
+import zstandard
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+
+from telemetry.door.strict_json import UnreadableJson, check_json_text
+from web.errors import ApiError
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_EVENTS = 2_500
+# A frame may ask for a window of this size before it says anything.
+MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+
+CONTENT_TYPES = frozenset({"", "application/json", "text/plain"})
+CHARSETS = {"", "utf-8", "utf8"}
+
+
+class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[msgspec.Raw]
+
+
+batch_decoder = msgspec.json.Decoder(EventsBody)
+object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_events(request: HttpRequest) -> list[msgspec.Raw]:
+    """The raw events of a request's body, in its order; one event object is a batch of one.
+
+    Raises ApiError: 415 for a content type, charset or encoding that is not taken; 413 above 1 MiB (after
+    decompression) or 2,500 events; 400 for what cannot be read as a batch.
+    """
+    check_content_type(request)
+    return split_events(read_decompressed(request))
+
+
+def read_decompressed(request: HttpRequest) -> bytes:
+    """The body without its Content-Encoding. Raises ApiError as `read_events`."""
+    return decompress(read_bytes(request), encoding=request.META.get("HTTP_CONTENT_ENCODING", ""))
+
+
+def check_content_type(
+    request: HttpRequest,
+    *,
+    taken: Collection[str] = CONTENT_TYPES,
+    names: str = "application/json or text/plain",
+) -> None:
+    if request.content_type not in taken:
+        raise unsupported(f"The Content-Type is {names}.")
+    if (request.content_params or {}).get("charset", "").lower() not in CHARSETS:
+        raise unsupported("The charset is utf-8.")
+
+
+def read_bytes(request: HttpRequest) -> bytes:
+    """The body as it was sent. A length above the limit is refused before anything is read."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
+        raise too_large()
+    # Django reads nothing of a body without a length; a server that ends the stream itself lets us.
+    is_chunked = not length and request.META.get("wsgi.input_terminated", False)
+    stream = request.META["wsgi.input"] if is_chunked else request
+    try:
+        body = read_all(stream, limit=MAX_BODY_BYTES + 1)
+    except (UnreadablePostError, OSError):
+        raise unreadable(code="incomplete_body", message="The body ended early.") from None
+    return check_size(body)
+
+
+def read_all(stream: IO[bytes] | HttpRequest, *, limit: int) -> bytes:
+    """At most `limit` bytes: a stream may give fewer at a time than it was asked for."""
+    body = stream.read(limit)
+    while len(body) < limit and (chunk := stream.read(limit - len(body))):
+        body += chunk
+    return body
+
+
+def decompress(body: bytes, *, encoding: str) -> bytes:
+    """The body without its Content-Encoding (one of gzip, deflate, zstd), never more than the limit of it."""
+    name = encoding.strip().lower()
+    if name in {"", "identity"}:
+        return body
+    if name not in DECOMPRESSORS:
+        raise unsupported("The Content-Encoding is one of gzip, deflate and zstd, applied once.")
+    try:
+        return check_size(DECOMPRESSORS[name](body))
+    except (zlib.error, zstandard.ZstdError, EOFError):
+        raise unreadable(
+            code="bad_encoding", message=f"The body is not {name} data, or not all of it."
+        ) from None
+
+
+def from_gzip(body: bytes) -> bytes:
+    return from_zlib(body, wbits=31)
+
+
+def from_deflate(body: bytes) -> bytes:
+    """RFC 9110 wraps deflate in zlib's header; some clients send the bare stream, as some always have."""
+    has_header = len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+    return from_zlib(body, wbits=15 if has_header else -15)
+
+
+def from_zlib(body: bytes, *, wbits: int) -> bytes:
+    stream = zlib.decompressobj(wbits=wbits)
+    data = stream.decompress(body, MAX_BODY_BYTES + 1)
+    # More than the limit is told as that; what is not at its end below the limit was cut off, or goes on behind it.
+    if len(data) <= MAX_BODY_BYTES and (not stream.eof or stream.unused_data):
+        raise EOFError
+    return data
+
+
+def from_zstd(body: bytes) -> bytes:
+    """A frame that was cut off gives less text, which is then not JSON."""
+    reader = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).stream_reader(body)
+    return reader.read(MAX_BODY_BYTES + 1)
+
+
+DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": from_gzip,
+    "deflate": from_deflate,
+    "zstd": from_zstd,
+}
+
+
+def check_size(body: bytes, *, limit: int = MAX_BODY_BYTES) -> bytes:
+    if len(body) > limit:
+        raise too_large(limit)
+    return body
+
+
+def split_events(body: bytes) -> list[msgspec.Raw]:
+    """The raw events of a JSON text: {"events": […]} or one event object. Raises ApiError (400, 413)."""
+    text = json_text(body)
+    try:
+        events = batch_decoder.decode(text).events
+    except msgspec.DecodeError:
+        return [single_event(text)]
+    return check_count(events)
+
+
+def json_text(body: bytes) -> bytes:
+    """The body, known to be JSON that msgspec reads; raises ApiError (400) for any other."""
+    try:
+        return check_json_text(body)
+    except UnreadableJson as error:
+        raise unreadable(code="bad_json", message=error.reason) from None
+
+
+def check_count(events: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    if len(events) > MAX_EVENTS:
+        raise ApiError(
+            status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            code="too_many_events",
+            message=f"A batch has at most {MAX_EVENTS} events.",
+        )
+    return events
+
+
+def single_event(text: bytes) -> msgspec.Raw:
+    try:
+        keys = object_decoder.decode(text)
+    except msgspec.DecodeError:
+        keys = {}
+    if "event" not in keys or "events" in keys:
+        raise unreadable(code="wrong_shape", message='The body is {"events": […]} or one event object.')
+    return msgspec.Raw(text)
+
+
+def unreadable(*, code: str, message: str) -> ApiError:
+    return ApiError(status=HTTPStatus.BAD_REQUEST, code=code, message=message)
+
+
+def unsupported(message: str) -> ApiError:
+    return ApiError(status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, code="unsupported_media_type", message=message)
+
+
+def too_large(limit: int = MAX_BODY_BYTES) -> ApiError:
+    message = f"The body is larger than {limit} bytes (after decompression)."
+    return ApiError(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large", message=message)

@@ -1,0 +1,146 @@
+"""CloudEvents 1.0 over HTTP: structured, batched and binary mode.
+
+https://github.com/cloudevents/spec, v1.0.2: spec.md, formats/json-format.md, bindings/http-protocol-binding.md.
+"""
+
+import base64
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import unquote
+
+import msgspec
+from django.http import HttpRequest
+
+from telemetry.door.body import check_content_type, json_text, read_decompressed
+from telemetry.door.protocols.messages import (
+    Message,
+    Translation,
+    as_raw,
+    given,
+    plan_event,
+    read_list,
+    read_object,
+    refused,
+    require_object,
+    text_of,
+    time_of,
+    wrong_shape,
+)
+from telemetry.intake.ingest import Posted
+from telemetry.intake.redaction import redact_event_name
+from telemetry.intake.validation import Problem
+from telemetry.plan import get_plan
+from web.errors import ApiError
+
+STRUCTURED = "application/cloudevents+json"
+BATCHED = "application/cloudevents-batch+json"
+# Data of binary mode; text/plain is what a beacon makes of JSON.
+DATA_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
+HEADER = "HTTP_CE_"
+
+WRONG_VERSION = Problem("unsupported_type", "specversion", "The portal takes CloudEvents 1.0.")
+WRONG_DATA = Problem("unsupported_type", "datacontenttype", "The data of an event is JSON.")
+
+
+def is_cloudevent(request: HttpRequest) -> bool:
+    """Whether a request is in one of the three modes, by its content type and then by its headers."""
+    return is_structured(request) or "HTTP_CE_SPECVERSION" in request.META
+
+
+def is_structured(request: HttpRequest) -> bool:
+    return (request.content_type or "").startswith("application/cloudevents")
+
+
+def read(request: HttpRequest, *, now: datetime) -> Translation:
+    """The events of a request in any of the modes; `now` is the moment of receipt.
+
+    The name is `type`, the id is `id` (unique within `source`), the time is `time`, the properties are
+    `data`, the session is the extension `sessionid`, else `data.sessionId`. Raises ApiError: 400 for what
+    can't be read as events, 413 for too much of it, 415 for another content type.
+    """
+    if request.content_type == BATCHED:
+        messages = read_list(json_text(read_checked(request)))
+        if messages is None:
+            raise wrong_shape("The body of a batch is a list of CloudEvents.")
+        return translate(messages, now=now)
+    if is_structured(request):
+        text = json_text(read_checked(request))
+        require_object(text)
+        return translate([msgspec.Raw(text)], now=now)
+    return translate([from_binary(request)], now=now)
+
+
+def read_checked(request: HttpRequest) -> bytes:
+    check_content_type(request, taken={STRUCTURED, BATCHED}, names=f"{STRUCTURED} or {BATCHED}")
+    return read_decompressed(request)
+
+
+def from_binary(request: HttpRequest) -> msgspec.Raw:
+    """The request of binary mode as an event of structured mode."""
+    if not (request.content_type or "").endswith("+json"):
+        check_content_type(request, taken=DATA_TYPES, names="application/json")
+    body = read_decompressed(request)
+    attributes = {
+        name.removeprefix(HEADER).lower(): as_raw(attribute(value))
+        for name, value in request.META.items()
+        if name.startswith(HEADER)
+    }
+    if body:
+        attributes["data"] = msgspec.Raw(json_text(body))
+    return as_raw(attributes)
+
+
+def attribute(header: str) -> str:
+    """The value of a header, which is percent-encoded UTF-8 (section 3.1.3.2 of the HTTP binding)."""
+    try:
+        return unquote(header, errors="strict")
+    except UnicodeDecodeError:
+        message = "The CloudEvents headers are percent-encoded UTF-8."
+        raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_encoding", message=message) from None
+
+
+def translate(messages: list[msgspec.Raw], *, now: datetime) -> Translation:
+    return Translation(
+        [translate_event(message, now=now) for message in messages],
+        origins=[text_of((read_object(message) or {}).get("source")) or "" for message in messages],
+    )
+
+
+def translate_event(raw: msgspec.Raw, *, now: datetime) -> Posted:
+    """One CloudEvent as an event of the plan, or its refusal."""
+    message = read_object(raw)
+    if message is None:
+        return raw
+    if text_of(message.get("specversion")) != "1.0":
+        return refuse(WRONG_VERSION, message)
+    try:
+        data = data_of(message)
+    except ValueError:
+        return refuse(WRONG_DATA, message)
+    by_name = read_object(data)
+    session_id = given(message, "sessionid") or given(by_name or {}, "sessionId")
+    if by_name is not None:
+        by_name.pop("sessionId", None)
+    return plan_event(
+        event=message.get("type"),
+        event_id=given(message, "id"),
+        session_id=session_id,
+        timestamp=time_of(given(message, "time"), sent_at=None, now=now),
+        properties=data if by_name is None else by_name,
+    )
+
+
+def refuse(problem: Problem, message: Message) -> Posted:
+    name = redact_event_name(text_of(message.get("type")), plan=get_plan())
+    return refused(problem, name=name, event_id=given(message, "id"))
+
+
+def data_of(message: Message) -> msgspec.Raw | None:
+    """The data as JSON; raises ValueError for data of another kind."""
+    encoded = text_of(given(message, "data_base64"))
+    if encoded is None:
+        return given(message, "data")
+    try:
+        return msgspec.Raw(json_text(base64.b64decode(encoded, validate=True)))
+    except (ValueError, ApiError):
+        raise ValueError("The data is not base64 of JSON.") from None

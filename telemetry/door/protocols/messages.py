@@ -1,0 +1,152 @@
+"""What the translations have in common: JSON objects whose values stay the texts that were sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from telemetry.door.body import check_count, unreadable
+from telemetry.intake.ingest import Posted
+from telemetry.intake.privacy import looks_like_pii
+from telemetry.intake.redaction import redact_event_id, redact_event_name
+from telemetry.intake.validation import Problem, RejectedEvent
+from telemetry.plan import get_plan
+from telemetry.plan.values import parse_timestamp
+
+# What a request takes on its way. Up to here a difference of the clocks is none: a resend keeps its timestamp,
+# and with it the day that it is a duplicate in.
+LATENCY = timedelta(seconds=5)
+
+Message = dict[str, msgspec.Raw]
+
+_encode = msgspec.json.Encoder().encode
+_object_decoder = msgspec.json.Decoder(Message)
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_text_decoder = msgspec.json.Decoder(str)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a request says in the plan's terms.
+
+    `secret` is the key that stood in the body; empty when none did. `origins` see `ingest_events`.
+    `dropped_properties` counts what the protocol's SDKs add to properties on their own.
+    """
+
+    events: list[Posted]
+    secret: str = ""
+    origins: list[str] | None = None
+    dropped_properties: int = field(default=0, kw_only=True)
+
+
+def read_object(raw: msgspec.Raw | bytes | None) -> Message | None:
+    """The values of a JSON object by key, as they were sent; None for anything else."""
+    try:
+        return _object_decoder.decode(raw) if raw is not None else None
+    except msgspec.DecodeError:
+        return None
+
+
+def read_list(raw: msgspec.Raw | bytes | None) -> list[msgspec.Raw] | None:
+    """The items of a JSON list; None for anything else. Raises ApiError (413) above 2,500."""
+    try:
+        items = _list_decoder.decode(raw) if raw is not None else None
+    except msgspec.DecodeError:
+        return None
+    return None if items is None else check_count(items)
+
+
+def require_object(text: msgspec.Raw | bytes) -> Message:
+    """The JSON object of a whole body; raises ApiError (400) for anything else."""
+    message = read_object(text)
+    if message is None:
+        raise wrong_shape("The body is a JSON object.")
+    return message
+
+
+def wrong_shape(message: str) -> Exception:
+    return unreadable(code="wrong_shape", message=message)
+
+
+def given(message: Mapping[str, msgspec.Raw], *keys: str) -> msgspec.Raw | None:
+    """The value of the first of these keys that is there and not null."""
+    values = (message.get(key) for key in keys)
+    return next((value for value in values if value is not None and bytes(value) != b"null"), None)
+
+
+def text_of(raw: msgspec.Raw | None) -> str | None:
+    """A JSON text's value; None for anything else."""
+    try:
+        return _text_decoder.decode(raw) if raw is not None else None
+    except msgspec.DecodeError:
+        return None
+
+
+def moment_of(raw: msgspec.Raw | None) -> datetime | None:
+    """The moment that a JSON text gives in RFC 3339 with a zone; None for anything else."""
+    text = text_of(raw)
+    return parse_timestamp(text) if text else None
+
+
+def as_raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(_encode(value))
+
+
+def time_of(raw: msgspec.Raw | None, *, sent_at: datetime | None, now: datetime) -> msgspec.Raw:
+    """When an event happened by the server's clock: its own timestamp + (`now` - `sent_at`).
+
+    That is how Segment corrects a client's clock. `sent_at` is the client's clock when it sent the request,
+    None when it did not say; `now` is the moment of receipt. An event without a timestamp happened now; a
+    timestamp that can't be read stays as it is, for the door to refuse.
+    """
+    if raw is None:
+        return as_raw(now.isoformat())
+    moment = moment_of(raw)
+    if moment is None or sent_at is None or abs(now - sent_at) <= LATENCY:
+        return raw
+    try:
+        return as_raw((moment + (now - sent_at)).isoformat())
+    except OverflowError:
+        return raw
+
+
+def plan_event(
+    *,
+    event: msgspec.Raw | None,
+    event_id: msgspec.Raw | None,
+    session_id: msgspec.Raw | None,
+    timestamp: msgspec.Raw,
+    properties: Message | msgspec.Raw | None,
+) -> bytes:
+    """The JSON text of an event as the door takes it, without what is None; values are not judged here."""
+    fields = {
+        "event": event,
+        "id": event_id,
+        "sessionId": session_id,
+        "timestamp": timestamp,
+        "properties": properties or None,
+    }
+    return _encode({name: value for name, value in fields.items() if value is not None})
+
+
+def unsupported(name: str, *, event_id: msgspec.Raw | None, message: str) -> RejectedEvent:
+    """The refusal of a call or an event that the protocol has and the plan can't have.
+
+    Nothing of it is kept but its type and its id: not even a redacted form of what it says of a person.
+    """
+    return refused(Problem("unsupported_type", "type", message), name=name, event_id=event_id)
+
+
+def refused(problem: Problem, *, name: str, event_id: msgspec.Raw | None) -> RejectedEvent:
+    """The refusal of an event whose name may be kept as it is; see `safe_name`."""
+    shown_id = redact_event_id(text_of(event_id))
+    payload: dict[str, object] = {"event": name, "id": shown_id}
+    return RejectedEvent(event=name, event_id=shown_id, problems=(problem,), payload=payload)
+
+
+def safe_name(name: str | None, *, known: bool) -> str:
+    """An event's or a call's name, replaced by its length unless it is `known` to the protocol or the plan."""
+    if known and name and not looks_like_pii(name):
+        return name
+    return redact_event_name(name, plan=get_plan())

@@ -1,0 +1,232 @@
+"""PostHog's capture API (https://posthog.com/docs/api/capture), as its SDKs speak it.
+
+Events whose names begin with `$` are PostHog's own and refused as `unsupported_type`; properties whose names
+begin with `$` are what its SDKs add by themselves, and are dropped and counted.
+"""
+
+import base64
+import binascii
+import re
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from telemetry.door.body import check_size, from_gzip, unreadable
+from telemetry.door.protocols.messages import (
+    Message,
+    Translation,
+    as_raw,
+    given,
+    moment_of,
+    plan_event,
+    read_list,
+    read_object,
+    require_object,
+    safe_name,
+    text_of,
+    time_of,
+    unsupported,
+    wrong_shape,
+)
+from telemetry.intake.ingest import Posted
+
+GZIP_MAGIC = b"\x1f\x8b\x08"
+FORM = "application/x-www-form-urlencoded"
+# What SDKs put among the properties although it says who sends the event.
+ADDRESS_PROPERTIES = ("token", "distinct_id")
+
+_is_own_name = re.compile(r"\$[a-z][a-z0-9_]{0,62}").fullmatch
+
+
+def json_of(body: bytes, *, is_form: bool) -> bytes:
+    """The JSON text in a body: as it is, as base64, as gzip, or as one of those in a form's field `data`.
+
+    What is compressed says so in its first bytes: posthog-js sends no Content-Encoding. Raises ApiError: 400
+    for a body that is cut off or none of these, 413 above 1 MiB.
+    """
+    body = gunzip(body)
+    if is_form or body.startswith(b"data="):
+        body = gunzip(form_field(body))
+    if body.lstrip()[:1] in {b"{", b"["}:
+        return body
+    return gunzip(from_base64(body))
+
+
+def gunzip(body: bytes) -> bytes:
+    if not body.startswith(GZIP_MAGIC):
+        return body
+    try:
+        return check_size(from_gzip(body))
+    except (zlib.error, EOFError):
+        raise unreadable(
+            code="bad_encoding", message="The body is not gzip data, or not all of it."
+        ) from None
+
+
+def form_field(body: bytes) -> bytes:
+    try:
+        values = parse_qs(body.decode("ascii"), max_num_fields=20).get("data", [""])
+    except ValueError:
+        raise wrong_shape("The form can't be read.") from None
+    return values[0].encode()
+
+
+def from_base64(body: bytes) -> bytes:
+    """Standard or URL-safe base64, padded or not; a form may have made blanks of its pluses."""
+    text = body.strip().translate(bytes.maketrans(b" -_", b"++/")).rstrip(b"=")
+    try:
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        raise unreadable(code="bad_json", message="The body is neither JSON nor base64 of it.") from None
+
+
+def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) -> Translation:
+    """The events of a request's JSON text: one event, a list, or a batch; `now` is the moment of receipt.
+
+    The id is `uuid`, the time is `timestamp` (corrected by `sent_at`, the client's clock) or `offset`
+    milliseconds ago, the session is `properties.sessionId`, else `properties.$session_id` (`session_id` of
+    the newer capture), else `distinct_id`. Raises ApiError (400, 413) for what can't be read as events.
+    """
+    messages = read_list(text)
+    body: Message = {}
+    if messages is None:
+        body = require_object(text)
+        messages = [msgspec.Raw(text)]
+        if "batch" in body:
+            messages = read_list(body["batch"])
+    if messages is None:
+        raise wrong_shape('A batch is {"api_key": …, "batch": […]}.')
+    sent_at = moment_of(given(body, "sent_at", "sentAt")) or sent_at
+    translated = [translate_event(message, sent_at=sent_at, now=now) for message in messages]
+    return Translation(
+        [event for event, _ in translated],
+        key_of(body) or key_of((messages and read_object(messages[0])) or {}),
+        dropped_properties=sum(dropped for _, dropped in translated),
+    )
+
+
+def key_of(message: Message) -> str:
+    properties = read_object(message.get("properties")) or {}
+    return text_of(given(message, "api_key", "token") or given(properties, "token")) or ""
+
+
+def sent_at_of(milliseconds: str) -> datetime | None:
+    """The client's clock as posthog-js puts it into the query (`_`): milliseconds since 1970."""
+    if not re.fullmatch(r"[0-9]{12,14}", milliseconds):
+        return None
+    return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
+
+
+def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime) -> tuple[Posted, int]:
+    """One event as the plan has it, or its refusal; and how many of its properties were dropped."""
+    message = read_object(raw)
+    if message is None:
+        return raw, 0
+    event_id = given(message, "uuid")
+    name = text_of(message.get("event"))
+    if name is not None and name.startswith("$"):
+        shown = safe_name(name, known=_is_own_name(name) is not None)
+        sentence = "Events of PostHog's own are not in the plan."
+        return unsupported(shown, event_id=event_id, message=sentence), 0
+    properties = given(message, "properties")
+    by_name = read_object(properties)
+    session_id = session_of(message, properties=by_name or {})
+    kept = None if by_name is None else own_properties(by_name)
+    event = plan_event(
+        event=message.get("event"),
+        event_id=event_id,
+        session_id=session_id,
+        timestamp=timestamp_of(message, sent_at=sent_at, now=now),
+        properties=properties if kept is None else kept,
+    )
+    return event, sum(key.startswith("$") for key in by_name or {})
+
+
+def session_of(message: Message, *, properties: Message) -> msgspec.Raw | None:
+    return (
+        given(properties, "sessionId", "$session_id")
+        or given(message, "session_id", "distinct_id")
+        or given(properties, "distinct_id")
+    )
+
+
+def own_properties(properties: Message) -> Message:
+    """The properties that the client's developer gave."""
+    added = {*ADDRESS_PROPERTIES, "sessionId"}
+    return {key: value for key, value in properties.items() if key not in added and not key.startswith("$")}
+
+
+def timestamp_of(message: Message, *, sent_at: datetime | None, now: datetime) -> msgspec.Raw:
+    raw = given(message, "timestamp")
+    offset = given(message, "offset")
+    if raw is None and offset is not None:
+        return as_raw((now - timedelta(milliseconds=milliseconds_of(offset))).isoformat())
+    return time_of(raw, sent_at=sent_at, now=now)
+
+
+def milliseconds_of(raw: msgspec.Raw) -> int:
+    """A whole number of at most ten years; 0 for anything else."""
+    text = bytes(raw)
+    return int(text) if text.isdigit() and len(text) <= 12 else 0
+
+
+DIRECTIVES = {"accepted": "ok", "duplicate": "ok", "warning": "warning", "rejected": "drop"}
+
+
+def directives(results: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """What the newer capture answers for each uuid: ok, warning or drop, with the codes of its errors."""
+    said: dict[str, dict[str, str]] = {}
+    for entry in results:
+        directive = DIRECTIVES[entry["status"]]
+        event = said.setdefault(entry["id"], {"result": directive})
+        # One of several events with this uuid, or of several things to say of one, may be worse than the first.
+        if directive != "ok" and event["result"] != "drop":
+            event["result"] = directive
+        if directive != "ok":
+            event["details"] = ", ".join(filter(None, [event.get("details"), entry["code"]]))
+    return said
+
+
+# What PostHog's SDKs ask for before they send: no flags, no recording, nothing captured by itself.
+NO_FLAGS: dict[str, object] = {
+    "flags": {},
+    "featureFlags": {},
+    "featureFlagPayloads": {},
+    "errorsWhileComputingFlags": False,
+    "quotaLimited": [],
+    "requestId": "",
+}
+NO_FEATURES: dict[str, object] = {
+    "supportedCompression": ["gzip", "gzip-js"],
+    "hasFeatureFlags": False,
+    "autocapture_opt_out": True,
+    "captureDeadClicks": False,
+    "capturePerformance": False,
+    "autocaptureExceptions": False,
+    "analytics": {"endpoint": "/i/v0/e/"},
+    "elementsChainAsString": True,
+    "sessionRecording": False,
+    "heatmaps": False,
+    "surveys": False,
+    "conversations": False,
+    "logs": {"captureConsoleLogs": False},
+    "toolbarParams": {},
+    "siteApps": [],
+    "siteAppsJS": [],
+    "defaultIdentifiedOnly": True,
+    "isAuthenticated": False,
+    "config": {"enable_collect_everything": False},
+}
+CONFIG: dict[str, object] = {**NO_FLAGS, **NO_FEATURES}
+
+
+def config_script(token: str) -> bytes:
+    """The script by which posthog-js learns the same; `token` is the key, letters, digits, - and _ only."""
+    config = msgspec.json.encode({"token": token, **NO_FEATURES}).decode()
+    return (
+        "(function(){window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{};"
+        f'window._POSTHOG_REMOTE_CONFIG["{token}"]={{config:{config},siteApps:[]}};}})();'
+    ).encode()

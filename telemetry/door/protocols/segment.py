@@ -1,0 +1,124 @@
+"""Segment's HTTP tracking API (https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/).
+
+`track` calls become events of the plan. The other calls describe people and pages, for which the plan has no
+place: they are refused one by one as `unsupported_type`, and nothing that they say is kept.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from telemetry.door.protocols.messages import (
+    Message,
+    Translation,
+    given,
+    moment_of,
+    plan_event,
+    read_list,
+    read_object,
+    refused,
+    require_object,
+    safe_name,
+    text_of,
+    time_of,
+    unsupported,
+    wrong_shape,
+)
+from telemetry.intake.ingest import Posted
+from telemetry.intake.validation import MAX_EVENT_BYTES, Problem
+
+# Segment's own limit of a request; one of an event is the plan's as well.
+MAX_BODY_BYTES = 500 * 1024
+
+BATCH = "batch"
+TRACK = "track"
+OTHER_CALLS = ("identify", "page", "screen", "group", "alias")
+# analytics.js calls the routes by their first letters; `import` is the batch route of older libraries.
+ROUTES = {
+    "batch": BATCH,
+    "b": BATCH,
+    "import": BATCH,
+    **{route: call for call in (TRACK, *OTHER_CALLS) for route in (call, call[0])},
+}
+
+TOO_LARGE = Problem("event_too_large", "", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+
+
+def translate(text: bytes, *, call: str, now: datetime) -> Translation:
+    """The events of a request's JSON text; `call` is one of the values of ROUTES, `now` the moment of receipt.
+
+    The id is `messageId`; the time is `timestamp`, corrected by `sentAt`; the session is
+    `properties.sessionId`, else `context.sessionId`, else `anonymousId`. Raises ApiError (400, 413) for what
+    can't be read as a call or as a batch of calls.
+    """
+    body = require_object(text)
+    sent_at = moment_of(body.get("sentAt"))
+    secret = text_of(body.get("writeKey")) or ""
+    if call != BATCH:
+        return Translation([translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)], secret)
+    messages = read_list(body.get("batch"))
+    if messages is None:
+        raise wrong_shape('The body of a batch is {"batch": […], "writeKey": …}.')
+    events = [translate_call(message, call="", sent_at=sent_at, now=now) for message in messages]
+    return Translation(events, secret or first_key(messages))
+
+
+def first_key(messages: list[msgspec.Raw]) -> str:
+    """The write key of a batch whose events carry it one by one."""
+    first = read_object(messages[0]) if messages else None
+    return text_of((first or {}).get("writeKey")) or ""
+
+
+def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime) -> Posted:
+    """One call as an event of the plan, or its refusal; an empty `call` is the type that the message names."""
+    message = read_object(raw)
+    if message is None:
+        return raw
+    event_id = given(message, "messageId")
+    call = call or text_of(given(message, "type")) or TRACK
+    if call != TRACK:
+        name = safe_name(call, known=call in OTHER_CALLS)
+        return unsupported(name, event_id=event_id, message="The portal takes track calls only.")
+    if memoryview(raw).nbytes > MAX_EVENT_BYTES:
+        return refused(
+            TOO_LARGE, name=safe_name(text_of(message.get("event")), known=False), event_id=event_id
+        )
+    own_sent_at = moment_of(message.get("sentAt"))
+    session_id, properties = session_of(message)
+    return plan_event(
+        event=message.get("event"),
+        event_id=event_id,
+        session_id=session_id,
+        timestamp=time_of(
+            given(message, "originalTimestamp", "timestamp"), sent_at=sent_at or own_sent_at, now=now
+        ),
+        properties=properties,
+    )
+
+
+def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.Raw | None]:
+    """The session, and the properties without it."""
+    properties = given(message, "properties")
+    by_name = read_object(properties)
+    context = read_object(message.get("context")) or {}
+    session_id = (
+        given(by_name or {}, "sessionId") or given(context, "sessionId") or given(message, "anonymousId")
+    )
+    if by_name is None:
+        return session_id, properties
+    by_name.pop("sessionId", None)
+    return session_id, by_name
+
+
+def settings(*, write_key: str, host: str, scheme: str) -> dict[str, object]:
+    """What analytics.js asks its CDN for before it sends anything: post to the portal, and do nothing else."""
+    return {
+        "integrations": {"Segment.io": {"apiKey": write_key, "apiHost": f"{host}/v1", "protocol": scheme}},
+        "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
+        "analyticsNextEnabled": True,
+        "legacyVideoPluginsEnabled": False,
+        "middlewareSettings": {},
+        "enabledMiddleware": {},
+        "remotePlugins": [],
+        "metrics": {"sampleRate": 0},
+    }

@@ -1,0 +1,132 @@
+"""The telemetry API: the door for events, and the plan that they must keep to."""
+
+import time
+from http import HTTPStatus
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from telemetry.door import openapi
+from telemetry.door.body import read_events
+from telemetry.door.posting import DoorView, json_response, store
+from telemetry.door.protocols import cloudevents
+from telemetry.door.recent import recent_events
+from telemetry.door.throttling import check_rate
+from telemetry.keys import authenticate, check_in_force, known_key, secret_of
+from telemetry.models import Scope
+from telemetry.plan import get_plan, json_schema, plan_as_dict
+from web import maintenance
+from web.errors import ApiError
+from web.negotiation import AnyAccept
+
+DEFAULT_RECENT = 50
+MAX_RECENT = 200
+
+
+class TelemetryView(DoorView):
+    """The one door, for the portal's own clients and for CloudEvents."""
+
+    @extend_schema(
+        operation_id="ingest_events",
+        summary="Post events",
+        tags=["ingest"],
+        auth=openapi.KEY_SECURITY,
+        parameters=[
+            OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Check, and store nothing"),
+            OpenApiParameter("verbose", OpenApiTypes.BOOL, description="A result for accepted events too"),
+        ],
+        request={
+            "application/json": openapi.EVENTS,
+            "text/plain": openapi.EVENTS,
+            cloudevents.STRUCTURED: openapi.CLOUDEVENT,
+            cloudevents.BATCHED: openapi.CLOUDEVENTS,
+        },
+        responses={200: openapi.RESULT, **openapi.INGEST_FAULTS},
+        examples=[openapi.INGEST_EXAMPLE],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        now = timezone.now()
+        maintenance.refuse_if_on()
+        http_request = request._request
+        key = authenticate(http_request, scope=Scope.INGEST, now=now)
+        check_rate(key, at=time.monotonic())
+        if cloudevents.is_cloudevent(http_request):
+            translation = cloudevents.read(http_request, now=now)
+            events, origins = translation.events, translation.origins
+            return json_response(store(http_request, events, key=key, now=now, origins=origins))
+        return json_response(store(http_request, read_events(http_request), key=key, now=now))
+
+
+class RecentEventsView(DoorView):
+    """What became of the last events of a key, for whoever has that key."""
+
+    http_method_names = ["get", "head"]
+
+    @extend_schema(
+        operation_id="read_recent_events",
+        summary="The key's last events, with their verdicts",
+        tags=["ingest"],
+        auth=openapi.KEY_SECURITY,
+        parameters=[openapi.RECENT_LIMIT],
+        responses={200: openapi.RECENT, 400: openapi.ERROR, 429: openapi.ERROR, **openapi.READ_FAULTS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        key = authenticate(request._request, scope=Scope.INGEST, now=timezone.now())
+        check_rate(key, at=time.monotonic())
+        limit = limit_of(request._request.GET.get("limit", str(DEFAULT_RECENT)))
+        return json_response({"events": recent_events(key, limit=limit)})
+
+
+def limit_of(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_RECENT):
+        message = f"limit: It takes a whole number from 1 to {MAX_RECENT}."
+        raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_parameter", message=message)
+    return int(text)
+
+
+class KeyOrSession(BasePermission):
+    """The plan is for whoever sends or reads events: a key of any scope, or a signed-in session."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.user is not None and request.user.is_authenticated:
+            return True
+        key = known_key(secret_of(request._request))
+        check_in_force(key, scopes=Scope.values, now=timezone.now())
+        return True
+
+
+class PlanView(APIView):
+    http_method_names = ["get", "head"]
+    permission_classes = (KeyOrSession,)
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        operation_id="read_plan",
+        summary="The tracking plan",
+        tags=["plan"],
+        auth=openapi.PLAN_SECURITY,
+        responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(plan_as_dict(get_plan()))
+
+
+class PlanSchemaView(APIView):
+    http_method_names = ["get", "head"]
+    permission_classes = (KeyOrSession,)
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        operation_id="read_plan_schema",
+        summary="JSON Schema of what may be posted",
+        tags=["plan"],
+        auth=openapi.PLAN_SECURITY,
+        responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(json_schema(get_plan()))

@@ -1,0 +1,254 @@
+"""Storing a batch: the one place of the door where the databases differ.
+
+Either database stores a batch in one transaction: its new events, its quarantined ones, and one arrival row that
+says what became of them. No two posts update a common row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from django.db import connection, transaction
+from django.db.models import Max, Min
+
+from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
+
+# (day, event key as 32 hex digits, event, client's id, session, occurred at, properties as JSON text). A plain
+# tuple, day and key first: thousands are made and sorted a second.
+EventRow = tuple[date, str, str, str, str, datetime, str]
+
+
+class QuarantineRow(NamedTuple):
+    """A rejected event; errors and payload are JSON texts, already redacted."""
+
+    position: int
+    event: str
+    event_id: str
+    code: str
+    errors: str
+    payload: str
+
+
+class PostedRows(NamedTuple):
+    """What one post brings to the database: `rows` hold an event key at most once.
+
+    `repeats` counts the events that repeat another of the same post; `rejected` counts by first error code.
+    """
+
+    rows: Sequence[EventRow]
+    repeats: int
+    quarantined: Sequence[QuarantineRow]
+    rejected: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """`new_keys` are the event keys that were not there before; None when that is all of them."""
+
+    arrival_id: int
+    accepted: int
+    new_keys: frozenset[str] | None
+
+
+def store_batch(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
+    """Store a post's events in one transaction and say which were new; committed when it returns.
+
+    Safe to repeat: events that are there already count as duplicates, in another arrival. Raises Django's
+    database errors, and then nothing of the batch is stored.
+    """
+    # In one order everywhere: two posts with common events wait for each other instead of deadlocking.
+    ordered = batch._replace(rows=sorted(batch.rows))
+    if connection.vendor == "postgresql":
+        return store_on_postgresql(ordered, key=key, now=now)
+    return store_on_sqlite(ordered, key=key, now=now)
+
+
+# PostgreSQL: one statement is one round trip and one transaction. Arrays in binary form cost the least of all
+# ways that keep the unique key (measured against COPY to a temporary table and executemany).
+POSTGRESQL_EVENTS = """
+WITH arrival AS (
+    SELECT nextval('telemetry_arrival_id_seq') AS id
+), event AS (
+    INSERT INTO telemetry_rawevent (
+        event_key, day, arrival_id, environment, source, event, event_id, session_id, occurred_at, properties
+    )
+    SELECT sent.event_key::uuid, sent.day, arrival.id, %(environment)s, %(source)s,
+        sent.event, sent.event_id, sent.session_id, sent.occurred_at, sent.properties::jsonb
+    FROM arrival, unnest(
+        %(days)b::date[], %(event_keys)b::text[], %(events)b::text[], %(event_ids)b::text[],
+        %(session_ids)b::text[], %(moments)b::timestamptz[], %(properties)b::text[]
+    ) AS sent (day, event_key, event, event_id, session_id, occurred_at, properties)
+    ON CONFLICT DO NOTHING
+    RETURNING day, event_key
+)"""
+
+POSTGRESQL_QUARANTINE = """, quarantined AS (
+    INSERT INTO telemetry_quarantinedevent (
+        arrival_id, environment, source, received_at, position, event, event_id, code, errors, payload
+    )
+    SELECT arrival.id, %(environment)s, %(source)s, %(now)s,
+        sent.position, sent.event, sent.event_id, sent.code, sent.errors::jsonb, sent.payload::jsonb
+    FROM arrival, unnest(
+        %(positions)b::int[], %(bad_events)b::text[], %(bad_event_ids)b::text[], %(codes)b::text[],
+        %(errors)b::text[], %(payloads)b::text[]
+    ) AS sent (position, event, event_id, code, errors, payload)
+)"""
+
+POSTGRESQL_ARRIVAL = """, counted AS (
+    SELECT count(*)::int AS accepted, min(day) AS first_day, max(day) AS last_day FROM event
+), stored AS (
+    INSERT INTO telemetry_arrival (
+        id, key_id, environment, source, received_at, accepted, duplicates, rejected, first_day, last_day
+    )
+    SELECT arrival.id, %(key_id)s, %(environment)s, %(source)s, %(now)s, counted.accepted,
+        %(valid)s - counted.accepted, %(rejected)s::jsonb, counted.first_day, counted.last_day
+    FROM arrival, counted
+)
+SELECT arrival.id, counted.accepted, CASE WHEN counted.accepted < %(distinct)s THEN
+    ARRAY(SELECT replace(event_key::text, '-', '') FROM event)
+END
+FROM arrival, counted
+"""
+
+POSTGRESQL_STORE = POSTGRESQL_EVENTS + POSTGRESQL_ARRIVAL
+POSTGRESQL_STORE_WITH_QUARANTINE = POSTGRESQL_EVENTS + POSTGRESQL_QUARANTINE + POSTGRESQL_ARRIVAL
+
+
+def store_on_postgresql(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
+    parameters = {
+        "key_id": key.pk,
+        "environment": key.environment_id,
+        "source": key.source,
+        "now": now,
+        "valid": len(batch.rows) + batch.repeats,
+        "distinct": len(batch.rows),
+        "rejected": to_json(batch.rejected),
+        **columns(
+            ("days", "event_keys", "events", "event_ids", "session_ids", "moments", "properties"), batch.rows
+        ),
+    }
+    statement = POSTGRESQL_STORE
+    if batch.quarantined:
+        statement = POSTGRESQL_STORE_WITH_QUARANTINE
+        parameters |= columns(
+            ("positions", "bad_events", "bad_event_ids", "codes", "errors", "payloads"), batch.quarantined
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        arrival_id, accepted, new_keys = cursor.fetchone()
+    return StoreResult(arrival_id, accepted, None if new_keys is None else frozenset(new_keys))
+
+
+def columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The rows as one array a column, by name."""
+    arrays = map(list, zip(*rows, strict=True)) if rows else ([] for _ in names)
+    return dict(zip(names, arrays, strict=True))
+
+
+SQLITE_STORE_EVENT = """
+INSERT INTO telemetry_rawevent (
+    day, event_key, event, event_id, session_id, occurred_at, properties, arrival_id, environment, source
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (event_key) DO NOTHING
+"""
+
+
+def store_on_sqlite(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
+    with transaction.atomic():
+        arrival = Arrival.objects.create(
+            key=key,
+            environment=key.environment_id,
+            source=key.source,
+            received_at=now,
+            accepted=0,
+            duplicates=0,
+            rejected=batch.rejected,
+        )
+        accepted = insert_on_sqlite(batch.rows, arrival=arrival)
+        all_new = accepted == len(batch.rows)
+        first_day, last_day = day_range(batch.rows) if all_new else stored_day_range(arrival)
+        quarantine_on_sqlite(batch.quarantined, arrival=arrival)
+        Arrival.objects.filter(pk=arrival.pk).update(
+            accepted=accepted,
+            duplicates=len(batch.rows) + batch.repeats - accepted,
+            first_day=first_day,
+            last_day=last_day,
+        )
+        new_keys = None if all_new else keys_of(arrival)
+    return StoreResult(arrival.pk, accepted, new_keys)
+
+
+def insert_on_sqlite(rows: Sequence[EventRow], *, arrival: Arrival) -> int:
+    """Insert the rows that are not there yet, and count them."""
+    owner = (arrival.pk, arrival.environment, arrival.source)
+    values = [
+        (
+            day.isoformat(),
+            event_key,
+            event,
+            event_id,
+            session_id,
+            sqlite_moment(occurred_at),
+            properties,
+            *owner,
+        )
+        for day, event_key, event, event_id, session_id, occurred_at, properties in rows
+    ]
+    with connection.cursor() as cursor:
+        before = connection.connection.total_changes
+        # The driver's own executemany: Django's would rewrite the statement's placeholders.
+        with connection.wrap_database_errors:
+            cursor.connection.executemany(SQLITE_STORE_EVENT, values)
+        return int(connection.connection.total_changes - before)
+
+
+def sqlite_moment(moment: datetime) -> str:
+    """As Django's ORM writes it: UTC, without a zone, the fraction only where there is one."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+
+def quarantine_on_sqlite(rows: Sequence[QuarantineRow], *, arrival: Arrival) -> None:
+    QuarantinedEvent.objects.bulk_create(
+        QuarantinedEvent(
+            arrival_id=arrival.pk,
+            environment=arrival.environment,
+            source=arrival.source,
+            received_at=arrival.received_at,
+            position=row.position,
+            event=row.event,
+            event_id=row.event_id,
+            code=row.code,
+            errors=msgspec.json.decode(row.errors),
+            payload=msgspec.json.decode(row.payload),
+        )
+        for row in rows
+    )
+
+
+def day_range(rows: Sequence[EventRow]) -> tuple[date | None, date | None]:
+    """First and last day, both included, of rows that are sorted by day."""
+    return (rows[0][0], rows[-1][0]) if rows else (None, None)
+
+
+def stored_day_range(arrival: Arrival) -> tuple[date | None, date | None]:
+    days = RawEvent.objects.filter(arrival_id=arrival.pk).aggregate(first=Min("day"), last=Max("day"))
+    return days["first"], days["last"]
+
+
+def keys_of(arrival: Arrival) -> frozenset[str]:
+    keys = RawEvent.objects.filter(arrival_id=arrival.pk).values_list("event_key", flat=True)
+    return frozenset(key.hex for key in keys)
+
+
+def keys_already_stored(rows: Sequence[EventRow]) -> frozenset[str]:
+    """Which of the rows' event keys are in the table; reads only."""
+    # The days let PostgreSQL look into those partitions alone.
+    days = {row[0] for row in rows}
+    found = RawEvent.objects.filter(day__in=days, event_key__in=[row[1] for row in rows])
+    return frozenset(key.hex for key in found.values_list("event_key", flat=True))
+
+
+def to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,251 @@
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kpis.reading.periods import (
+    BucketNotAligned,
+    Granularity,
+    InvalidRange,
+    Period,
+    Range,
+    Span,
+    TooManyPeriods,
+    parse_range,
+    previous_range,
+    recent_days,
+    split,
+    stored_spans,
+)
+
+UTC_ZONE = ZoneInfo("UTC")
+BERLIN = ZoneInfo("Europe/Berlin")
+KOLKATA = ZoneInfo("Asia/Kolkata")
+NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+def make_range(start: datetime, end: datetime, zone: ZoneInfo = UTC_ZONE) -> Range:
+    return Range(start=start, end=end, zone=zone)
+
+
+def parse(start: str = "", end: str = "", zone: ZoneInfo = UTC_ZONE) -> Range:
+    return parse_range(start=start, end=end, zone=zone, now=NOW)
+
+
+def hours(periods: tuple[Period, ...]) -> list[float]:
+    return [(period.end - period.start) / timedelta(hours=1) for period in periods]
+
+
+def test_reads_dates_as_days_of_the_zone() -> None:
+    expected = make_range(utc(2026, 1, 31, 23), utc(2026, 2, 28, 23), BERLIN)
+    assert parse("2026-02-01", "2026-03-01", BERLIN) == expected
+
+
+def test_reads_moments_with_any_offset() -> None:
+    read = parse("2026-02-01T00:15:00Z", "2026-02-01T06:00:00+05:30")
+    assert read == make_range(utc(2026, 2, 1, 0, 15), utc(2026, 2, 1, 0, 30))
+
+
+def test_defaults_to_28_days_that_end_with_today() -> None:
+    assert parse() == make_range(utc(2026, 1, 19), utc(2026, 2, 16))
+
+
+def test_defaults_the_start_to_28_days_before_the_end() -> None:
+    assert parse(end="2026-02-01") == make_range(utc(2026, 1, 4), utc(2026, 2, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2026-02-30",
+        "2026-W05-1",
+        "20260201",
+        "2026-02-01T25:00:00Z",
+        "\u0662\u0660\u0662\u0666-02-01",
+        "0",
+    ],
+)
+def test_refuses_what_is_no_date_or_moment(text: str) -> None:
+    with pytest.raises(InvalidRange, match="a date like") as caught:
+        parse(text)
+    assert caught.value.field == "from"
+
+
+def test_refuses_a_moment_without_a_zone() -> None:
+    with pytest.raises(InvalidRange, match="needs a zone") as caught:
+        parse("2026-02-01", "2026-02-02T00:00:00")
+    assert caught.value.field == "to"
+
+
+@pytest.mark.parametrize("minute", ["14", "16", "15:01", "15:00.000001"])
+def test_refuses_a_moment_off_the_quarter_hour(minute: str) -> None:
+    text = f"2026-02-01T00:{minute}" + ("Z" if ":" in minute else ":00Z")
+    with pytest.raises(BucketNotAligned):
+        parse(text)
+
+
+@pytest.mark.parametrize("end", ["2026-02-01", "2026-01-31"])
+def test_refuses_a_range_that_is_empty_or_reversed(end: str) -> None:
+    with pytest.raises(InvalidRange, match="empty"):
+        parse("2026-02-01", end)
+
+
+@pytest.mark.parametrize("text", ["1999-12-31", "2100-01-02", "0001-01-01", "9999-12-31T23:45:00-23:00"])
+def test_refuses_years_in_which_nothing_was_measured(text: str) -> None:
+    with pytest.raises(InvalidRange):
+        parse(text, "2100-01-01")
+
+
+def test_splits_into_days() -> None:
+    periods = split(make_range(utc(2026, 2, 1), utc(2026, 2, 3)), granularity=Granularity.DAY)
+    assert periods == (
+        Period(start=utc(2026, 2, 1), end=utc(2026, 2, 2)),
+        Period(start=utc(2026, 2, 2), end=utc(2026, 2, 3)),
+    )
+
+
+def test_clips_the_periods_at_the_edges() -> None:
+    periods = split(make_range(utc(2026, 2, 1, 6), utc(2026, 2, 2, 0, 15)), granularity=Granularity.DAY)
+    assert periods == (
+        Period(start=utc(2026, 2, 1, 6), end=utc(2026, 2, 2)),
+        Period(start=utc(2026, 2, 2), end=utc(2026, 2, 2, 0, 15)),
+    )
+
+
+def test_begins_weeks_on_monday() -> None:
+    periods = split(make_range(utc(2026, 2, 1), utc(2026, 2, 17)), granularity=Granularity.WEEK)
+    assert [period.start for period in periods] == [
+        utc(2026, 2, 1),
+        utc(2026, 2, 2),
+        utc(2026, 2, 9),
+        utc(2026, 2, 16),
+    ]
+
+
+def test_begins_months_on_their_first_day() -> None:
+    periods = split(make_range(utc(2025, 12, 15), utc(2026, 3, 2)), granularity=Granularity.MONTH)
+    assert [period.start for period in periods] == [
+        utc(2025, 12, 15),
+        utc(2026, 1, 1),
+        utc(2026, 2, 1),
+        utc(2026, 3, 1),
+    ]
+
+
+def test_makes_one_period_of_the_total() -> None:
+    whole = make_range(utc(2026, 2, 1, 6), utc(2026, 2, 28))
+    assert split(whole, granularity=Granularity.TOTAL) == (Period(start=whole.start, end=whole.end),)
+
+
+@pytest.mark.parametrize(
+    ("day", "length"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 6, 1), 24)]
+)
+def test_gives_a_day_the_length_that_its_clock_changes_leave(day: date, length: int) -> None:
+    whole = parse(f"{day}", f"{day + timedelta(days=1)}", BERLIN)
+    assert hours(split(whole, granularity=Granularity.DAY)) == [length]
+    assert hours(split(whole, granularity=Granularity.HOUR)) == [1] * length
+
+
+def test_tells_the_two_hours_of_a_25_hour_day_apart() -> None:
+    whole = parse("2026-10-25", "2026-10-26", BERLIN)
+    starts = [period.start.astimezone(BERLIN) for period in split(whole, granularity=Granularity.HOUR)]
+    assert [f"{start:%H:%M %z}" for start in starts[2:4]] == ["02:00 +0200", "02:00 +0100"]
+
+
+def test_begins_hours_on_the_zones_own_hours() -> None:
+    whole = parse("2026-02-01T00:00:00Z", "2026-02-01T02:00:00Z", KOLKATA)
+    assert hours(split(whole, granularity=Granularity.HOUR)) == [0.5, 1, 0.5]
+
+
+def test_begins_a_day_after_the_midnight_that_was_skipped() -> None:
+    zone = ZoneInfo("America/Sao_Paulo")
+    periods = split(parse("2018-11-04", "2018-11-05", zone), granularity=Granularity.DAY)
+    assert hours(periods) == [23]
+
+
+def test_leaves_out_a_day_that_the_zone_skipped() -> None:
+    zone = ZoneInfo("Pacific/Apia")
+    periods = split(parse("2011-12-29", "2012-01-01", zone), granularity=Granularity.DAY)
+    assert [period.start.astimezone(zone).day for period in periods] == [29, 31]
+
+
+def test_allows_2000_periods_and_no_more() -> None:
+    start = utc(2026, 1, 1)
+    allowed = make_range(start, start + timedelta(hours=2000))
+    assert len(split(allowed, granularity=Granularity.HOUR)) == 2000
+    with pytest.raises(TooManyPeriods):
+        split(make_range(start, start + timedelta(hours=2001)), granularity=Granularity.HOUR)
+
+
+def spans_of(whole: Range, granularity: Granularity) -> tuple[Span, ...]:
+    return stored_spans(split(whole, granularity=granularity), granularity=granularity, zone=whole.zone)
+
+
+@pytest.mark.parametrize(
+    "granularity", [Granularity.DAY, Granularity.WEEK, Granularity.MONTH, Granularity.TOTAL]
+)
+def test_answers_whole_days_from_day_rows(granularity: Granularity) -> None:
+    whole = parse("2026-03-28", "2026-03-31", BERLIN)
+    assert spans_of(whole, granularity) == (Span(start=whole.start, end=whole.end, granularity="day"),)
+
+
+def test_answers_parts_of_days_from_base_rows() -> None:
+    whole = make_range(utc(2026, 2, 1, 6), utc(2026, 2, 4, 0, 15))
+    assert spans_of(whole, Granularity.TOTAL) == (
+        Span(start=utc(2026, 2, 1, 6), end=utc(2026, 2, 2), granularity="base"),
+        Span(start=utc(2026, 2, 2), end=utc(2026, 2, 4), granularity="day"),
+        Span(start=utc(2026, 2, 4), end=utc(2026, 2, 4, 0, 15), granularity="base"),
+    )
+
+
+def test_answers_a_range_without_a_whole_day_from_base_rows() -> None:
+    whole = make_range(utc(2026, 2, 1, 6), utc(2026, 2, 2, 6))
+    assert spans_of(whole, Granularity.DAY) == (
+        Span(start=utc(2026, 2, 1, 6), end=utc(2026, 2, 2, 6), granularity="base"),
+    )
+
+
+def test_answers_hours_from_base_rows() -> None:
+    whole = make_range(utc(2026, 2, 1), utc(2026, 2, 3))
+    assert spans_of(whole, Granularity.HOUR) == (Span(start=whole.start, end=whole.end, granularity="base"),)
+
+
+def test_needs_no_rows_for_no_periods() -> None:
+    assert stored_spans((), granularity=Granularity.DAY, zone=UTC_ZONE) == ()
+
+
+def test_puts_the_previous_range_directly_before() -> None:
+    current = parse("2026-03-01", "2026-03-29")
+    assert previous_range(current, until=None) == make_range(utc(2026, 2, 1), utc(2026, 3, 1))
+
+
+def test_keeps_the_previous_range_in_days_across_a_clock_change() -> None:
+    current = parse("2026-03-29", "2026-03-31", BERLIN)
+    assert previous_range(current, until=None) == parse("2026-03-27", "2026-03-29", BERLIN)
+
+
+def test_compares_a_day_that_is_not_over_with_the_same_part_of_a_day() -> None:
+    current = recent_days(7, zone=UTC_ZONE, now=NOW)
+    previous = previous_range(current, until=utc(2026, 2, 15, 11, 59))
+    assert previous == make_range(utc(2026, 2, 2), utc(2026, 2, 8, 12))
+
+
+def test_compares_a_range_that_is_computed_with_the_whole_one_before() -> None:
+    current = parse("2026-02-01", "2026-02-08")
+    assert previous_range(current, until=NOW) == make_range(utc(2026, 1, 25), utc(2026, 2, 1))
+
+
+def test_shifts_parts_of_a_day_by_whole_days() -> None:
+    current = make_range(utc(2026, 2, 1, 12), utc(2026, 2, 2, 12))
+    assert previous_range(current, until=None) == make_range(utc(2026, 1, 31, 12), utc(2026, 2, 1, 12))
+
+
+def test_counts_recent_days_with_today() -> None:
+    assert recent_days(1, zone=BERLIN, now=NOW) == make_range(
+        utc(2026, 2, 14, 23), utc(2026, 2, 15, 23), BERLIN
+    )

@@ -1,0 +1,209 @@
+import pytest
+
+from telemetry.intake.privacy import pseudonymise
+from telemetry.intake.redaction import redact_event, redact_event_id, redact_event_name, redact_name
+from telemetry.plan import get_plan
+from tests.telemetry.builders import make_event
+
+CHAT = "hello can you help"
+
+
+def redact(event):
+    return redact_event(event, plan=get_plan())
+
+
+def test_keeps_what_is_known_and_valid():
+    event = make_event(
+        "workbench.approval_requested",
+        properties={"toolIds": ["a", "b"], "contextType": "incident", "draftId": "d-1"},
+    )
+
+    assert redact(event) == event
+
+
+def test_replaces_what_is_not():
+    event = make_event(
+        sessionId=CHAT,
+        timestamp="last Monday",
+        message=CHAT,
+        properties={
+            "source": CHAT,
+            "draftId": "anna@example.com",
+            "nodeCount": -1,
+            "templateId": 5,
+            "text": CHAT,
+            "number": 4111111111111111,
+            "flag": True,
+            "nothing": None,
+            "list": [CHAT],
+            "object": {"a": CHAT, "b": 1},
+        },
+    )
+
+    assert redact(event) == {
+        "event": "workbench.draft_created",
+        "id": "e-1",
+        "sessionId": "<18 characters>",
+        "timestamp": "<11 characters>",
+        "message": "<18 characters>",
+        "properties": {
+            "source": "<18 characters>",
+            "draftId": "<16 characters>",
+            "nodeCount": -1,
+            "templateId": "<number>",
+            "text": "<18 characters>",
+            "number": "<number>",
+            "flag": True,
+            "nothing": None,
+            "list": "<1 items>",
+            "object": "<2 keys>",
+        },
+    }
+
+
+def test_keeps_no_text_of_an_event_that_the_plan_does_not_have():
+    event = make_event("workbench.chat", properties={"text": CHAT, "draftId": "d-1", "count": 3})
+
+    assert redact(event)["properties"] == {
+        "text": "<18 characters>",
+        "draftId": "<3 characters>",
+        "count": "<number>",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["workbench.session_started", "workbench.draft_created", "workbench.nonsense"]
+)
+@pytest.mark.parametrize("user", ["anna@example.com", "Anna Smith", ""])
+def test_keeps_persons_as_keyed_hashes_so_that_they_can_be_erased(name, user):
+    assert redact(make_event(name, properties={"userId": user}))["properties"] == {
+        "userId": pseudonymise(user)
+    }
+
+
+def test_hashes_persons_at_the_wrong_place_and_drops_their_numbers():
+    event = {"approverId": "anna", "userId": 4711, "properties": {"approverId": ["anna"]}}
+
+    assert redact(event) == {
+        "approverId": pseudonymise("anna"),
+        "userId": "<number>",
+        "properties": {"approverId": "<1 items>"},
+    }
+
+
+def test_replaces_single_items_of_a_list():
+    event = make_event("workbench.approval_requested", properties={"toolIds": ["a", "b@c.de"]})
+
+    assert redact(event)["properties"] == {"toolIds": ["a", "<6 characters>"]}
+
+
+def test_keeps_labels_only_without_blanks():
+    properties = {"draftId": "d-1", "editType": "chat", "intent": CHAT}
+
+    assert redact(make_event("workbench.draft_edited", properties=properties))["properties"] == {
+        "draftId": "d-1",
+        "editType": "chat",
+        "intent": "<18 characters>",
+    }
+
+
+def test_trims_the_referrer():
+    event = make_event("workbench.session_started", properties={"referrer": "https://a.example/b?c@d.de"})
+
+    assert redact(event)["properties"] == {"referrer": "https://a.example/b"}
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [
+        (2**31, 2**31),
+        (0.5, 0.5),
+        (10**12 - 1, 10**12 - 1),
+        (10**12, "<number>"),
+        (float("nan"), "<number>"),
+        (float("inf"), "<number>"),
+    ],
+)
+def test_keeps_numbers_that_are_no_card_numbers(number, kept):
+    event = make_event(properties={"source": "chat", "nodeCount": number})
+
+    assert redact(event)["properties"] == {"source": "chat", "nodeCount": kept}
+
+
+def test_tells_keys_apart_that_became_the_same():
+    assert redact({"a b": 1, "c d": 2, "e": None}) == {
+        "<3 characters>": "<number>",
+        "<3 characters> (1)": "<number>",
+        "e": None,
+    }
+
+
+@pytest.mark.parametrize(("keys", "more"), [(100, {}), (101, {"…": "<1 more keys>"})])
+def test_keeps_at_most_a_hundred_keys(keys, more):
+    properties = {f"k{number}": True for number in range(keys)}
+
+    kept = redact(make_event(properties=properties))["properties"]
+
+    assert kept == {**{f"k{number}": True for number in range(100)}, **more}
+
+
+@pytest.mark.parametrize(
+    ("event", "kept"),
+    [(None, None), (True, True), (5, "<number>"), (CHAT, "<18 characters>"), ([1, 2], "<2 items>")],
+)
+def test_outlines_what_is_no_event_at_all(event, kept):
+    assert redact(event) == {"event": kept}
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("workbench.draft_created", "workbench.draft_created"),
+        ("workbench.draft_craeted", "workbench.draft_craeted"),
+        ("workbench." + "a" * 54, "workbench." + "a" * 54),
+        ("workbench." + "a" * 55, "<65 characters>"),
+        ("anna.smith", "<10 characters>"),
+        ("workbench.Draft", "<15 characters>"),
+        (CHAT, "<18 characters>"),
+        ("", "<0 characters>"),
+        (None, ""),
+        (5, "<number>"),
+        (["a"], "<1 items>"),
+    ],
+)
+def test_keeps_event_names_of_the_plan_and_slips_of_the_pen(name, kept):
+    assert redact_event_name(name, plan=get_plan()) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("e-1", "e-1"),
+        ("a" * 100, "a" * 100),
+        ("a" * 101, "<101 characters>"),
+        (CHAT, "<18 characters>"),
+        ("a\0", "<2 characters>"),
+        ("anna@example.com", "<16 characters>"),
+        (None, ""),
+        (5, "<number>"),
+    ],
+)
+def test_keeps_plain_event_ids(value, kept):
+    assert redact_event_id(value) == kept
+
+
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [
+        ("draftId", "draftId"),
+        ("a" * 64, "a" * 64),
+        ("a" * 65, "<65 characters>"),
+        ("a b", "<3 characters>"),
+        ("4111111111111111", "<16 characters>"),
+        ("ghp_abcdefghijklmnop1234", "<24 characters>"),
+        ("é", "<1 characters>"),
+        ("", "<0 characters>"),
+    ],
+)
+def test_keeps_plain_keys(key, kept):
+    assert redact_name(key) == kept

@@ -1,0 +1,140 @@
+"""Every fault under /api has one JSON shape; elsewhere Django's own pages answer."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from pytest_django.fixtures import Settings
+from rest_framework import exceptions
+
+from web import errors
+from web.request_ids import REQUEST_ID
+
+
+def body(response: HttpResponse) -> dict[str, object]:
+    found: dict[str, object] = response.json() if hasattr(response, "json") else {}
+    return found
+
+
+def handled(error: Exception) -> tuple[int, dict[str, str], dict[str, object]]:
+    response = errors.exception_handler(error, {})
+    assert response is not None
+    headers = {name: value for name, value in response.headers.items() if name != "Content-Type"}
+    return response.status_code, headers, json.loads(response.content)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "headers"),
+    [
+        (Http404(), 404, "not_found", {}),
+        (PermissionDenied(), 403, "permission_denied", {}),
+        (exceptions.MethodNotAllowed("GET"), 405, "method_not_allowed", {}),
+        (exceptions.NotAcceptable(), 406, "not_acceptable", {}),
+        (exceptions.ParseError("Bad."), 400, "parse_error", {}),
+        (exceptions.Throttled(wait=9), 429, "throttled", {"Retry-After": "9"}),
+        (OperationalError("secret"), 503, "database_unavailable", {"Retry-After": "5"}),
+        (InterfaceError("secret"), 503, "database_unavailable", {"Retry-After": "5"}),
+        (errors.Unavailable(code="x", message="Later.", seconds=3), 503, "x", {"Retry-After": "3"}),
+    ],
+)
+def test_a_fault_has_its_status_code_and_headers(
+    error: Exception, status: int, code: str, headers: dict[str, str], db: None
+) -> None:
+    answered, sent, said = handled(error)
+    assert (answered, said["code"], sent) == (status, code, headers)
+    assert set(said) == {"code", "message", "detail", "request_id"}
+    assert said["message"] == said["detail"] != "secret"
+
+
+def test_several_faults_are_the_detail(db: None) -> None:
+    status, _, said = handled(exceptions.ValidationError({"from": ["Not a date."]}))
+    assert (status, said["code"], said["message"]) == (400, "invalid", "Invalid input.")
+    assert said["detail"] == {"from": ["Not a date."]}
+
+
+def test_a_fault_of_the_portal_is_left_to_django(db: None) -> None:
+    assert errors.exception_handler(ValueError("x"), {}) is None
+
+
+def test_the_log_does_not_repeat_what_the_database_said(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    handled(OperationalError("DETAIL: Key (event_id)=(secret)"))
+    assert "OperationalError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+HANDLERS: list[tuple[Callable[[HttpRequest], HttpResponse], int, str]] = [
+    (lambda request: errors.bad_request(request, Exception()), 400, "bad_request"),
+    (lambda request: errors.permission_denied(request, Exception()), 403, "permission_denied"),
+    (lambda request: errors.not_found(request, Exception()), 404, "not_found"),
+    (lambda request: errors.server_error(request), 500, "server_error"),
+]
+
+
+@pytest.mark.parametrize(("handler", "status", "code"), HANDLERS)
+def test_djangos_own_faults_are_json_under_api_and_pages_elsewhere(
+    handler: Callable[[HttpRequest], HttpResponse], status: int, code: str
+) -> None:
+    api = handler(RequestFactory().get("/api/x"))
+    assert (api.status_code, api["Content-Type"]) == (status, "application/json")
+    assert f'"code":"{code}"'.encode() in api.content
+    page = handler(RequestFactory().get("/x"))
+    assert page.status_code == status
+    assert page["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/", "/api/nothing", "/api/workbench/telemetry/", "/api/\0", "/api/%ff%fe"]
+)
+def test_an_unknown_path_under_api_is_a_404_in_json(path: str, db: None) -> None:
+    response = Client(raise_request_exception=False).get(path)
+    assert (response.status_code, body(response)["code"]) == (404, "not_found")
+
+
+def test_a_foreign_host_is_a_400_in_json(settings: Settings, db: None) -> None:
+    settings.ALLOWED_HOSTS = ["portal.example"]
+    response = Client(raise_request_exception=False).get("/api/x", headers={"Host": "evil.example"})
+    assert (response.status_code, body(response)["code"]) == (400, "bad_request")
+
+
+# Request ids ----------------------------------------------------------------------------------------------
+
+
+def get(**headers: str) -> HttpResponse:
+    return Client(raise_request_exception=False, headers=headers).get("/api/x")
+
+
+def test_the_callers_request_id_comes_back(db: None) -> None:
+    response = get(**{"X-Request-ID": "a-1_b.C"})
+    assert response["X-Request-ID"] == body(response)["request_id"] == "a-1_b.C"
+
+
+@pytest.mark.parametrize("given", ["", " ", "a b", "a\r\nx", "é", "<b>", "a" * 65])
+def test_another_request_id_is_replaced_by_a_random_one(given: str, db: None) -> None:
+    response = get(**{"X-Request-ID": given})
+    assert response["X-Request-ID"] == body(response)["request_id"] != given
+    assert len(response["X-Request-ID"]) == 32
+    assert get(**{"X-Request-ID": given})["X-Request-ID"] != response["X-Request-ID"]
+
+
+def test_a_request_id_of_64_characters_is_kept(db: None) -> None:
+    assert get(**{"X-Request-ID": "a" * 64})["X-Request-ID"] == "a" * 64
+
+
+def test_outside_of_a_request_there_is_no_id(db: None) -> None:
+    get(**{"X-Request-ID": "a"})
+    assert REQUEST_ID.get() == ""
+
+
+@pytest.mark.parametrize("module", ["body", "keys", "maintenance", "throttling", "views"])
+def test_every_fault_of_the_door_is_documented(module: str) -> None:
+    here = Path(errors.__file__).parent
+    codes = set(re.findall(r'\bcode="(\w+)"', (here / f"{module}.py").read_text()))
+    documented = set(re.findall(r"`(\w+)`", (here.parent / "docs" / "ingest.md").read_text()))
+    assert codes
+    assert codes <= documented

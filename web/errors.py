@@ -1,0 +1,163 @@
+"""The one JSON shape of every whole-request fault of the API: {"code", "message", "detail", "request_id"}.
+
+`code` is for programs; `message` is a sentence for people; `detail` is the same sentence, or the faults field by
+field where there are several. SDKs read one or the other, so all three are always there.
+"""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.views import set_rollback
+
+from web.request_ids import REQUEST_ID
+
+logger = logging.getLogger(__name__)
+
+# The door's own path and those of the SDKs that post to it (telemetry/door/protocols/urls.py).
+API_PREFIXES = (
+    "/api/", "/v1/", "/batch", "/capture", "/e/", "/i/", "/flags", "/decide", "/array/"
+)  # fmt: skip
+RETRY_AFTER_SECONDS = 5
+
+
+class ApiError(exceptions.APIException):
+    """A fault of a whole request, with the status, the code and the sentence that the client gets."""
+
+    def __init__(
+        self, *, status: HTTPStatus, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail=message, code=code)
+        self.status_code = status
+        self.code = code
+        self.message = message
+        self.headers = headers or {}
+
+
+class Unavailable(ApiError):
+    """The portal can't take the request now; the same request may be sent again after `seconds`."""
+
+    def __init__(self, *, code: str, message: str, seconds: int = RETRY_AFTER_SECONDS) -> None:
+        super().__init__(
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            code=code,
+            message=message,
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+def error_response(
+    *,
+    status: int,
+    code: str,
+    message: str,
+    detail: object = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """A fault as a response in the one shape; `detail` is the message where none is given."""
+    body = {
+        "code": code,
+        "message": message,
+        "detail": message if detail is None else detail,
+        "request_id": REQUEST_ID.get(),
+    }
+    return HttpResponse(
+        msgspec.json.encode(body, enc_hook=str),
+        status=status,
+        content_type="application/json",
+        headers=dict(headers or {}),
+    )
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """Django REST framework's handler: every fault that a client or an absent database can cause, in the one shape.
+
+    None for anything else: that is a fault of the portal and goes to Django's own 500.
+    """
+    set_rollback()
+    if isinstance(error, ApiError):
+        return from_api_error(error)
+    if isinstance(error, Http404):
+        return from_rest_framework(exceptions.NotFound())
+    if isinstance(error, PermissionDenied):
+        return from_rest_framework(exceptions.PermissionDenied())
+    if isinstance(error, exceptions.APIException):
+        return from_rest_framework(error)
+    if isinstance(error, OperationalError | InterfaceError):
+        return from_database(error)
+    return None
+
+
+def from_api_error(error: ApiError) -> HttpResponse:
+    return error_response(
+        status=error.status_code, code=error.code, message=error.message, headers=error.headers
+    )
+
+
+def from_rest_framework(error: exceptions.APIException) -> HttpResponse:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    several = isinstance(error.detail, list | dict)
+    return error_response(
+        status=error.status_code,
+        code=error.default_code if several else str(error.get_codes()),
+        message=str(error.default_detail) if several else str(error.detail),
+        detail=error.detail if several else None,
+        headers=headers,
+    )
+
+
+def from_database(error: DatabaseError | InterfaceError) -> HttpResponse:
+    # The driver's message may quote values of an event: only the class is logged.
+    logger.error("The database did not answer: %s", type(error).__name__)
+    return from_api_error(
+        Unavailable(
+            code="database_unavailable", message="The database does not answer. Send the request again."
+        )
+    )
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(API_PREFIXES)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400: what Django itself refuses, like a foreign Host header or too many query parameters."""
+    if not is_api(request):
+        return defaults.bad_request(request, exception)
+    message = "The request could not be read: its host, path or query is not acceptable."
+    return error_response(status=HTTPStatus.BAD_REQUEST, code="bad_request", message=message)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403."""
+    if not is_api(request):
+        return defaults.permission_denied(request, exception)
+    return from_rest_framework(exceptions.PermissionDenied())
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404."""
+    if not is_api(request):
+        return defaults.page_not_found(request, exception)
+    return error_response(
+        status=HTTPStatus.NOT_FOUND, code="not_found", message="There is nothing at this path."
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: Django has logged the fault; the client gets the id to find it by."""
+    if not is_api(request):
+        return defaults.server_error(request)
+    message = "The portal failed to answer. The request may be sent again."
+    return error_response(status=HTTPStatus.INTERNAL_SERVER_ERROR, code="server_error", message=message)
