@@ -1,4 +1,4 @@
-"""The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/queries.md)."""
+"""The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/reading.md)."""
 
 from datetime import UTC, datetime
 from typing import Any

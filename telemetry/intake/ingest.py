@@ -1,6 +1,6 @@
 """The only way by which events get into the database: every event is checked against the plan, then stored once.
 
-The door, the span receiver and the demo data all come through `ingest_events`.
+The door, its other protocols and the demo data all come through `ingest_events`.
 """
 
 from collections import Counter
