@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 
 from telemetry.intake.storage import EventRow, PostedRows, QuarantineRow, keys_already_stored, store_batch
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
-from tests.telemetry.conftest import make_key
+from tests.builders import make_key
 from tests.telemetry.posts import batch_of, row
 from tests.threads import run_together
 
@@ -98,7 +98,7 @@ def test_a_post_of_rejected_events_alone_has_an_arrival(ingest_key: ApiKey, now:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("properties", ["not json", ""])
 def test_a_row_that_the_database_refuses_leaves_nothing_behind(properties: str, now: datetime) -> None:
-    key, _ = make_key()
+    key = make_key()
     with pytest.raises(DatabaseError):
         store_batch(batch_of(row(at=AT), row(at=AT, properties=properties)), key=key, now=now)
     assert not RawEvent.objects.exists()
@@ -124,7 +124,7 @@ def test_stores_the_largest_batch(ingest_key: ApiKey, now: datetime) -> None:
 def test_one_round_trip_stores_a_batch_on_postgresql(
     now: datetime, django_assert_num_queries: Callable[..., object]
 ) -> None:
-    key, _ = make_key()
+    key = make_key()
     expected = 1 if connection.vendor == "postgresql" else 4
     with django_assert_num_queries(expected):  # type: ignore[attr-defined]
         store_batch(batch_of(row(at=AT)), key=key, now=now)
@@ -135,7 +135,7 @@ def test_one_round_trip_stores_a_batch_on_postgresql(
 
 @pytest.mark.django_db(transaction=True)
 def test_overlapping_posts_at_the_same_time_store_each_event_once(now: datetime) -> None:
-    key, _ = make_key()
+    key = make_key()
     rows: list[EventRow] = [row(at=AT + timedelta(minutes=index)) for index in range(120)]
     accepted: list[int] = []
 
