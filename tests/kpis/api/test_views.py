@@ -2,6 +2,7 @@ import csv
 import io
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from kpis.api.csv_export import rows_of, write_csv
 from kpis.registry import DEFINITIONS
-from telemetry.keys import create_key, revoke_key
+from telemetry.keys import revoke_key
 from telemetry.models import Scope
+from tests.builders import issue_key, make_secret
 from tests.kpis.builders import (
     DAY,
     NOW,
@@ -46,8 +48,7 @@ def fault(response: Any) -> tuple[int, str]:
     return response.status_code, body["code"]
 
 
-def make_read_key(*, environment: str = "production", scope: str = Scope.READ) -> str:
-    return create_key(scope=scope, environment=environment, source="reports", now=NOW)[1]
+make_read_key = partial(make_secret, scope=Scope.READ, source="reports", now=NOW)
 
 
 # Answers ----------------------------------------------------------------------------------------------
@@ -275,7 +276,7 @@ def test_refuses_a_key_of_another_scope(client: Client, scope: str) -> None:
 
 
 def test_refuses_a_revoked_key(client: Client) -> None:
-    key, secret = create_key(scope=Scope.READ, environment="production", source="reports", now=NOW)
+    key, secret = issue_key(scope=Scope.READ, source="reports", now=NOW)
     revoke_key(key=key, now=NOW)
     assert fault(get(client, key=secret)) == (403, "revoked_key")
 
