@@ -10,6 +10,7 @@ from django.core.management import get_commands
 from django.urls import Resolver404, resolve
 
 from tests.docs.pages import PAGE_NAMES, ROOT, code, prose_of, spans, text_of
+from tests.test_imports import APPS
 
 # Files that the portal or an example makes.
 MADE = re.compile(r"((\./)?var|DATA_DIR|build|dist|static/build|yourapp|\.venv|\.env\b)")
@@ -19,6 +20,8 @@ PREFIXES = {"/api/"}
 SYSTEM_PATHS = ("/etc/", "/run/", "/proc/", "/dev/", "/static/telemetry.min.js", "/example/", "/app")
 PORTAL = r"(?:127\.0\.0\.1:8000|portal\.example(?:\.com)?)"
 SOURCES = ("*.py", "*.yaml", "Makefile", ".env.example", "*.ts", "*.toml")
+# Packages whose names Django chose.
+DJANGOS = {"management", "migrations"}
 SKIPPED = {".venv", "node_modules", "var", "staticfiles", ".git"}
 
 
@@ -185,6 +188,15 @@ def test_the_architecture_explains_every_column(model) -> None:
     named = set(re.findall(r"`(\w+)`", section))
 
     assert columns - named == set()
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_architecture_names_every_package(app: str) -> None:
+    section = text_of("docs/architecture.md").partition(f"### `{app}/`")[2].partition("\n##")[0]
+    packages = {path.parent.name for path in (ROOT / app).glob("*/__init__.py")} - DJANGOS
+
+    assert section != ""
+    assert {name for name in packages if f"`{name}/`" not in section} == set()
 
 
 def test_the_records_of_decisions_are_numbered_and_listed() -> None:
