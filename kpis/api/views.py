@@ -1,6 +1,6 @@
 """The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/queries.md)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -19,6 +19,7 @@ from kpis.reading.evaluation import Evaluation
 from kpis.reading.periods import Granularity, InvalidRange, Range, parse_range
 from kpis.reading.queries import KpiReading, Slice
 from kpis.registry import DEFINITIONS, Kind, Kpi
+from web.moments import rfc3339
 
 ERRORS = {400: ErrorSerializer, 401: ErrorSerializer, 403: ErrorSerializer, 404: ErrorSerializer}
 RANGE_PARAMETERS = [
@@ -161,9 +162,9 @@ def list_json(readings: list[KpiReading], *, environment: str) -> dict[str, Any]
     return {
         "environment": environment,
         "time_zone": first.range.zone.key,
-        "computed_until": moment_json(first.computed_until),
-        "from": moment_json(first.range.start),
-        "to": moment_json(first.range.end),
+        "computed_until": until_json(first),
+        "from": rfc3339(first.range.start),
+        "to": rfc3339(first.range.end),
         "kpis": [
             head_json(each) | figures_json(each.kpi, each.total) | {"dimensions": list(each.kpi.dimensions)}
             for each in readings
@@ -176,9 +177,9 @@ def kpi_json(each: KpiReading) -> dict[str, Any]:
         **head_json(each),
         "environment": each.environment,
         "time_zone": each.range.zone.key,
-        "computed_until": moment_json(each.computed_until),
-        "from": moment_json(each.range.start),
-        "to": moment_json(each.range.end),
+        "computed_until": until_json(each),
+        "from": rfc3339(each.range.start),
+        "to": rfc3339(each.range.end),
         "granularity": each.granularity.value,
         "total": figures_json(each.kpi, each.total),
         "series": [period_json(each.kpi, evaluation) for evaluation in each.series],
@@ -214,8 +215,8 @@ def slice_json(kpi: Kpi, part: Slice) -> dict[str, Any]:
 
 def period_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
     period = {
-        "period_start": moment_json(evaluation.period.start),
-        "period_end": moment_json(evaluation.period.end),
+        "period_start": rfc3339(evaluation.period.start),
+        "period_end": rfc3339(evaluation.period.end),
     }
     return period | figures_json(kpi, evaluation) | {"target": evaluation.goal.target}
 
@@ -236,6 +237,5 @@ def sums_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def moment_json(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, with Z."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def until_json(each: KpiReading) -> str | None:
+    return rfc3339(each.computed_until) if each.computed_until else None
