@@ -5,7 +5,7 @@ hours long where its clocks change. All boundaries are boundaries of base bucket
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,6 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from kpis.days import day_start, local_day
-from kpis.models import StoredGranularity
 from workbench.buckets import bucket_of, bucket_start
 
 MAXIMUM_PERIODS = 2_000
@@ -71,13 +70,6 @@ class Range(Period):
     """A period in a reporting zone, as a reader asked for it."""
 
     zone: ZoneInfo
-
-
-@dataclass(frozen=True, kw_only=True)
-class Span(Period):
-    """StoredGranularity rows of one granularity (`base` or `day`) whose period_start lies in the span."""
-
-    granularity: str
 
 
 def last_date(period: Period, *, zone: ZoneInfo) -> date:
@@ -215,24 +207,3 @@ def _next_day_start(moment: datetime, *, day: date, zone: ZoneInfo) -> datetime:
     """Start of the day, or of the one after it where the zone skipped the day (Samoa, 2011-12-30)."""
     start = day_start(day, zone=zone)
     return start if start > moment else day_start(day + timedelta(days=1), zone=zone)
-
-
-def stored_spans(periods: Sequence[Period], *, granularity: Granularity, zone: ZoneInfo) -> tuple[Span, ...]:
-    """The stored rows that answer the periods (consecutive, as of split): whole days from `day` rows, the
-    rest from `base` rows. At most three spans; together they cover the periods exactly once.
-    """
-    if not periods:
-        return ()
-    start, end = periods[0].start, periods[-1].end
-    first = day_start(local_day(start, zone=zone), zone=zone)
-    if first < start:
-        first = day_start(local_day(start, zone=zone) + timedelta(days=1), zone=zone)
-    last = day_start(local_day(end, zone=zone), zone=zone)
-    if granularity is Granularity.HOUR or first >= last:
-        return (Span(start=start, end=end, granularity=StoredGranularity.BASE),)
-    spans = (
-        Span(start=start, end=first, granularity=StoredGranularity.BASE),
-        Span(start=first, end=last, granularity=StoredGranularity.DAY),
-        Span(start=last, end=end, granularity=StoredGranularity.BASE),
-    )
-    return tuple(span for span in spans if span.start < span.end)

@@ -17,13 +17,12 @@ from kpis.reading.periods import (
     Granularity,
     Period,
     Range,
-    Span,
     last_date,
     previous_range,
     recent_days,
     split,
-    stored_spans,
 )
+from kpis.reading.spans import Span, stored_spans
 from kpis.reading.sums import Sums, SumTable, added, read_rows
 from kpis.registry import DEFINITIONS, REGISTRY, Kpi
 from telemetry.models import Environment

@@ -13,7 +13,8 @@ from django.db.models.functions import Cast
 
 from kpis.histogram import Histogram, merge
 from kpis.models import KpiBucket
-from kpis.reading.periods import Period, Span
+from kpis.reading.periods import Period
+from kpis.reading.spans import Span
 from kpis.registry import DEFINITIONS, Kind, Kpi
 
 _decode_histogram = msgspec.json.Decoder(dict[int, int]).decode

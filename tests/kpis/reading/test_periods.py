@@ -9,13 +9,11 @@ from kpis.reading.periods import (
     InvalidRange,
     Period,
     Range,
-    Span,
     TooManyPeriods,
     parse_range,
     previous_range,
     recent_days,
     split,
-    stored_spans,
 )
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -180,43 +178,6 @@ def test_allows_2000_periods_and_no_more() -> None:
     assert len(split(allowed, granularity=Granularity.HOUR)) == 2000
     with pytest.raises(TooManyPeriods):
         split(make_range(start, start + timedelta(hours=2001)), granularity=Granularity.HOUR)
-
-
-def spans_of(whole: Range, granularity: Granularity) -> tuple[Span, ...]:
-    return stored_spans(split(whole, granularity=granularity), granularity=granularity, zone=whole.zone)
-
-
-@pytest.mark.parametrize(
-    "granularity", [Granularity.DAY, Granularity.WEEK, Granularity.MONTH, Granularity.TOTAL]
-)
-def test_answers_whole_days_from_day_rows(granularity: Granularity) -> None:
-    whole = parse("2026-03-28", "2026-03-31", BERLIN)
-    assert spans_of(whole, granularity) == (Span(start=whole.start, end=whole.end, granularity="day"),)
-
-
-def test_answers_parts_of_days_from_base_rows() -> None:
-    whole = make_range(utc(2026, 2, 1, 6), utc(2026, 2, 4, 0, 15))
-    assert spans_of(whole, Granularity.TOTAL) == (
-        Span(start=utc(2026, 2, 1, 6), end=utc(2026, 2, 2), granularity="base"),
-        Span(start=utc(2026, 2, 2), end=utc(2026, 2, 4), granularity="day"),
-        Span(start=utc(2026, 2, 4), end=utc(2026, 2, 4, 0, 15), granularity="base"),
-    )
-
-
-def test_answers_a_range_without_a_whole_day_from_base_rows() -> None:
-    whole = make_range(utc(2026, 2, 1, 6), utc(2026, 2, 2, 6))
-    assert spans_of(whole, Granularity.DAY) == (
-        Span(start=utc(2026, 2, 1, 6), end=utc(2026, 2, 2, 6), granularity="base"),
-    )
-
-
-def test_answers_hours_from_base_rows() -> None:
-    whole = make_range(utc(2026, 2, 1), utc(2026, 2, 3))
-    assert spans_of(whole, Granularity.HOUR) == (Span(start=whole.start, end=whole.end, granularity="base"),)
-
-
-def test_needs_no_rows_for_no_periods() -> None:
-    assert stored_spans((), granularity=Granularity.DAY, zone=UTC_ZONE) == ()
 
 
 def test_puts_the_previous_range_directly_before() -> None:
