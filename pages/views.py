@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
 from kpis.reading import queries
+from kpis.reading.environments import UnknownEnvironment, choose_environment, environments
 from kpis.reading.periods import InvalidRange, Range
 from kpis.reading.queries import Comparison
 from kpis.registry import Kpi
@@ -29,7 +30,7 @@ CHART_SCRIPT = "build/charts.js"
 @login_required
 def show_overview(request: HttpRequest) -> HttpResponse:
     """Every KPI by persona."""
-    known = queries.environments()
+    known = environments()
     if not known:
         return render(request, "pages/first_run.html")
     asked = what_is_asked(request)
@@ -50,7 +51,7 @@ def show_overview(request: HttpRequest) -> HttpResponse:
 def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     """One KPI, with all there is to say of it."""
     kpi = kpi_of(slug)
-    known = queries.environments()
+    known = environments()
     if not known:
         return render(request, "pages/first_run.html")
     asked = what_is_asked(request, kpi=kpi)
@@ -102,8 +103,8 @@ def what_is_asked(request: HttpRequest, *, kpi: Kpi | None = None) -> Asked:
 
 def environment_of(state: PageState, *, known: list[str]) -> str:
     try:
-        return queries.choose_environment(state.environment, known=known)
-    except queries.UnknownEnvironment:
+        return choose_environment(state.environment, known=known)
+    except UnknownEnvironment:
         raise Http404("There is no environment of this name.") from None
 
 

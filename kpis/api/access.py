@@ -11,7 +11,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from kpis.reading import queries
+from kpis.reading.environments import UnknownEnvironment, choose_environment, environments
 from telemetry import keys
 from telemetry.models import ApiKey, Scope
 from web.errors import ApiError
@@ -66,8 +66,8 @@ class ReadView(APIView):
         if isinstance(request.auth, ApiKey):
             return own_environment(request.auth, name=name)
         try:
-            return queries.choose_environment(name, known=queries.environments())
-        except queries.UnknownEnvironment:
+            return choose_environment(name, known=environments())
+        except UnknownEnvironment:
             raise not_found("unknown_environment", "There is no environment of this name.") from None
 
 

@@ -25,7 +25,6 @@ from kpis.reading.periods import (
 from kpis.reading.spans import Span, stored_spans
 from kpis.reading.sums import Sums, SumTable, added, read_rows
 from kpis.registry import DEFINITIONS, REGISTRY, Kpi
-from telemetry.models import Environment
 
 EXCLUDED = "excluded"
 WINDOWS = {"1d": 1, "7d": 7, "28d": 28}
@@ -36,10 +35,6 @@ NEEDS_ANOTHER = {"workbench-adoption": ("origin", "workbench")}
 
 class UnknownKpi(LookupError):
     """No KPI has this slug."""
-
-
-class UnknownEnvironment(LookupError):
-    """No key was ever made for an environment of this name."""
 
 
 class UnknownDimension(ValueError):
@@ -107,23 +102,6 @@ def find_kpi(slug: str) -> Kpi:
         return REGISTRY[slug]
     except KeyError:
         raise UnknownKpi(slug) from None
-
-
-def environments() -> list[str]:
-    """Names of all environments, in alphabetical order."""
-    return list(Environment.objects.order_by("name").values_list("name", flat=True))
-
-
-def choose_environment(name: str, *, known: Sequence[str]) -> str:
-    """The environment asked for; without a name production if there is one, else the first; "" for none.
-
-    Raises UnknownEnvironment for a name that is not known.
-    """
-    if name and name not in known:
-        raise UnknownEnvironment(name)
-    if name or not known:
-        return name
-    return "production" if "production" in known else known[0]
 
 
 def read_kpi(

@@ -530,27 +530,6 @@ def test_reads_all_windows_in_five_queries(
         read_windows(now=NOW)
 
 
-# Environments -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "known", "chosen"),
-    [
-        ("", ["demo", "production"], "production"),
-        ("", ["demo", "staging"], "demo"),
-        ("", [], ""),
-        ("demo", ["demo", "production"], "demo"),
-    ],
-)
-def test_chooses_production_where_no_environment_is_named(name: str, known: list[str], chosen: str) -> None:
-    assert queries.choose_environment(name, known=known) == chosen
-
-
-def test_refuses_an_environment_that_there_is_not() -> None:
-    with pytest.raises(queries.UnknownEnvironment):
-        queries.choose_environment("prod", known=["production"])
-
-
 def test_refuses_a_kpi_that_there_is_not() -> None:
     with pytest.raises(queries.UnknownKpi):
         queries.find_kpi("happiness")
