@@ -23,7 +23,8 @@ from kpis.reading.periods import (
     split,
 )
 from kpis.reading.spans import Span, stored_spans
-from kpis.reading.sums import Sums, SumTable, added, read_rows
+from kpis.reading.stored_rows import read_rows
+from kpis.reading.sums import Sums, SumTable, add_up
 from kpis.registry import DEFINITIONS, REGISTRY, Kpi
 
 EXCLUDED = "excluded"
@@ -345,7 +346,7 @@ class _Reader:
         overall = goals[-1] if goals else self._goal(kpi, range, zone=range.zone)
 
         def slice_of(dimension: str, value: str, *, by_period: bool) -> Slice:
-            sums = table.of(kpi, dimension=dimension, value=value)
+            sums = table.by_period(kpi, dimension=dimension, value=value)
             series = [
                 self._figures(kpi, sums=each, period=period, goal=goal)
                 for each, period, goal in zip(sums, periods, goals, strict=True)
@@ -355,11 +356,11 @@ class _Reader:
                 # What there is one of is the total as well: a percentile costs as much as its histograms.
                 total = replace(series[0], period=range)
             else:
-                total = self._figures(kpi, sums=added(sums), period=range, goal=overall)
+                total = self._figures(kpi, sums=add_up(sums), period=range, goal=overall)
             return Slice(value=value, total=total, series=tuple(series))
 
         whole = slice_of("", "", by_period=True)
-        values = table.values_of(kpi, dimension=breakdown) if breakdown else []
+        values = list(table.counts(kpi, dimension=breakdown)) if breakdown else []
         return KpiReading(
             kpi=kpi,
             environment=self.environment,
