@@ -10,28 +10,25 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from kpis.days import local_day, reporting_zone
-from kpis.models import Freshness, KpiBucket, StoredGranularity
+from kpis.models import Freshness
 from kpis.reading.evaluation import Evaluation, evaluate
 from kpis.reading.goals import Goal, Goals
+from kpis.reading.measurability import unmeasurable_kpis
 from kpis.reading.periods import (
     Granularity,
     Period,
     Range,
     last_date,
     previous_range,
-    recent_days,
     split,
 )
-from kpis.reading.spans import Span, stored_spans
+from kpis.reading.spans import stored_spans
 from kpis.reading.stored_rows import read_rows
 from kpis.reading.sums import Sums, SumTable, add_up
 from kpis.registry import DEFINITIONS, REGISTRY, Kpi
 
 EXCLUDED = "excluded"
-WINDOWS = {"1d": 1, "7d": 7, "28d": 28}
 BREAKDOWN_LIMIT = 100
-# A KPI that compares origins means nothing until another one than its own was reported: (dimension, its own).
-NEEDS_ANOTHER = {"workbench-adoption": ("origin", "workbench")}
 
 
 class UnknownKpi(LookupError):
@@ -79,22 +76,6 @@ class Comparison:
 
     current: KpiReading
     previous: KpiReading
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowReading:
-    """A KPI over 1, 7 or 28 days up to now. numerator and denominator are as Evaluation' are."""
-
-    kpi: str
-    persona: str
-    environment: str
-    window: str
-    numerator: float
-    denominator: int
-    value: float | None
-    target: float | None
-    baseline: float | None
-    verdict: str | None
 
 
 def find_kpi(slug: str) -> Kpi:
@@ -169,100 +150,6 @@ def read_kpis(
     return [readings[kpi.slug] for kpi in kpis]
 
 
-def read_windows(*, now: datetime) -> list[WindowReading]:
-    """Every KPI of every computed environment over today and the 0, 6 and 27 days before it, up to now.
-
-    Five queries, whatever the number of environments. One that nothing is computed for is left out.
-    """
-    zone = reporting_zone()
-    computed = _computed_environments()
-    goals = Goals.load(DEFINITIONS)
-    measurable = {slug: _environments_with_another(slug) for slug in NEEDS_ANOTHER}
-    windows = {name: recent_days(days, zone=zone, now=now) for name, days in WINDOWS.items()}
-    sums = _window_sums(windows)
-    return [
-        _window_reading(
-            kpi=kpi,
-            environment=environment,
-            window=window,
-            sums=sums.get((environment, kpi.slug, window), Sums()),
-            is_measurable=kpi.slug not in measurable or environment in measurable[kpi.slug],
-            goal=goals.in_force(kpi, environment=environment, on=local_day(now, zone=zone)),
-            period=windows[window],
-        )
-        for environment in computed
-        for kpi in DEFINITIONS
-        for window in WINDOWS
-    ]
-
-
-def _window_reading(
-    *,
-    kpi: Kpi,
-    environment: str,
-    window: str,
-    sums: Sums,
-    is_measurable: bool,
-    goal: Goal,
-    period: Period,
-) -> WindowReading:
-    evaluation = evaluate(kpi, sums=sums, period=period, goal=goal, is_measurable=is_measurable)
-    return WindowReading(
-        kpi=kpi.slug,
-        persona=kpi.persona.value,
-        environment=environment,
-        window=window,
-        numerator=evaluation.numerator,
-        denominator=evaluation.denominator,
-        value=evaluation.value,
-        target=goal.target,
-        baseline=goal.baseline,
-        verdict=evaluation.verdict,
-    )
-
-
-def _window_sums(windows: Mapping[str, Range]) -> dict[tuple[str, str, str], Sums]:
-    """Sums by environment, KPI and window, from day rows alone."""
-    longest = max(windows.values(), key=lambda window: window.end - window.start)
-    span = Span(start=longest.start, end=longest.end, granularity=StoredGranularity.DAY)
-    sums: dict[tuple[str, str, str], Sums] = {}
-    for row in read_rows([span], dimensions=[""]):
-        for name, window in windows.items():
-            if row.start >= window.start:
-                sums.setdefault((row.environment, row.kpi, name), Sums()).add(row.sums)
-    return sums
-
-
-def _computed_environments() -> list[str]:
-    """Environments that anything is computed for, in alphabetical order."""
-    computed = Freshness.objects.exclude(computed_until=None).order_by("environment")
-    return list(computed.values_list("environment", flat=True))
-
-
-def _environments_with_another(slug: str) -> set[str]:
-    """Environments that ever had another value than the KPI's own in the dimension that it needs."""
-    dimension, own = NEEDS_ANOTHER[slug]
-    rows = KpiBucket.objects.filter(
-        kpi=slug, granularity=StoredGranularity.DAY, dimension=dimension, denominator__gt=0
-    )
-    return set(rows.exclude(value=own).values_list("environment", flat=True).distinct())
-
-
-def _has_another(slug: str, *, environment: str) -> bool:
-    dimension, own = NEEDS_ANOTHER[slug]
-    return (
-        KpiBucket.objects.filter(
-            environment=environment,
-            kpi=slug,
-            granularity=StoredGranularity.DAY,
-            dimension=dimension,
-            denominator__gt=0,
-        )
-        .exclude(value=own)
-        .exists()
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Reader:
     """What is the same for every range of an environment: freshness, goals, what can be measured."""
@@ -283,11 +170,7 @@ class _Reader:
             today=local_day(now, zone=reporting_zone()),
             computed_until=freshness.computed_until if freshness else None,
             goals=Goals.load(kpis),
-            unmeasurable=frozenset(
-                kpi.slug
-                for kpi in kpis
-                if kpi.slug in NEEDS_ANOTHER and not _has_another(kpi.slug, environment=environment)
-            ),
+            unmeasurable=unmeasurable_kpis(kpis, environment=environment),
         )
 
     def read(

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from kpis.reading import queries
 from kpis.reading.evaluation import PERCENTILES, Evaluation
 from kpis.reading.periods import Granularity, Period, Range, parse_range
-from kpis.reading.queries import KpiReading, compare_kpi, compare_kpis, read_kpi, read_windows
+from kpis.reading.queries import KpiReading, compare_kpi, compare_kpis, read_kpi
 from kpis.registry import DEFINITIONS, REGISTRY, Kind
 from tests.kpis.builders import (
     DAY,
@@ -436,58 +436,6 @@ def test_compares_every_kpi_at_once() -> None:
     assert comparisons[0].current == read()
 
 
-# Windows ----------------------------------------------------------------------------------------------
-
-
-def test_reads_windows_of_today_and_the_days_before() -> None:
-    make_environment()
-    today = NOW.replace(hour=0)
-    for days in (0, 1, 6, 7, 27, 28):
-        make_bucket(numerator=1, denominator=2, period_start=today - days * ONE_DAY)
-    windows = {each.window: each for each in read_windows(now=NOW) if each.kpi == SUGGESTIONS}
-    assert {name: (each.numerator, each.denominator) for name, each in windows.items()} == {
-        "1d": (1, 2),
-        "7d": (3, 6),
-        "28d": (5, 10),
-    }
-    assert windows["28d"] == queries.WindowReading(
-        kpi=SUGGESTIONS,
-        persona="agent",
-        environment="production",
-        window="28d",
-        numerator=5,
-        denominator=10,
-        value=0.5,
-        target=0.3,
-        baseline=None,
-        verdict="too_few_events",
-    )
-
-
-def test_reads_windows_of_every_kpi_and_computed_environment() -> None:
-    make_environment()
-    make_environment("staging")
-    make_environment("new", computed_until=None)
-    found = {(each.environment, each.kpi, each.window) for each in read_windows(now=NOW)}
-    assert len(found) == 2 * len(DEFINITIONS) * 3
-    assert {environment for environment, _, _ in found} == {"production", "staging"}
-
-
-def test_cannot_measure_a_window_of_adoption_without_another_origin() -> None:
-    make_environment()
-    make_environment("staging")
-    make_adoption()
-    make_adoption_of_staging = {"environment": "staging", "dimension": "origin", "value": "api"}
-    make_bucket(ADOPTION, environment="staging", numerator=1, denominator=2)
-    make_bucket(ADOPTION, **make_adoption_of_staging)
-    found = {
-        each.environment: (each.value, each.verdict)
-        for each in read_windows(now=NOW)
-        if each.kpi == ADOPTION and each.window == "28d"
-    }
-    assert found == {"production": (None, "not_measurable"), "staging": (0.5, "too_few_events")}
-
-
 # Cost -------------------------------------------------------------------------------------------------
 
 
@@ -517,17 +465,6 @@ def test_compares_every_kpi_in_six_queries(
     fill_days(days)
     with django_assert_num_queries(6):
         compare_kpis(environment="production", range=make_range(), now=NOW)
-
-
-@pytest.mark.parametrize("environments", [["production"], ["production", "staging", "demo"]])
-def test_reads_all_windows_in_five_queries(
-    environments: list[str], django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    for name in environments:
-        make_environment(name)
-        make_bucket(environment=name)
-    with django_assert_num_queries(5):
-        read_windows(now=NOW)
 
 
 def test_refuses_a_kpi_that_there_is_not() -> None:
