@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
-from kpis.reading import queries
 from kpis.reading.environments import UnknownEnvironment, choose_environment, environments
 from kpis.reading.periods import InvalidRange, Range
-from kpis.reading.queries import Comparison
+from kpis.reading.query import UnknownKpi, find_kpi
+from kpis.reading.readings import Comparison, compare_kpi, compare_kpis
 from kpis.registry import Kpi
 from pages import kpi as kpi_page
 from pages import presentation, wording
@@ -34,7 +34,7 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     if not known:
         return render(request, "pages/first_run.html")
     asked = what_is_asked(request)
-    comparisons = queries.compare_kpis(
+    comparisons = compare_kpis(
         environment=environment_of(asked.state, known=known), range=asked.range, now=asked.now
     )
     context = {
@@ -55,7 +55,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     if not known:
         return render(request, "pages/first_run.html")
     asked = what_is_asked(request, kpi=kpi)
-    comparison = queries.compare_kpi(
+    comparison = compare_kpi(
         kpi=kpi,
         environment=environment_of(asked.state, known=known),
         range=asked.range,
@@ -74,8 +74,8 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
 
 def kpi_of(slug: str) -> Kpi:
     try:
-        return queries.find_kpi(slug)
-    except queries.UnknownKpi:
+        return find_kpi(slug)
+    except UnknownKpi:
         raise Http404("There is no KPI of this name.") from None
 
 

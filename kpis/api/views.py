@@ -1,4 +1,4 @@
-"""The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/queries.md)."""
+"""The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/md)."""
 
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from kpis.api.access import ReadView, bad_parameter, not_found
 from kpis.api.csv_export import CsvRenderer
 from kpis.api.schema import ErrorSerializer, KpiListSerializer, KpiSerializer
 from kpis.days import reporting_zone
-from kpis.reading import queries
-from kpis.reading.evaluation import Evaluation
+from kpis.reading.evaluation import Evaluation, Slice
 from kpis.reading.periods import Granularity, InvalidRange, Range, parse_range
-from kpis.reading.queries import KpiReading, Slice
+from kpis.reading.query import UnknownDimension, UnknownKpi, find_kpi
+from kpis.reading.readings import KpiReading, read_kpi, read_kpis
 from kpis.registry import DEFINITIONS, Kind, Kpi
 from web.moments import rfc3339
 
@@ -64,7 +64,7 @@ class KpiListView(ReadView):
         environment = self.environment(request, name=parameters["environment"])
         now = timezone.now()
         try:
-            readings = queries.read_kpis(
+            readings = read_kpis(
                 kpis=DEFINITIONS,
                 environment=environment,
                 range=range_of(parameters, now=now),
@@ -110,8 +110,8 @@ class KpiView(ReadView):
 
 def kpi_of(slug: str) -> Kpi:
     try:
-        return queries.find_kpi(slug)
-    except queries.UnknownKpi:
+        return find_kpi(slug)
+    except UnknownKpi:
         raise not_found("unknown_kpi", "There is no KPI of this name; /api/kpis/ lists them.") from None
 
 
@@ -119,7 +119,7 @@ def read(kpi: Kpi, parameters: dict[str, str], *, environment: str) -> KpiReadin
     """The reading that the parameters ask for; raises ApiError 400 for what they can't ask for."""
     now = timezone.now()
     try:
-        return queries.read_kpi(
+        return read_kpi(
             kpi=kpi,
             environment=environment,
             range=range_of(parameters, now=now),
@@ -129,7 +129,7 @@ def read(kpi: Kpi, parameters: dict[str, str], *, environment: str) -> KpiReadin
         )
     except InvalidRange as error:
         raise bad_parameter(f"{error.field}: {error}", code=error.code) from error
-    except queries.UnknownDimension:
+    except UnknownDimension:
         names = ", ".join(kpi.dimensions) or "no dimension"
         raise bad_parameter(f"breakdown: This KPI is broken down by {names}.") from None
 
