@@ -1,4 +1,4 @@
-"""What the read API answers, for the OpenAPI schema. The answers themselves are made in api.py."""
+"""The shapes of the read API's answers, for the OpenAPI document alone; answers.py makes the answers."""
 
 from typing import Any
 
