@@ -323,18 +323,6 @@ def test_breaks_down_by_a_dimension_the_largest_first() -> None:
     assert sums(reading.total) == (5, 9)
 
 
-@pytest.mark.parametrize(("count", "left_out"), [(100, 0), (101, 1)], ids=["at the limit", "above it"])
-def test_limits_a_breakdown_to_100_values(count: int, left_out: int) -> None:
-    make_environment()
-    for number in range(count):
-        make_bucket("execution-cost", dimension="workflow", value=f"w{number:03}", denominator=200 - number)
-
-    reading = read("execution-cost", breakdown="workflow")
-
-    assert (len(reading.slices), reading.slices[-1].value) == (100, "w099")
-    assert reading.slices_left_out == left_out
-
-
 def test_refuses_a_dimension_that_the_kpi_does_not_have() -> None:
     with pytest.raises(UnknownDimension):
         read(breakdown="workflow")
