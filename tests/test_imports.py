@@ -182,6 +182,7 @@ def test_no_class_name_stands_twice() -> None:
         ("if True:\n  from config import env", "kpis.admin", {"config", "config.env"}),
         ("from metrics import views", "pages.overview", {"metrics", "metrics.views"}),
         ("from kpis.reading import windows", "kpis.compute.rollup", {"kpis.reading", "kpis.reading.windows"}),
+        ("from kpis.reading import query", "kpis.reading.evaluation", {"kpis.reading.query"}),
         ("from telemetry.door import views", "telemetry.door.protocols.segment", {"telemetry.door.views"}),
         ("from telemetry.intake import ingest", "telemetry.door.posting", set()),
     ],
