@@ -1,10 +1,10 @@
 """What became of a key's last events: for whoever writes a client and wants to see them arrive."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
+from web.moments import rfc3339
 
 # Posts of duplicates alone show nothing; no more than so many are looked through.
 MAX_ARRIVALS = 200
@@ -56,7 +56,7 @@ def accepted_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Pla
                 arrival=arrivals[arrival_id],
                 event=event,
                 event_id=event_id,
-                timestamp=text(occurred_at),
+                timestamp=rfc3339(occurred_at),
             ),
         )
         for arrival_id, event, event_id, occurred_at in rows.order_by(
@@ -100,13 +100,9 @@ def entry(
 ) -> dict[str, Any]:
     return {
         "status": status,
-        "received_at": text(arrival.received_at),
+        "received_at": rfc3339(arrival.received_at),
         "event": event,
         "id": event_id,
         "timestamp": timestamp,
         "errors": list(errors),
     }
-
-
-def text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
