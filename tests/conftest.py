@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from playwright.sync_api import Browser
 from pytest_django import Settings
 
 from tests import services
+from tests.chromium import running_chromium
 
 NOT_FOUND = "not on this machine:"
 
@@ -51,6 +53,13 @@ def plain_static_files(settings: Settings) -> None:
     """Pages name static files as they are; nothing has to be collected for a test."""
     storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": django_settings.PLAIN_STATIC_FILES}}
     settings.STORAGES = storages
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for a module: starting it takes longer than most of its tests."""
+    with running_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
