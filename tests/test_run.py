@@ -25,7 +25,7 @@ def test_both_databases_have_their_turn(runs, capsys):
     assert runs[0] == [
         (["-x"], ""),
         (
-            ["-x", "-m", f"not ({run.ONCE})"],
+            ["-x", "-m", f"not ({run.ONCE})", "--needs-database"],
             "postgresql://server/portal",
         ),
     ]
@@ -36,6 +36,14 @@ def test_both_databases_have_their_turn(runs, capsys):
 def test_a_failure_on_one_database_is_a_failure(runs, failing):
     runs[1].add(failing)
     assert run.main([]) == 1
+
+
+@pytest.mark.parametrize(("status", "expected"), [(run.NOTHING_COLLECTED, 0), (1, 1)])
+def test_tests_that_reach_no_database_have_one_turn(runs, monkeypatch, status, expected):
+    statuses = iter([0, status])
+    monkeypatch.setattr(run, "run", lambda arguments, *, database_url: (next(statuses), 1.0))
+
+    assert run.main(["tests/pages/test_formatting.py"]) == expected
 
 
 def test_the_last_line_says_what_was_not_found(runs, monkeypatch, capsys):
