@@ -87,9 +87,9 @@ def redis_url() -> str:
     return services.REDIS_URL
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fresh_postgres() -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of the test's own, for the processes that it starts."""
+    """The URL of an empty PostgreSQL database of the module's own, for the processes that it starts."""
     server, _, _ = services.POSTGRES_URL.rpartition("/")
     name = f"portal_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
