@@ -7,6 +7,7 @@ With CI=true a service that is not found is an error.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from pathlib import Path
 from tests import services
 
 NOTHING_COLLECTED = 5
+SHARED_MEMORY = Path("/dev/shm")
+ROOM = 256 * 1024 * 1024
 ROOT = Path(__file__).resolve().parent.parent
 # They start processes of their own and choose their database themselves: once is enough.
 ONCE = "processes or browser or prometheus or alertmanager or sdks"
@@ -42,12 +45,18 @@ def main(arguments: list[str]) -> int:
 def run(arguments: list[str], *, database_url: str) -> tuple[int, float]:
     """(status, seconds) of pytest on one database, free of the settings of whoever runs it."""
     started_at = time.monotonic()
-    with tempfile.TemporaryDirectory() as data_dir:
+    with tempfile.TemporaryDirectory(dir=memory()) as data_dir:
         environment = {name: value for name, value in os.environ.items() if name not in setting_names()}
         environment |= {"DATA_DIR": data_dir, "DATABASE_URL": database_url}
         command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments]
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     return status, time.monotonic() - started_at
+
+
+def memory() -> str | None:
+    """A directory in memory, if there is room: no test needs its data after a power cut. None: the usual one."""
+    has_room = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free >= ROOM
+    return str(SHARED_MEMORY) if has_room else None
 
 
 def setting_names() -> set[str]:

@@ -66,3 +66,17 @@ def test_continuous_integration_wants_everything(runs, monkeypatch):
 def test_the_settings_of_whoever_runs_it_are_left_out():
     assert {"DATA_DIR", "DATABASE_URL", "DEMO", "REDIS_URL", "SECRET_KEY"} <= run.setting_names()
     assert not {"PATH", "HOME"} & run.setting_names()
+
+
+@pytest.mark.parametrize(("room", "is_used"), [(0, True), (2**62, False)])
+def test_the_data_lies_in_memory_if_there_is_room(monkeypatch, tmp_path, room, is_used):
+    monkeypatch.setattr(run, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(run, "ROOM", room)
+
+    assert run.memory() == (str(tmp_path) if is_used else None)
+
+
+def test_the_data_lies_elsewhere_where_there_is_no_shared_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "SHARED_MEMORY", tmp_path / "missing")
+
+    assert run.memory() is None
