@@ -9,28 +9,50 @@ import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from playwright.sync_api import Browser
 from pytest_django import Settings
 
 from tests import services
+from tests.chromium import running_chromium
 
 NOT_FOUND = "not on this machine:"
+# They share a browser or running processes in a module: one worker has the whole module.
+HAVE_SET_UPS = ("browser", "processes", "sdks", "prometheus", "alertmanager")
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--needs-database", action="store_true", help="Leave out tests that reach no database.")
+
+
+# Before pytest-xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what only the other database has; skips what needs something that is not on this machine."""
-    other = [item for item in items if not runs_here(item)]
-    config.hook.pytest_deselected(items=other)
-    items[:] = [item for item in items if runs_here(item)]
+    """Chooses the tests of this run; skips what needs something that is not on this machine."""
+    needs_database = config.getoption("--needs-database")
+    choices = [(item, is_chosen(item, needs_database=needs_database)) for item in items]
+    config.hook.pytest_deselected(items=[item for item, chosen in choices if not chosen])
+    items[:] = [item for item, chosen in choices if chosen]
     missing = services.missing()
     for item in items:
         for marker in missing:
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"{NOT_FOUND} {marker}"))
+        if any(item.get_closest_marker(marker) for marker in HAVE_SET_UPS):
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
 
 
-def runs_here(item: pytest.Item) -> bool:
-    marker = item.get_closest_marker("only_on")
-    return marker is None or connection.vendor in marker.args
+def is_chosen(item: pytest.Item, *, needs_database: bool) -> bool:
+    """Whether the test is for this database; pytest-django keeps all others away from a database."""
+    only_on = item.get_closest_marker("only_on")
+    if only_on is not None:
+        return connection.vendor in only_on.args
+    return not needs_database or reaches_database(item)
+
+
+def reaches_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(fixtures)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -53,14 +75,21 @@ def plain_static_files(settings: Settings) -> None:
     settings.STORAGES = storages
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for a module: starting it takes longer than most of its tests."""
+    with running_chromium() as browser:
+        yield browser
+
+
 @pytest.fixture
 def redis_url() -> str:
     return services.REDIS_URL
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fresh_postgres() -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of the test's own, for the processes that it starts."""
+    """The URL of an empty PostgreSQL database of the module's own, for the processes that it starts."""
     server, _, _ = services.POSTGRES_URL.rpartition("/")
     name = f"portal_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:

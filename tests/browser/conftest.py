@@ -1,6 +1,5 @@
 """A headless Chromium that notes what a page must not do: errors, warnings, requests to elsewhere."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +8,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.test import Client
-from playwright.sync_api import Page, sync_playwright
-from pytest_django import Settings
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FRONTEND = Path(django_settings.BASE_DIR) / "frontend"
 BUNDLE = Path(django_settings.BASE_DIR) / "static" / "build" / "charts.js"
 
@@ -36,19 +33,11 @@ class Visit:
 
 
 @pytest.fixture
-def visit(live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
-    """A browser a test: Playwright runs an event loop in this thread, which no other test may meet."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    storage = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": storage}}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.add_cookies([{"name": "sessionid", "value": sign_in(), "url": live_server.url}])
-        yield make_visit(context.new_page(), origin=live_server.url)
-        browser.close()
+def visit(live_server: LiveServer, browser: Browser) -> Iterator[Visit]:
+    """A page in a browser profile of its own."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as profile:
+        profile.add_cookies([{"name": "sessionid", "value": sign_in(), "url": live_server.url}])
+        yield make_visit(profile.new_page(), origin=live_server.url)
 
 
 def make_visit(page: Page, *, origin: str) -> Visit:

@@ -12,10 +12,9 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "javascript"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NPM = shutil.which("npm")
 
 
@@ -90,24 +89,6 @@ def scripted_portal(package: Path) -> Iterator[ScriptedPortal]:
 @pytest.fixture
 def other_origin(package: Path) -> Iterator[ScriptedPortal]:
     yield from run_portal(package)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser a module: Playwright runs an event loop in this thread, which no other test may meet."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Django would refuse the database in a thread that has an event loop.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox"],
-            # Users go back to pages that were kept alive, so these must too.
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -76,10 +76,16 @@ class Production:
     def is_ready(self):
         return self.get("/readyz")[0] == 200
 
+    def create_key(self, *, environment):
+        words = ["create_key", "--scope", "ingest", "--environment", environment, "--source", "test"]
+        return self.manage(*words)
 
-@pytest.fixture
-def production(fresh_postgres, tmp_path):
+
+@pytest.fixture(scope="module")
+def production(fresh_postgres, tmp_path_factory):
+    """A portal that is ready when the first test gets it."""
     port, redis_port = free_port(), free_port()
+    tmp_path = tmp_path_factory.mktemp("production")
     redis = subprocess.Popen(
         ["redis-server", "--port", str(redis_port), "--save", "", "--dir", str(tmp_path)],
         stdout=subprocess.DEVNULL,
@@ -98,6 +104,7 @@ def production(fresh_postgres, tmp_path):
         production.start("web", [*web, "config.rsgi:application"])
         for name, command in PROCESSES.items():
             production.start(name, command)
+        wait_until(production.is_ready, seconds=40)
         yield production
     finally:
         redis.send_signal(signal.SIGCONT)
@@ -115,25 +122,26 @@ def kill_group(process):
 
 
 def test_an_event_is_rolled_up_by_worker_and_scheduler(production, fresh_postgres):
-    wait_until(production.is_ready, seconds=40)
-    key = production.manage(
-        "create_key", "--scope", "ingest", "--environment", "production", "--source", "test"
-    )
+    key = production.create_key(environment="staging")
+
     assert production.post(key, session="s-1") == 1
 
-    def is_rolled_up():
-        with psycopg.connect(fresh_postgres) as connection:
-            query = "SELECT denominator FROM kpis_kpibucket WHERE kpi = %s AND granularity = 'base'"
-            return connection.execute(query, ["template-suggestion-rate"]).fetchall() == [(1,)]
+    wait_until(lambda: sessions_in("staging", database=fresh_postgres) == [1])
 
-    wait_until(is_rolled_up)
+
+def sessions_in(environment, *, database):
+    """The sessions that the template suggestion rate counts, by base bucket."""
+    query = (
+        "SELECT denominator FROM kpis_kpibucket"
+        " WHERE kpi = 'template-suggestion-rate' AND granularity = 'base' AND environment = %s"
+    )
+    with psycopg.connect(database) as connection:
+        return [row[0] for row in connection.execute(query, [environment])]
 
 
 def test_a_frozen_redis_stops_neither_posts_nor_health(production):
-    wait_until(production.is_ready, seconds=40)
-    key = production.manage(
-        "create_key", "--scope", "ingest", "--environment", "production", "--source", "test"
-    )
+    key = production.create_key(environment="production")
+
     production.redis.send_signal(signal.SIGSTOP)
     # What was found before is kept for a moment.
     time.sleep(KEPT_SECONDS)
@@ -142,5 +150,6 @@ def test_a_frozen_redis_stops_neither_posts_nor_health(production):
         assert (status, "broker: missing" in body, seconds < 4) == (503, True, True)
         assert production.get("/healthz")[2] < 1
         assert production.post(key, session=session) == 1
+
     production.redis.send_signal(signal.SIGCONT)
     wait_until(production.is_ready, seconds=40)

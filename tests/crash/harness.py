@@ -2,7 +2,8 @@
 
 `python -m tests.crash.harness ingest|rollup` makes a database of its own, next to the configured one, and
 prints what it found as JSON: {"points": 57, "failures": ["at point 3: …"]}. Each crash point is a fork: it
-prepares the tables, works until the statement of that number and kills itself (SIGKILL) before it is sent.
+starts from the prepared tables, works until the statement of that number and kills itself (SIGKILL) before it
+is sent. On SQLite the tables are prepared once and their file is copied; on PostgreSQL every fork prepares them.
 What a process leaves behind when it is killed after a statement is what it leaves behind when it is killed
 before the next one. So every state between two statements is met, those around COMMIT too; the point behind
 the last statement is the one at which all is committed and nothing was answered.
@@ -11,6 +12,7 @@ the last statement is the one at which all is committed and nothing was answered
 import json
 import os
 import pickle
+import shutil
 import signal
 import sqlite3
 import sys
@@ -19,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import django
@@ -153,7 +156,7 @@ def backend_pid() -> int:
 @contextmanager
 def own_database() -> Iterator[None]:
     """A migrated database that only this process and its children use."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as folder:
         is_server = connection.vendor == "postgresql"
         name = f"crash_{os.getpid()}" if is_server else f"{folder}/crash.sqlite3"
         connection.settings_dict["TEST"]["NAME"] = name
@@ -176,11 +179,36 @@ def hang_up() -> None:
         connection.close_pool()
 
 
+def preparation(scenario: "Scenario") -> Callable[[], None]:
+    """What makes the prepared tables; copying a file takes a tenth of the time that preparing them takes."""
+    if connection.vendor == "postgresql":
+        return scenario.prepare
+
+    def prepare(_: object) -> None:
+        scenario.prepare()
+        # The last connection to close writes everything into the one file.
+        connection.close()
+
+    in_child(prepare)
+    database = connection.settings_dict["NAME"]
+    prepared = shutil.copyfile(database, f"{database}.prepared")
+
+    def restore() -> None:
+        for suffix in ("-wal", "-shm"):
+            Path(f"{database}{suffix}").unlink(missing_ok=True)
+        shutil.copyfile(prepared, database)
+
+    return restore
+
+
 # Scenarios ------------------------------------------------------------------------------------------------
 
 
 class Scenario:
     """One step of the portal, from the same tables every time."""
+
+    def load(self) -> None:
+        """Compute what needs no database, before the first fork: no fork does it again."""
 
     def set_up(self) -> None:
         """Once, before everything else."""
@@ -199,11 +227,13 @@ class Scenario:
 
 def explore(scenario: Scenario) -> dict[str, Any]:
     """Crash at each point until the step gets through, and compare what is in the tables in the end."""
+    scenario.load()
     in_child(lambda _: scenario.set_up())
-    expected = undisturbed(scenario)
+    prepare = preparation(scenario)
+    expected = undisturbed(scenario, prepare=prepare)
     failures = []
     for point in range(MAXIMUM_POINTS):
-        was_killed, problem = crash_at(point, scenario=scenario, expected=expected)
+        was_killed, problem = crash_at(point, scenario=scenario, prepare=prepare, expected=expected)
         if problem:
             failures.append(f"at point {point}: {problem}")
         if not was_killed:
@@ -211,19 +241,21 @@ def explore(scenario: Scenario) -> dict[str, Any]:
     raise RuntimeError("the step never got through")
 
 
-def undisturbed(scenario: Scenario) -> Any:
+def undisturbed(scenario: Scenario, *, prepare: Callable[[], None]) -> Any:
     def work(_: Callable[[Any], None]) -> Any:
-        scenario.prepare()
+        prepare()
         return scenario.take_over(answer=scenario.step())
 
     return in_child(work)[0][-1]
 
 
-def crash_at(point: int, *, scenario: Scenario, expected: Any) -> tuple[bool, str]:
+def crash_at(
+    point: int, *, scenario: Scenario, prepare: Callable[[], None], expected: Any
+) -> tuple[bool, str]:
     """Whether the step was killed at the point, and what is wrong after it (empty: nothing)."""
 
     def victim(send: Callable[[Any], None]) -> Any:
-        scenario.prepare()
+        prepare()
         send(backend_pid())
         crash.arm(point)
         answer = scenario.step()

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Sum
@@ -11,6 +12,7 @@ from django.db.models import Sum
 from kpis.compute.rollup import bring_up_to_date
 from telemetry.intake.ingest import ingest_events
 from telemetry.models import ApiKey, Arrival, LedgerHour, QuarantinedEvent, RawEvent
+from telemetry.plan import get_plan
 from tests.crash.harness import Scenario
 from tests.oracle.streams import SPRING, Batch, deliveries, posted, realistic
 from tests.oracle.system import Keys, clear_tables, find_keys, make_keys, tables
@@ -32,6 +34,9 @@ def message(number: int) -> bytes:
 
 
 class WithKeys(Scenario):
+    def load(self) -> None:
+        get_plan()
+
     def set_up(self) -> None:
         make_keys(now=NOW)
 
@@ -74,6 +79,11 @@ class Ingest(WithKeys):
 class RollUp(WithKeys):
     """Folding and rolling up many posts, of which half come after the first numbers were computed."""
 
+    def load(self) -> None:
+        super().load()
+        _ = self.batches
+
+    @cached_property
     def batches(self) -> list[Batch]:
         posts = realistic(seed=5, now=NOW, sessions=4, days=3)
         return deliveries(posts, seed=5)
@@ -81,11 +91,10 @@ class RollUp(WithKeys):
     def prepare(self) -> None:
         clear_tables()
         keys = find_keys()
-        batches = self.batches()
-        half = len(batches) // 2
-        post_all(batches[:half], keys=keys)
+        half = len(self.batches) // 2
+        post_all(self.batches[:half], keys=keys)
         bring_up_to_date(now=NOW - timedelta(seconds=1))
-        post_all(batches[half:], keys=keys)
+        post_all(self.batches[half:], keys=keys)
         ingest_events([BAD], key=keys["staging", "web", 0], now=NOW)
 
     def step(self) -> Any:
@@ -95,7 +104,7 @@ class RollUp(WithKeys):
         bring_up_to_date(now=NOW)
         if Arrival.objects.filter(taken_at=None).exists():
             raise AssertionError("arrivals were left behind")
-        check_ledger(received=1 + sum(len(batch.documents) for batch in self.batches()))
+        check_ledger(received=1 + sum(len(batch.documents) for batch in self.batches))
         return tables()
 
 

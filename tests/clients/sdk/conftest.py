@@ -12,13 +12,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from telemetry.models import QuarantinedEvent, RawEvent
 from tests.builders import make_secret
-from tests.services import CHROMIUM, program
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = Path(__file__).parent / "node_modules"
@@ -91,14 +90,12 @@ def origin(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(origin: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page()
+def page(origin: str, browser: Browser) -> Iterator[Page]:
+    """A page of the application, in a browser profile of its own."""
+    with browser.new_context() as profile:
+        page = profile.new_page()
         page.goto(origin)
         yield page
-        browser.close()
 
 
 def load_module(page: Page, path: str) -> None:
