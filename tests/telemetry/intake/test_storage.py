@@ -1,7 +1,6 @@
 """One contract on both databases: what is new is stored once, and the arrival row says what became of the rest."""
 
 import json
-import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,6 +11,7 @@ from telemetry.intake.storage import EventRow, PostedRows, QuarantineRow, keys_a
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
 from tests.telemetry.conftest import make_key
 from tests.telemetry.posts import batch_of, row
+from tests.threads import run_together
 
 AT = datetime(2026, 2, 14, 23, 59, 59, 999_999, tzinfo=UTC)
 NEXT_DAY = AT + timedelta(microseconds=1)
@@ -133,25 +133,6 @@ def test_one_round_trip_stores_a_batch_on_postgresql(
 # Posts at the same time -----------------------------------------------------------------------------------
 
 
-def in_threads(*jobs: Callable[[], None]) -> list[Exception]:
-    failures: list[Exception] = []
-
-    def run(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception as error:
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return failures
-
-
 @pytest.mark.django_db(transaction=True)
 def test_overlapping_posts_at_the_same_time_store_each_event_once(now: datetime) -> None:
     key, _ = make_key()
@@ -167,7 +148,7 @@ def test_overlapping_posts_at_the_same_time_store_each_event_once(now: datetime)
 
         return job
 
-    assert in_threads(post(0, 1), post(30, -1), post(60, 1), post(90, -1)) == []
+    assert run_together(post(0, 1), post(30, -1), post(60, 1), post(90, -1)) == []
     assert (sum(accepted), RawEvent.objects.count()) == (120, 120)
     counts = Arrival.objects.values_list("accepted", "duplicates")
     assert sum(one for one, _ in counts) == 120
