@@ -6,7 +6,7 @@ A measure is a pure function of the things, the event counts and the entered cou
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -16,10 +16,10 @@ from kpis.days import day_start, local_day
 from kpis.histogram import LOG_GAMMA, ZERO_BIN
 from kpis.models import EnteredCount
 from workbench.buckets import Bucket, bucket_of
+from workbench.costs import estimate_cost
 from workbench.dialect import Dialect, current
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, WorkflowRun
 
-MICROSECONDS_A_MINUTE = 60_000_000
 UNKNOWN = "unknown"
 
 
@@ -304,15 +304,9 @@ def costs(scope: MeasuredRanges) -> Iterator[Counted]:
         yield Counted(
             bucket=counted.bucket,
             dimensions=counted.dimensions,
-            numerator=_estimate(counted.numerator, usd_per_minute=scope.cost_usd_per_minute),
+            numerator=estimate_cost(counted.numerator, usd_per_minute=scope.cost_usd_per_minute),
             denominator=counted.denominator,
         )
-
-
-def _estimate(microseconds: int, *, usd_per_minute: Decimal) -> int:
-    """Micro-dollars of that much run time, a half is rounded up."""
-    cost = microseconds * usd_per_minute * 1_000_000 / MICROSECONDS_A_MINUTE
-    return int(cost.to_integral_value(rounding=ROUND_HALF_UP))
 
 
 def _known(expression: str) -> str:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -23,6 +22,7 @@ from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment
 from workbench.buckets import BASE_BUCKET, Bucket, bucket_of, bucket_start, mark_touched
+from workbench.costs import usd_per_minute
 from workbench.fold import pending
 from workbench.isolation import Isolated
 from workbench.models import TouchedBucket
@@ -139,7 +139,7 @@ def base_rows(*, environment: str, buckets: Sequence[Bucket]) -> list[KpiBucket]
         environment=environment,
         ranges=_ranges(buckets),
         zone=reporting_zone(),
-        cost_usd_per_minute=Decimal(repr(settings.COST_USD_PER_MINUTE)),
+        cost_usd_per_minute=usd_per_minute(),
     )
     rows: list[KpiBucket] = []
     for slug, measure in MEASURES.items():

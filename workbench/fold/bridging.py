@@ -8,17 +8,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 
 from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment
 from telemetry.counters.ledger import Outcomes, outcomes
+from workbench.costs import estimate_cost, usd_per_minute
 from workbench.fold.batch import Batch
 from workbench.fold.changes import UNKNOWN, Changes
 from workbench.models import ApprovalDecision
-
-SECONDS_A_MINUTE = 60
 
 
 def count_received(*, environment: str, arrivals: Iterable[Outcomes]) -> list[Increment]:
@@ -60,10 +58,12 @@ def _runs(changes: Changes, environment: str) -> Iterator[Increment]:
     )
     minutes: Counter[str] = Counter()
     estimates: Counter[str] = Counter()
+    price = usd_per_minute()
     for run, duration in observed:
         minutes[run.workflow] += duration
         if run.run_id not in changes.costed_run_ids:
-            estimates[run.workflow] += round(duration * settings.COST_USD_PER_MINUTE / SECONDS_A_MINUTE)
+            # Rounded a run, and not a batch: so the counter does not depend on how posts were batched.
+            estimates[run.workflow] += estimate_cost(duration, usd_per_minute=price)
     for workflow, duration in minutes.items():
         yield Increment("workflow_execution_minutes_total", environment, (workflow,), amount=duration)
     for workflow, cost in estimates.items():

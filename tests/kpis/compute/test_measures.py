@@ -1,14 +1,13 @@
 """What each KPI counts: exact rows of base buckets and days, breakdowns and what is excluded."""
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 
 from kpis.compute import rollup
-from kpis.compute.measures import MEASURES, _estimate
+from kpis.compute.measures import MEASURES
 from kpis.histogram import bin_of
 from kpis.models import EnteredCount, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY
@@ -437,26 +436,6 @@ def test_a_workflows_name_that_comes_later_names_its_costs() -> None:
     rolled_up(agent_completed(0, costUsd=1))
     rolled_up(run_started(DAY, workflowName="import"))
     assert rows("execution-cost")[1:] == [(0, "workflow", "import", 1_000_000, 1)]
-
-
-@pytest.mark.parametrize(
-    ("microseconds", "rate", "micro_usd"),
-    [
-        (60_000_000, "0.01", 10_000),
-        (3_000, "0.01", 1),  # 0.5
-        (9_000, "0.01", 2),  # 1.5
-        (14_999, "0.01", 2),
-        (15_000, "0.01", 3),  # 2.5
-        (15_001, "0.01", 3),
-        (0, "0.01", 0),
-        (60_000_000, "0", 0),
-        (2_592_000_000_000, "1000000", 43_200_000_000_000_000),
-    ],
-)
-def test_half_a_micro_dollar_of_an_estimate_is_rounded_up(
-    microseconds: int, rate: str, micro_usd: int
-) -> None:
-    assert _estimate(microseconds, usd_per_minute=Decimal(rate)) == micro_usd
 
 
 def test_an_estimate_follows_the_configured_rate(settings: LazySettings) -> None:

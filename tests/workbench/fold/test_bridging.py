@@ -251,6 +251,14 @@ def test_minutes_and_estimated_cost_go_to_the_workflow(settings: LazySettings) -
     assert values("workflow_cost_usd_total") == {("import",): 30_000, ("w-2",): 10_000, ("unknown",): 20_000}
 
 
+def test_half_a_micro_dollar_of_an_estimate_is_rounded_up_as_in_the_kpi(settings: LazySettings) -> None:
+    settings.COST_USD_PER_MINUTE = 0.01
+
+    take(run_completed(1, durationMs=3), run_completed(2, run="r-2", durationMs=15, workflowName="import"))
+
+    assert values("workflow_cost_usd_total") == {("unknown",): 1, ("import",): 3}
+
+
 def test_a_reported_cost_takes_the_place_of_the_estimate() -> None:
     take(
         run_completed(5, durationMs=60_000, workflowName="import"),
