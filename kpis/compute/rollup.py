@@ -16,7 +16,7 @@ from django.db.models import Min, Q, Sum
 from kpis import histogram
 from kpis.compute.cumulative import raise_totals
 from kpis.compute.instruments import rollup_seconds
-from kpis.compute.measures import MEASURES, Counted, MeasuredRanges
+from kpis.compute.measures import MEASURES, Counted, MeasuredRanges, measure
 from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY, Kind, Kpi
@@ -135,15 +135,15 @@ def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
 
 def base_rows(*, environment: str, buckets: Sequence[Bucket]) -> list[KpiBucket]:
     """The KPI rows of the buckets as the things now say; unsaved. Buckets are sorted, each once."""
-    scope = MeasuredRanges(
+    within = MeasuredRanges(
         environment=environment,
         ranges=_ranges(buckets),
         zone=reporting_zone(),
         cost_usd_per_minute=usd_per_minute(),
     )
     rows: list[KpiBucket] = []
-    for slug, measure in MEASURES.items():
-        rows += _rows(REGISTRY[slug], environment=environment, counted=measure(scope))
+    for slug in MEASURES:
+        rows += _rows(REGISTRY[slug], environment=environment, counted=measure(slug, within=within))
     return rows
 
 
