@@ -14,8 +14,6 @@ from workbench.buckets import BASE_BUCKET
 # Formats of SQLite's strftime and printf, without the percent sign that would read as a parameter.
 SECONDS = "char(37) || 's'"
 FIFTEEN_DIGITS = "char(37) || '.15g'"
-# Microseconds since the epoch have sixteen digits until the year 2286.
-SORTABLE_LENGTH = 16
 BUCKET_SECONDS = int(BASE_BUCKET.total_seconds())
 
 ColumnType = Literal["text", "bigint", "uuid", "boolean", "timestamptz"]
@@ -72,6 +70,18 @@ class Dialect:
         """The text compared byte by byte: in one order on every database, whatever its locale."""
         return f'({expression} COLLATE "C")' if self.vendor == "postgresql" else expression
 
+    def smallest_text(self, expression: str, *, where: str = "true") -> str:
+        """An aggregate: the smallest text that is not empty, byte by byte; the empty text when there is none."""
+        known = self.binary(f"nullif({expression}, '')")
+        return f"coalesce(min({known}) FILTER (WHERE {where}), '')"
+
+    def only_key(self, column: str, *, where: str) -> str:
+        """An aggregate: the event key of the only row of the group for which the condition holds, else NULL."""
+        if self.vendor == "postgresql":
+            # PostgreSQL 15 has no min() of UUIDs.
+            return f"(min({column}::text) FILTER (WHERE {where}))::uuid"
+        return f"min({column}) FILTER (WHERE {where})"
+
     def least(self, left: str, right: str) -> str:
         """The smaller of two; NULL only when both are."""
         if self.vendor == "postgresql":
@@ -91,36 +101,6 @@ class Dialect:
             return f"(date_part('epoch', {moment}) * 1000000)::bigint"
         # Moments are stored as text, the fraction (if any) from the 21st character on.
         return f"({_seconds(moment)} * 1000000 + CAST(substr({moment}, 21) AS INTEGER))"
-
-    def sortable(self, moment: str) -> str:
-        """A moment as text of SORTABLE_LENGTH digits, in the order of time."""
-        microseconds = self.microseconds(moment)
-        if self.vendor == "postgresql":
-            return f"lpad(({microseconds})::text, {SORTABLE_LENGTH}, '0')"
-        return f"substr('{'0' * SORTABLE_LENGTH}' || {microseconds}, -{SORTABLE_LENGTH})"
-
-    def key_with_properties(self) -> str:
-        """The event's key and properties as one text; `split_key` and `split_properties` take it apart."""
-        return (
-            "event_key::text || properties::text"
-            if self.vendor == "postgresql"
-            else "event_key || properties"
-        )
-
-    def split_key(self, text: str) -> str:
-        if self.vendor == "postgresql":
-            return f"left({text}, 36)::uuid"
-        return f"substr({text}, 1, 32)"
-
-    def split_properties(self, text: str) -> str:
-        if self.vendor == "postgresql":
-            return f"substr({text}, 37)::jsonb"
-        return f"substr({text}, 33)"
-
-    @property
-    def fence(self) -> str:
-        """At the end of a subquery: its columns are computed once, and not at each use."""
-        return "OFFSET 0" if self.vendor == "postgresql" else "LIMIT -1 OFFSET 0"
 
     def bucket(self, moment: str) -> str:
         """The number of the base bucket that holds the moment, counted from the epoch."""

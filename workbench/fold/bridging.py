@@ -14,8 +14,10 @@ from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment
 from telemetry.counters.ledger import Outcomes, outcomes
 from workbench.costs import estimate_cost, usd_per_minute
+from workbench.durations import APPROVAL
 from workbench.fold.batch import Batch
-from workbench.fold.changes import UNKNOWN, Changes
+from workbench.fold.changes import Changes
+from workbench.labels import UNKNOWN
 from workbench.models import ApprovalDecision
 
 
@@ -95,14 +97,16 @@ def count_decisions(batch: Batch, decision_keys: Collection[UUID]) -> list[Incre
     """Waits of the decisions whose request is now known; marks each, so that it counts once."""
     if not decision_keys:
         return []
+    dialect = batch.dialect
     is_native = connection.features.has_native_uuid_field
-    duration = f"{batch.dialect.microseconds('decided_at')} - {batch.dialect.microseconds('requested_at')}"
     rows = batch.rows(
-        f"UPDATE {ApprovalDecision._meta.db_table} SET is_observed = true"
-        f" WHERE {batch.dialect.any_of('event_key', 'uuid')}"
-        " AND NOT is_observed AND NOT is_repeat AND requested_at <= decided_at"
-        f" RETURNING approved, {duration}",
-        [batch.dialect.array(key if is_native else key.hex for key in decision_keys)],
+        f"""
+UPDATE {ApprovalDecision._meta.db_table} SET is_observed = true
+-- Index: the primary key (event_key).
+WHERE {dialect.any_of("event_key", "uuid")}
+  AND NOT is_observed AND NOT is_repeat AND {APPROVAL.counts}
+RETURNING approved, {APPROVAL.microseconds(dialect)}""",
+        [dialect.array(key if is_native else key.hex for key in decision_keys)],
     )
     return bridge.observe_many(
         "workflow_approval_wait_time_seconds",

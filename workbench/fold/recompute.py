@@ -15,7 +15,13 @@ from workbench.dialect import ColumnType, Dialect
 from workbench.fold import pairing
 from workbench.fold.batch import Batch
 from workbench.fold.changes import DraftChange
-from workbench.fold.merges import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_CREATED, quoted
+from workbench.fold.event_names import (
+    APPROVAL_COMPLETED,
+    APPROVAL_EVENTS,
+    APPROVAL_REQUESTED,
+    DRAFT_CREATED,
+    quoted,
+)
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, DraftCreation
 
 MICROSECOND = timedelta(microseconds=1)
@@ -205,7 +211,7 @@ def _sessions_with_approvals(batch: Batch) -> set[str]:
     """The sessions of the batch's approvals, and those that share an approvalId with them."""
     rows = batch.rows(
         f"SELECT DISTINCT session_id, {batch.dialect.text('approvalId')} FROM fold_batch"
-        f" WHERE event IN ({quoted((APPROVAL_REQUESTED, APPROVAL_COMPLETED))})"
+        f" WHERE event IN ({quoted(APPROVAL_EVENTS)})"
     )
     session_ids = {session_id for session_id, _ in rows}
     approval_ids = {approval_id for _, approval_id in rows if approval_id}

@@ -139,7 +139,7 @@ def test_any_batching_gives_the_same_tables(now: datetime, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (pending, "_take_arrivals"),
+        (pending, "read_arrivals"),
         (pending, "stage"),
         (recompute, "pair_drafts"),
         (recompute, "pair_approvals"),
@@ -148,7 +148,7 @@ def test_any_batching_gives_the_same_tables(now: datetime, monkeypatch: pytest.M
         (bridging, "count_things"),
         (pending.bridge, "increase"),
         (pending.ledger, "record"),
-        (merges, "merge_statement"),
+        (merges, "merge_statements"),
         (pending, "read_changes"),
     ],
 )
@@ -177,16 +177,16 @@ def test_a_batch_that_another_worker_took_meanwhile_is_not_the_end(
 ) -> None:
     store(*chats(1), environment="production")
     store(*chats(2), environment="staging")
-    take_arrivals = pending._take_arrivals
+    read_arrivals = pending.read_arrivals
 
-    def taken_by_another(environment: str, newest: int) -> list[batch.PendingArrival]:
-        arrivals = take_arrivals(environment, newest)
+    def taken_by_another(*, environment: str, newest: int) -> list[batch.PendingArrival]:
+        arrivals = read_arrivals(environment=environment, newest=newest)
         if environment == "production":
             Arrival.objects.filter(environment=environment).update(taken_at=now)
             return []
         return arrivals
 
-    monkeypatch.setattr(pending, "_take_arrivals", taken_by_another)
+    monkeypatch.setattr(pending, "read_arrivals", taken_by_another)
     assert pending.fold_pending(now=now) == 1
     assert table(EventCount, "environment", "events") == [("staging", 2)]
 
@@ -196,14 +196,14 @@ def test_an_environment_that_cannot_be_folded_does_not_stop_the_others(
 ) -> None:
     for name in ("a", "b", "c"):
         store(*chats(1), environment=name)
-    take_arrivals = pending._take_arrivals
+    read_arrivals = pending.read_arrivals
 
-    def fail_for_b(environment: str, newest: int) -> list[batch.PendingArrival]:
+    def fail_for_b(*, environment: str, newest: int) -> list[batch.PendingArrival]:
         if environment == "b":
             raise OSError("b is broken")
-        return take_arrivals(environment, newest)
+        return read_arrivals(environment=environment, newest=newest)
 
-    monkeypatch.setattr(pending, "_take_arrivals", fail_for_b)
+    monkeypatch.setattr(pending, "read_arrivals", fail_for_b)
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="b is broken")):
         pending.fold_pending(now=now)
     assert table(EventCount, "environment", "events") == [("a", 1), ("c", 1)]
