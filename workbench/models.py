@@ -83,7 +83,7 @@ class Draft(models.Model):
 
 
 class DraftCreation(models.Model):
-    """A `draft_created` without draftId: it waits for an acceptance of its session (see pairing.py)."""
+    """A `draft_created` without draftId: it waits for an acceptance of its session (see fold/pairing.py)."""
 
     event_key = models.UUIDField(primary_key=True)
     environment = models.CharField(max_length=64)
@@ -197,7 +197,7 @@ class ApprovalRequest(models.Model):
     tool_ids = models.TextField(help_text="The tools asked for: a JSON list, sorted")
     context_type = models.CharField(max_length=200)
     requested_at = models.DateTimeField()
-    # The decision that answers it; recomputed for the whole session (see pairing.py).
+    # The decision that answers it; recomputed for the whole session (see fold/pairing.py).
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -226,7 +226,7 @@ class ApprovalDecision(models.Model):
     approver_hash = models.CharField(max_length=128)
     approved = models.BooleanField()
     decided_at = models.DateTimeField()
-    # Recomputed for the whole session (see pairing.py).
+    # Recomputed for the whole session (see fold/pairing.py).
     requested_at = models.DateTimeField(null=True, help_text="The request it answers; empty: none is known")
     is_repeat = models.BooleanField(db_default=False, help_text="An earlier decision has the same approvalId")
     is_observed = models.BooleanField(db_default=False)
