@@ -173,9 +173,18 @@ def test_what_a_fold_marks_meanwhile_stays_marked(now: datetime, monkeypatch: py
     assert chats() == [(minutes(0), 2), (minutes(30), 1)]
 
 
-@pytest.mark.parametrize("name", ["base_rows", "recompute_days", "_until", "_replace"])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (rollup, "base_rows"),
+        (rollup, "recompute_days"),
+        (rollup, "replace_rows"),
+        (rollup, "raise_totals"),
+        (Freshness, "save"),
+    ],
+)
 def test_an_error_leaves_rows_marks_and_freshness_as_they_were(
-    name: str, now: datetime, monkeypatch: pytest.MonkeyPatch
+    owner: Any, name: str, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(chat(0))
     rollup.bring_up_to_date(now=now)
@@ -187,7 +196,7 @@ def test_an_error_leaves_rows_marks_and_freshness_as_they_were(
         raise OSError("the power went")
 
     with monkeypatch.context() as patched:
-        patched.setattr(rollup, name, fail)
+        patched.setattr(owner, name, fail)
         with pytest.raises(OSError, match="power"):
             rollup.roll_up(environment="production", now=now + timedelta(hours=1))
     assert (kpi_rows(), table(TouchedBucket, "id"), computed_until()) == before
@@ -283,7 +292,7 @@ def test_computed_until_waits_for_the_last_touched_bucket(
     monkeypatch.setattr(rollup, "BUCKETS_PER_TRANSACTION", 1)
     store(chat(0), chat(60))
     pending.fold_pending(now=now)
-    assert rollup._roll_up_some(environment="production", now=now, wait=False)
+    assert rollup.roll_up_batch(environment="production", now=now, wait=False)
     assert chats() == [(minutes(0), 1)]
     assert computed_until() is None
 
