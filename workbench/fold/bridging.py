@@ -1,7 +1,7 @@
-"""What a batch adds to the metric bridge: events by name, and each thing's outcome and duration, once.
+"""What a batch adds to the metric bridge: what was received, and each thing's outcome and duration, once.
 
-A thing is counted when it first can be: a run at its completion, a duration when both its ends are known. A later
-correction of it changes the KPIs but not the counters, which never fall.
+A thing is counted as soon as it can be: a run at its completion, a duration when both its ends are known. A later
+correction changes the KPIs but not the counters, because counters never fall.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ def count_received(*, environment: str, arrivals: Iterable[Outcomes]) -> list[In
 def count_things(
     changes: Changes, *, environment: str, paired_durations: Collection[int]
 ) -> Iterator[Increment]:
-    """Counters that the batch's things feed; `paired_durations` are those that the pairing found, microseconds."""
+    """What the batch's things add; `paired_durations` are those that the pairing found, in microseconds."""
     observed = [draft.duration for draft in changes.drafts if draft.is_observed]
     yield from _observe("workbench_draft_acceptance_seconds", environment, [*observed, *paired_durations])
     yield from _observe("workbench_session_duration_seconds", environment, changes.session_durations)
@@ -94,7 +94,7 @@ def _agent_runs(changes: Changes, environment: str) -> Iterator[Increment]:
 
 
 def count_decisions(batch: Batch, decision_keys: Collection[UUID]) -> list[Increment]:
-    """Waits of the decisions whose request is now known; marks each, so that it counts once."""
+    """The waits of the decisions whose request is now known. Each decision is marked, so that it counts once."""
     if not decision_keys:
         return []
     dialect = batch.dialect

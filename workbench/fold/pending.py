@@ -22,7 +22,7 @@ from workbench.fold.changes import read_changes
 from workbench.fold.tally import add_to_counts, count_events, tally_events
 from workbench.isolation import Isolated
 
-# A batch is as large as its work stays in memory and its transaction short (measured: larger is not faster).
+# They bound a batch's memory and the length of its transaction. Larger batches were measured: they are not faster.
 EVENTS_PER_BATCH = 30_000
 ARRIVALS_PER_BATCH = 4_000
 
@@ -30,9 +30,9 @@ ARRIVALS_PER_BATCH = 4_000
 def fold_pending(*, now: datetime, wait: bool = False) -> int:
     """Takes the arrivals that are pending when it starts; returns how many it took.
 
-    An environment that another process folds is left to it, unless `wait` is set. Safe to repeat and to run twice.
-    What comes in meanwhile waits for the next call, so that it always ends. An environment that cannot be folded
-    does not stop the others; afterwards an ExceptionGroup says what went wrong.
+    An environment that another process folds is left to it, unless `wait` is set. Arrivals that come in meanwhile
+    wait for the next call, so that this one ends. An environment that cannot be folded does not stop the others;
+    afterwards an ExceptionGroup says what went wrong. Safe to repeat, and to run twice at once.
     """
     pending = Arrival.objects.filter(taken_at__isnull=True)
     newest = pending.aggregate(newest=Max("id"))["newest"]
@@ -46,15 +46,16 @@ def fold_pending(*, now: datetime, wait: bool = False) -> int:
 
 
 def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = False) -> int:
-    """Takes arrivals of the environment up to the newest id in one transaction; returns their number.
+    """Takes one batch of the environment's arrivals, up to the id `newest`, in one transaction.
 
-    It is 0 when none are left, or another process folds the environment and `wait` is not set.
+    Returns how many it took: 0 when none are left, or when another process folds the environment and `wait` is not
+    set.
 
-    The environment's row is the lock: pairing reads rows of several sessions, which row locks in key order
-    could not cover. Two workers share the environments between them.
+    The environment's row is the lock. Pairing reads rows of several sessions, and locks on single rows could not
+    cover those. Two workers share the environments between them.
     """
     with transaction.atomic():
-        # no_key: making a key of the environment meanwhile need not wait.
+        # With no_key, a key of the environment can be made meanwhile.
         environments = Environment.objects.select_for_update(skip_locked=not wait, no_key=True)
         if not environments.filter(name=environment):
             return 0
@@ -70,7 +71,7 @@ def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = Fal
 
 
 def read_arrivals(*, environment: str, newest: int) -> list[PendingArrival]:
-    """The oldest pending arrivals of the environment, as many as make a batch; one at least, if there are any."""
+    """The oldest pending arrivals of the environment, up to a batch's limits; at least one, if there are any."""
     # Index: arrival_pending (id), of the arrivals that are not taken yet.
     pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True, id__lte=newest)
     rows = pending.order_by("id").values_list(*PendingArrival.__dataclass_fields__)[:ARRIVALS_PER_BATCH]
