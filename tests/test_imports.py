@@ -33,7 +33,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "protocols",
         "urls views",
     ),
-    "workbench": ("models", "buckets dialect isolation", "fold", "admin apps"),
+    "workbench": ("models", "buckets costs dialect durations isolation labels", "fold", "admin apps"),
     "kpis": (
         "models",
         "days histogram registry",

@@ -1,4 +1,4 @@
-"""The admin of the things that events speak of: read only, the fold writes them."""
+"""The admin of the things that events speak of. It is read only, because the fold writes them."""
 
 from django.contrib import admin
 from unfold.decorators import display
@@ -51,7 +51,7 @@ class DraftAdmin(BrowsedModelAdmin):
     search_fields = ("draft_id__exact",)
     search_help_text = "The whole draftId"
 
-    @display(description="says template", boolean=True)
+    @display(description="uses template", boolean=True)
     def uses_template(self, draft: Draft) -> bool:
         return draft.has_template_source or draft.template_inserted_at is not None
 
@@ -65,7 +65,7 @@ class DraftCreationAdmin(BrowsedModelAdmin):
 
 
 class StatusAdmin(BrowsedModelAdmin):
-    """Runs: of workflows and of agents."""
+    """Runs of workflows and of agents, with their status."""
 
     list_filter = (EnvironmentFilter, choice_filter(field="status", choices=STATUSES))
 
@@ -125,7 +125,7 @@ class ApprovalDecisionAdmin(BrowsedModelAdmin):
         "is_repeat",
     )
     list_filter = (EnvironmentFilter,)
-    # The index on the decision serves this order, backwards.
+    # Index: approval_decided (decided_at, environment), read backwards.
     ordering = ("-decided_at", "-environment")
     search_fields = ("session_id__exact",)
     search_help_text = "The whole sessionId"
@@ -135,7 +135,7 @@ class ApprovalDecisionAdmin(BrowsedModelAdmin):
 class AppServerStateAdmin(BrowsedModelAdmin):
     list_display = ("subject", "environment", "state", "backoff_ms", "changed_at")
     list_filter = (EnvironmentFilter,)
-    # The order of its unique key.
+    # Index: app_server_state_unique (subject, environment).
     ordering = ("subject", "environment")
 
 
@@ -143,7 +143,7 @@ class AppServerStateAdmin(BrowsedModelAdmin):
 class EventCountAdmin(BrowsedModelAdmin):
     list_display = ("bucket_start", "environment", "event", "variant", "events")
     list_filter = (EnvironmentFilter,)
-    # Its unique key, backwards: the newest bucket first.
+    # Index: event_count_unique (bucket_start, event, variant, environment), read backwards.
     ordering = ("-bucket_start", "-event", "-variant", "-environment")
 
 

@@ -8,7 +8,7 @@ from workbench.models import TouchedBucket
 BASE_BUCKET = timedelta(minutes=15)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# A base bucket by its number, counted from the epoch.
+# The number of a base bucket, counted from the epoch.
 Bucket = int
 
 
@@ -23,7 +23,7 @@ def bucket_start(bucket: Bucket) -> datetime:
 
 
 def mark_touched(*, environment: str, buckets: Iterable[Bucket]) -> None:
-    """Asks the rollup to compute the buckets anew; to be called in the transaction that changed them."""
+    """Asks the rollup to compute the buckets anew. Call it in the transaction that changed what they count."""
     TouchedBucket.objects.bulk_create(
         TouchedBucket(environment=environment, bucket_start=bucket_start(bucket))
         for bucket in sorted(buckets)

@@ -13,7 +13,7 @@ class Isolated:
                 with isolated.step():
                     …
 
-    Raises an ExceptionGroup of the steps' exceptions. One that is raised outside of a step goes its own way.
+    Raises an ExceptionGroup of the steps' exceptions. An exception outside of a step is raised at once, as it is.
     """
 
     def __init__(self, message: str) -> None:
@@ -28,7 +28,7 @@ class Isolated:
         try:
             yield
         except Exception as error:
-            # Whatever it is: it is raised at the end, when the others have had their turn.
+            # Whatever it is, the other environments have their turn first; it is raised at the end.
             self._faults.append(error)
 
     def __exit__(

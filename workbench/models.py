@@ -1,10 +1,10 @@
-"""The things that events speak of, folded from events. Every moment is the event's own time, in UTC.
+"""The things that events speak of, which the fold makes. Every moment is the event's own time, in UTC.
 
-A thing outlives its raw events: KPIs are computed from these tables, so a KPI can be rebuilt where raw events
-are gone. Merges are commutative and idempotent: the earliest, the latest, or the smallest known value.
+A thing outlives its raw events. KPIs are computed from these tables, so a KPI can be rebuilt where raw events are
+gone. Merges are commutative and idempotent: the earliest, the latest, or the smallest known value.
 
-Indexes begin with the column that tells rows apart and end with the environment: begun with the environment, they
-look as good to PostgreSQL's planner on a table it has not analysed yet, and it reads the whole environment by them.
+An index begins with the column that tells rows apart, and ends with the environment. If it began with the
+environment, PostgreSQL might choose it to read the whole environment, on a table that it has not analysed yet.
 """
 
 from django.db import models
@@ -25,7 +25,7 @@ class Session(models.Model):
     draft_accepted_at = models.DateTimeField(null=True)
     run_started_at = models.DateTimeField(null=True)
     run_completed_at = models.DateTimeField(null=True)
-    # The fold that counted its duration in the metric bridge, which counts a thing once; 0: none yet.
+    # The number of the fold that counted its duration in the metric bridge; 0 while none has.
     observed_in = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
@@ -52,13 +52,13 @@ class Draft(models.Model):
     rejected_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True, help_text="Its latest draft_edited")
     template_inserted_at = models.DateTimeField(null=True, help_text="Its earliest template_inserted")
-    # A draft_created or draft_accepted of it said source = template.
+    # One of its draft_created or draft_accepted events has source = template.
     has_template_source = models.BooleanField(db_default=False)
     source = models.CharField(max_length=32, db_default="", help_text="source of its creation")
     # The creation without draftId that it was paired with; recomputed for the whole session.
     paired_created_at = models.DateTimeField(null=True)
     paired_source = models.CharField(max_length=32, db_default="")
-    # Before the last merge: the bucket and the session that it left.
+    # accepted_at and accepted_session_id before the last merge: it may have left that bucket and that session.
     prior_accepted_at = models.DateTimeField(null=True, editable=False)
     prior_accepted_session_id = models.CharField(max_length=128, db_default="", editable=False)
     observed_in = models.BigIntegerField(db_default=0, editable=False)
@@ -83,7 +83,7 @@ class Draft(models.Model):
 
 
 class DraftCreation(models.Model):
-    """A `draft_created` without draftId: it waits for an acceptance of its session (see pairing.py)."""
+    """A `draft_created` without draftId: it waits for an acceptance of its session (see fold/pairing.py)."""
 
     event_key = models.UUIDField(primary_key=True)
     environment = models.CharField(max_length=64)
@@ -113,14 +113,14 @@ class WorkflowRun(models.Model):
     trace_id = models.CharField(max_length=128, db_default="")
     started_at = models.DateTimeField(null=True, help_text="Its earliest workflow_run_started")
     completed_at = models.DateTimeField(null=True, help_text="Its earliest workflow_run_completed")
-    # As the earliest completion said (the smallest event key where several share the moment).
+    # From here on: what its earliest completion says; of several in one moment, the one with the smallest event key.
     completed_key = models.UUIDField(null=True, editable=False)
     status = models.CharField(max_length=16, db_default="", help_text="Empty while it runs")
     duration_ms = models.BigIntegerField(null=True)
     error_type = models.CharField(max_length=200, db_default="")
-    # Before the last merge: the bucket that it left.
+    # completed_at before the last merge: it may have left that bucket.
     prior_completed_at = models.DateTimeField(null=True, editable=False)
-    # The folds that counted its completion and its duration in the metric bridge; 0: none yet.
+    # The numbers of the folds that counted its completion and its duration in the metric bridge; 0 while none has.
     counted_in = models.BigIntegerField(db_default=0, editable=False)
     observed_in = models.BigIntegerField(db_default=0, editable=False)
 
@@ -158,7 +158,7 @@ class AgentRun(models.Model):
     span_id = models.CharField(max_length=128, db_default="")
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
-    # As the earliest completion said (the smallest event key where several share the moment).
+    # From here on: what its earliest completion says; of several in one moment, the one with the smallest event key.
     completed_key = models.UUIDField(null=True, editable=False)
     status = models.CharField(max_length=16, db_default="", help_text="Empty while it runs")
     duration_ms = models.BigIntegerField(null=True)
@@ -166,7 +166,7 @@ class AgentRun(models.Model):
     cost_micro_usd = models.BigIntegerField(null=True)
     input_tokens = models.BigIntegerField(null=True)
     output_tokens = models.BigIntegerField(null=True)
-    # Before the last merge: the bucket and the run that it left.
+    # completed_at and run_id before the last merge: it may have left that bucket and that run.
     prior_completed_at = models.DateTimeField(null=True, editable=False)
     prior_run_id = models.CharField(max_length=128, db_default="", editable=False)
     counted_in = models.BigIntegerField(db_default=0, editable=False)
@@ -197,7 +197,7 @@ class ApprovalRequest(models.Model):
     tool_ids = models.TextField(help_text="The tools asked for: a JSON list, sorted")
     context_type = models.CharField(max_length=200)
     requested_at = models.DateTimeField()
-    # The decision that answers it; recomputed for the whole session (see pairing.py).
+    # The decision that answers it; recomputed for the whole session (see fold/pairing.py).
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -226,7 +226,7 @@ class ApprovalDecision(models.Model):
     approver_hash = models.CharField(max_length=128)
     approved = models.BooleanField()
     decided_at = models.DateTimeField()
-    # Recomputed for the whole session (see pairing.py).
+    # Recomputed for the whole session (see fold/pairing.py).
     requested_at = models.DateTimeField(null=True, help_text="The request it answers; empty: none is known")
     is_repeat = models.BooleanField(db_default=False, help_text="An earlier decision has the same approvalId")
     is_observed = models.BooleanField(db_default=False)
@@ -287,9 +287,10 @@ class EventCount(models.Model):
 
 
 class TouchedBucket(models.Model):
-    """A base bucket whose things changed. Append-only, so that two folds never wait for one row.
+    """A base bucket whose things changed. Rows are only added, so that two folds never wait for each other.
 
-    A row commits with the change it speaks of; the rollup computes the bucket and deletes the rows it read.
+    A row commits with the change that it stands for. The rollup deletes the rows that it read, and computes the
+    buckets.
     """
 
     environment = models.CharField(max_length=64)

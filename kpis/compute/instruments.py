@@ -1,6 +1,7 @@
-"""What the processes that roll up measure of themselves, in their memory.
+"""How long the rollup takes, as measured by each process that runs it.
 
-With PROMETHEUS_MULTIPROC_DIR set, that memory is a file of that directory, and the scrape adds the files up.
+A process keeps its figures in memory. With PROMETHEUS_MULTIPROC_DIR set, that memory is a file in that directory,
+and the scrape adds up the files of all processes.
 """
 
 from prometheus_client import Histogram

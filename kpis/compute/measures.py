@@ -3,24 +3,25 @@
 A measure is a pure function of the things, the event counts and the entered counts; raw events are not read.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import Model
 
 from kpis.days import day_start, local_day
 from kpis.histogram import LOG_GAMMA, ZERO_BIN
 from kpis.models import EnteredCount
 from workbench.buckets import Bucket, bucket_of
+from workbench.costs import estimate_cost
 from workbench.dialect import Dialect, current
+from workbench.durations import APPROVAL, DRAFT, RUN, Duration
+from workbench.labels import UNKNOWN, WORKFLOW, known
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, WorkflowRun
-
-MICROSECONDS_A_MINUTE = 60_000_000
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,123 +50,124 @@ class Counted:
     excluded: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Things:
-    """A table of things to count: SQL expressions over it, each in the database's own words.
+    """Which rows of a table a KPI counts, and how. The texts are SQL that both databases understand.
 
-    `moment` decides the bucket; `excluded` is NULL for what can be measured, else the reason.
+    `moment` is the column that decides the bucket. `dimensions` are the breakdowns. With a `duration`, the
+    numerator is the sum of the durations that count; `without_start` and `ended_early` are the reasons under
+    which the others are excluded.
     """
 
-    table: str
+    model: type[Model]
     moment: str
     where: str = "true"
     dimensions: Mapping[str, str] = field(default_factory=dict)
     numerator: str = "1"
     denominator: str = "1"
-    duration: str = ""
-    excluded: str = "NULL"
+    duration: Duration | None = None
+    without_start: str = ""
+    ended_early: str = ""
 
 
-def count(things: Things, *, scope: MeasuredRanges, dialect: Dialect) -> Iterator[Counted]:
-    """Counts the things of the scope by bucket, dimensions, reason and, for durations, histogram bin."""
-    bin_index = _bin(things.duration, dialect) if things.duration else "NULL"
-    keys = [dialect.bucket(things.moment), f"{things.excluded}", bin_index, *things.dimensions.values()]
-    numerator = f"coalesce({things.duration}, 0)" if things.duration else things.numerator
-    places = ", ".join(str(position + 1) for position in range(len(keys)))
-    in_ranges = " OR ".join([f"({things.moment} >= %s AND {things.moment} < %s)"] * len(scope.ranges))
+Measure = Things | Callable[[MeasuredRanges], Iterator[Counted]]
+
+
+def measure(kpi: str, *, within: MeasuredRanges) -> Iterator[Counted]:
+    """What the KPI of that slug counts. Raises KeyError for one that has no measure."""
+    found = MEASURES[kpi]
+    return count(found, within=within) if isinstance(found, Things) else found(within)
+
+
+def count(things: Things, *, within: MeasuredRanges) -> Iterator[Counted]:
+    """Counts the things by bucket, reason of exclusion, histogram bin (of durations) and dimensions."""
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(keys)}, sum({numerator}), sum({things.denominator}) FROM {things.table}"
-            f" WHERE {things.table}.environment = %s AND ({things.where}) AND ({in_ranges}) GROUP BY {places}",
-            [scope.environment, *(adapt(moment) for span in scope.ranges for moment in span)],
+            count_statement(things, ranges=len(within.ranges), dialect=current()),
+            [within.environment, *(adapt(moment) for bounds in within.ranges for moment in bounds)],
         )
         rows = cursor.fetchall()
-    for bucket, excluded, bin_index, *values, numerator_sum, denominator_sum in rows:
+    for bucket, excluded, bin_index, *values, numerator, denominator in rows:
         yield Counted(
             bucket=bucket,
             dimensions=tuple(zip(things.dimensions, values, strict=True)),
-            numerator=0 if excluded else int(numerator_sum),
-            denominator=int(denominator_sum),
+            numerator=0 if excluded else int(numerator),
+            denominator=int(denominator),
             bin=None if excluded or bin_index is None else int(bin_index),
             excluded=excluded or "",
         )
 
 
-def _bin(duration: str, dialect: Dialect) -> str:
-    """kpis.histogram.bin_of in SQL."""
+def count_statement(things: Things, *, ranges: int, dialect: Dialect) -> str:
+    """The SELECT that counts the things; its parameters are the environment, then each range's start and end.
+
+    Every table has an index that begins with its `moment`, so only the ranges are read.
+    """
+    excluded, bin_index, numerator = "NULL", "NULL", things.numerator
+    if things.duration:
+        microseconds = things.duration.microseconds(dialect)
+        excluded = things.duration.exclusion(
+            without_start=things.without_start, ended_early=things.ended_early
+        )
+        bin_index = bin_expression(microseconds, dialect=dialect)
+        numerator = f"coalesce({microseconds}, 0)"
+    dimensions = "".join(f"{expression},\n  " for expression in things.dimensions.values())
+    places = ", ".join(str(place) for place in range(1, 4 + len(things.dimensions)))
+    in_ranges = " OR ".join([f"({things.moment} >= %s AND {things.moment} < %s)"] * ranges)
+    return f"""
+SELECT
+  {dialect.bucket(things.moment)} AS bucket,
+  {excluded} AS excluded,
+  {bin_index} AS bin,
+  {dimensions}sum({numerator}) AS numerator,
+  sum({things.denominator}) AS denominator
+FROM {things.model._meta.db_table} AS thing
+WHERE thing.environment = %s AND ({things.where}) AND ({in_ranges})
+GROUP BY {places}"""
+
+
+def bin_expression(microseconds: str, *, dialect: Dialect) -> str:
+    """`kpis.histogram.bin_of` in SQL; NULL for a duration that is below zero or not known."""
     seconds = (
-        f"({duration})::double precision / 1000000"
+        f"({microseconds})::double precision / 1000000"
         if dialect.vendor == "postgresql"
-        else f"({duration}) / 1e6"
+        else f"({microseconds}) / 1e6"
     )
     logarithm = f"ceiling(ln({seconds}) / {LOG_GAMMA!r})"
-    return f"CASE WHEN ({duration}) > 0 THEN {logarithm} WHEN ({duration}) = 0 THEN {ZERO_BIN} END"
+    return f"CASE WHEN ({microseconds}) > 0 THEN {logarithm} WHEN ({microseconds}) = 0 THEN {ZERO_BIN} END"
 
 
-def _between(dialect: Dialect, start: str, end: str) -> str:
-    return f"({dialect.microseconds(end)} - {dialect.microseconds(start)})"
+# Index: draft_accepted (accepted_at, environment).
+ACCEPTED_DRAFTS = Things(model=Draft, moment="accepted_at", dimensions={"origin": "'workbench'"})
+
+# Index: event_count_unique (bucket_start, event, variant, environment).
+CREATED_ELSEWHERE = Things(
+    model=EventCount,
+    moment="bucket_start",
+    where="event = 'workflow.created'",
+    dimensions={"origin": "variant"},
+    numerator="0",
+    denominator="events",
+)
 
 
-def template_suggestions(scope: MeasuredRanges) -> Iterator[Counted]:
-    return count(
-        Things(
-            table=EventCount._meta.db_table,
-            moment="bucket_start",
-            where="event IN ('workbench.template_suggested', 'workbench.chat_message_sent')",
-            numerator="CASE event WHEN 'workbench.template_suggested' THEN events ELSE 0 END",
-            denominator="CASE event WHEN 'workbench.chat_message_sent' THEN events ELSE 0 END",
-        ),
-        scope=scope,
-        dialect=current(),
-    )
+def adoption(within: MeasuredRanges) -> Iterator[Counted]:
+    """Workflows by where they were made: in the workbench, in other systems, and those that people entered."""
+    yield from count(ACCEPTED_DRAFTS, within=within)
+    yield from count(CREATED_ELSEWHERE, within=within)
+    yield from _entered(within)
 
 
-def times_to_create(scope: MeasuredRanges) -> Iterator[Counted]:
-    dialect = current()
-    created = "coalesce(created_at, paired_created_at)"
-    source = "CASE WHEN created_at IS NULL THEN paired_source ELSE source END"
-    return count(
-        Things(
-            table=Draft._meta.db_table,
-            moment="accepted_at",
-            dimensions={"source": _known(source)},
-            duration=_between(dialect, created, "accepted_at"),
-            excluded=(
-                f"CASE WHEN {created} IS NULL THEN 'no_creation'"
-                f" WHEN {created} > accepted_at THEN 'created_after_acceptance' END"
-            ),
-        ),
-        scope=scope,
-        dialect=dialect,
-    )
-
-
-def adoption(scope: MeasuredRanges) -> Iterator[Counted]:
-    dialect = current()
-    drafts = Things(table=Draft._meta.db_table, moment="accepted_at", dimensions={"origin": "'workbench'"})
-    created = Things(
-        table=EventCount._meta.db_table,
-        moment="bucket_start",
-        where="event = 'workflow.created'",
-        dimensions={"origin": "variant"},
-        numerator="0",
-        denominator="events",
-    )
-    yield from count(drafts, scope=scope, dialect=dialect)
-    yield from count(created, scope=scope, dialect=dialect)
-    yield from _entered(scope)
-
-
-def _entered(scope: MeasuredRanges) -> Iterator[Counted]:
+def _entered(within: MeasuredRanges) -> Iterator[Counted]:
     """Entered counts, at the start of their local day."""
-    for start, end in scope.ranges:
-        days = (local_day(start, zone=scope.zone), local_day(end, zone=scope.zone))
+    for start, end in within.ranges:
+        days = (local_day(start, zone=within.zone), local_day(end, zone=within.zone))
         entered = EnteredCount.objects.filter(
-            environment=scope.environment, date__range=days, workflows__gt=0
+            environment=within.environment, date__range=days, workflows__gt=0
         )
         for date, source, workflows in entered.values_list("date", "source", "workflows"):
-            moment = day_start(date, zone=scope.zone)
+            moment = day_start(date, zone=within.zone)
             if start <= moment < end:
                 yield Counted(
                     bucket=bucket_of(moment),
@@ -175,170 +177,116 @@ def _entered(scope: MeasuredRanges) -> Iterator[Counted]:
                 )
 
 
-def template_usage(scope: MeasuredRanges) -> Iterator[Counted]:
-    used = (
-        "has_template_source OR template_inserted_at <= accepted_at"
-        " OR (created_at IS NULL AND paired_source = 'template')"
-    )
-    return count(
-        Things(
-            table=Draft._meta.db_table, moment="accepted_at", numerator=f"CASE WHEN {used} THEN 1 ELSE 0 END"
-        ),
-        scope=scope,
-        dialect=current(),
-    )
+# Indexes: agent_run_completed (completed_at, environment); the run's name by workflow_run_unique (run_id,
+# environment).
+REPORTED_COSTS = Things(
+    model=AgentRun,
+    moment="completed_at",
+    where="cost_micro_usd IS NOT NULL",
+    dimensions={
+        "workflow": f"""coalesce((
+    SELECT {WORKFLOW} FROM {WorkflowRun._meta.db_table} AS run
+    WHERE run.environment = thing.environment AND run.run_id = thing.run_id
+  ), '{UNKNOWN}')"""
+    },
+    numerator="cost_micro_usd",
+)
+
+# Indexes: workflow_run_completed (completed_at, environment); the run's agents by agent_run_of_run (run_id,
+# environment).
+RUNS_WITHOUT_REPORTED_COST = Things(
+    model=WorkflowRun,
+    moment="completed_at",
+    where=f"""{RUN.counts} AND NOT EXISTS (
+    SELECT 1 FROM {AgentRun._meta.db_table} AS agent
+    WHERE agent.environment = thing.environment AND agent.run_id = thing.run_id
+      AND agent.cost_micro_usd IS NOT NULL
+  )""",
+    dimensions={"workflow": WORKFLOW},
+)
 
 
-def workflow_successes(scope: MeasuredRanges) -> Iterator[Counted]:
-    return count(
-        Things(
-            table=WorkflowRun._meta.db_table,
-            moment="completed_at",
-            where="status IN ('completed', 'failed')",
-            dimensions={"workflow": _WORKFLOW, "trigger": _known("trigger")},
-            numerator="CASE status WHEN 'completed' THEN 1 ELSE 0 END",
-        ),
-        scope=scope,
-        dialect=current(),
-    )
+def execution_costs(within: MeasuredRanges) -> Iterator[Counted]:
+    """Reported costs of agent runs, and an estimate for the workflow runs of which no agent run reports one."""
+    yield from count(REPORTED_COSTS, within=within)
+    run_time = replace(RUNS_WITHOUT_REPORTED_COST, numerator=RUN.microseconds(current()))
+    for runs in count(run_time, within=within):
+        cost = estimate_cost(runs.numerator, usd_per_minute=within.cost_usd_per_minute)
+        yield replace(runs, numerator=cost)
 
-
-def workflow_durations(scope: MeasuredRanges) -> Iterator[Counted]:
-    dialect = current()
-    return count(
-        Things(
-            table=WorkflowRun._meta.db_table,
-            moment="completed_at",
-            dimensions={"workflow": _WORKFLOW, "status": "status"},
-            duration=_run_duration(dialect),
-            excluded=(
-                "CASE WHEN duration_ms IS NOT NULL THEN NULL WHEN started_at IS NULL THEN 'no_start'"
-                " WHEN started_at > completed_at THEN 'completed_before_start' END"
-            ),
-        ),
-        scope=scope,
-        dialect=dialect,
-    )
-
-
-def approval_waits(scope: MeasuredRanges) -> Iterator[Counted]:
-    dialect = current()
-    return count(
-        Things(
-            table=ApprovalDecision._meta.db_table,
-            moment="decided_at",
-            where="NOT is_repeat",
-            dimensions={"approved": "CASE WHEN approved THEN 'true' ELSE 'false' END"},
-            duration=_between(dialect, "requested_at", "decided_at"),
-            excluded=(
-                "CASE WHEN requested_at IS NULL THEN 'no_request'"
-                " WHEN requested_at > decided_at THEN 'decided_before_request' END"
-            ),
-        ),
-        scope=scope,
-        dialect=dialect,
-    )
-
-
-def approvals(scope: MeasuredRanges) -> Iterator[Counted]:
-    return count(
-        Things(
-            table=ApprovalDecision._meta.db_table,
-            moment="decided_at",
-            where="NOT is_repeat",
-            numerator="CASE WHEN approved THEN 1 ELSE 0 END",
-        ),
-        scope=scope,
-        dialect=current(),
-    )
-
-
-def agent_failures(scope: MeasuredRanges) -> Iterator[Counted]:
-    return count(
-        Things(
-            table=AgentRun._meta.db_table,
-            moment="completed_at",
-            where="status IN ('completed', 'failed')",
-            dimensions={"agent": _known("agent_name")},
-            numerator="CASE status WHEN 'failed' THEN 1 ELSE 0 END",
-        ),
-        scope=scope,
-        dialect=current(),
-    )
-
-
-def costs(scope: MeasuredRanges) -> Iterator[Counted]:
-    """Reported costs of agent runs, and an estimate for each workflow run of which no agent run reports one."""
-    dialect = current()
-    runs, agents = WorkflowRun._meta.db_table, AgentRun._meta.db_table
-    workflow = (
-        f"coalesce((SELECT {_WORKFLOW} FROM {runs} AS run WHERE run.environment = {agents}.environment"
-        f" AND run.run_id = {agents}.run_id), '{UNKNOWN}')"
-    )
-    yield from count(
-        Things(
-            table=agents,
-            moment="completed_at",
-            where="cost_micro_usd IS NOT NULL",
-            dimensions={"workflow": workflow},
-            numerator="cost_micro_usd",
-        ),
-        scope=scope,
-        dialect=dialect,
-    )
-    duration = _run_duration(dialect)
-    estimated = count(
-        Things(
-            table=runs,
-            moment="completed_at",
-            where=f"{duration} >= 0 AND NOT EXISTS (SELECT 1 FROM {agents} AS agent"
-            f" WHERE agent.environment = {runs}.environment AND agent.run_id = {runs}.run_id"
-            " AND agent.cost_micro_usd IS NOT NULL)",
-            dimensions={"workflow": _WORKFLOW},
-            numerator=duration,
-        ),
-        scope=scope,
-        dialect=dialect,
-    )
-    for counted in estimated:
-        yield Counted(
-            bucket=counted.bucket,
-            dimensions=counted.dimensions,
-            numerator=_estimate(counted.numerator, usd_per_minute=scope.cost_usd_per_minute),
-            denominator=counted.denominator,
-        )
-
-
-def _estimate(microseconds: int, *, usd_per_minute: Decimal) -> int:
-    """Micro-dollars of that much run time, a half is rounded up."""
-    cost = microseconds * usd_per_minute * 1_000_000 / MICROSECONDS_A_MINUTE
-    return int(cost.to_integral_value(rounding=ROUND_HALF_UP))
-
-
-def _known(expression: str) -> str:
-    return f"coalesce(nullif({expression}, ''), '{UNKNOWN}')"
-
-
-def _run_duration(dialect: Dialect) -> str:
-    return f"coalesce(duration_ms * 1000, {_between(dialect, 'started_at', 'completed_at')})"
-
-
-_WORKFLOW = f"coalesce(nullif(workflow_name, ''), nullif(workflow_id, ''), '{UNKNOWN}')"
-
-Measure = Callable[[MeasuredRanges], Iterable[Counted]]
 
 # By KPI; a test holds the keys against the registry's.
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
-        "template-suggestion-rate": template_suggestions,
-        "time-to-create-workflow": times_to_create,
+        "template-suggestion-rate": Things(
+            # Index: event_count_unique (bucket_start, event, variant, environment).
+            model=EventCount,
+            moment="bucket_start",
+            where="event IN ('workbench.template_suggested', 'workbench.chat_message_sent')",
+            numerator="CASE event WHEN 'workbench.template_suggested' THEN events ELSE 0 END",
+            denominator="CASE event WHEN 'workbench.chat_message_sent' THEN events ELSE 0 END",
+        ),
+        "time-to-create-workflow": Things(
+            # Index: draft_accepted (accepted_at, environment).
+            model=Draft,
+            moment="accepted_at",
+            dimensions={"source": known("CASE WHEN created_at IS NULL THEN paired_source ELSE source END")},
+            duration=DRAFT,
+            without_start="no_creation",
+            ended_early="created_after_acceptance",
+        ),
         "workbench-adoption": adoption,
-        "template-usage-rate": template_usage,
-        "workflow-success-rate": workflow_successes,
-        "workflow-duration": workflow_durations,
-        "approval-wait": approval_waits,
-        "approval-rate": approvals,
-        "agent-failure-rate": agent_failures,
-        "execution-cost": costs,
+        "template-usage-rate": Things(
+            # Index: draft_accepted (accepted_at, environment).
+            model=Draft,
+            moment="accepted_at",
+            numerator="""CASE WHEN has_template_source
+    OR template_inserted_at <= accepted_at
+    OR (created_at IS NULL AND paired_source = 'template')
+  THEN 1 ELSE 0 END""",
+        ),
+        "workflow-success-rate": Things(
+            # Index: workflow_run_completed (completed_at, environment).
+            model=WorkflowRun,
+            moment="completed_at",
+            where="status IN ('completed', 'failed')",
+            dimensions={"workflow": WORKFLOW, "trigger": known("trigger")},
+            numerator="CASE status WHEN 'completed' THEN 1 ELSE 0 END",
+        ),
+        "workflow-duration": Things(
+            # Index: workflow_run_completed (completed_at, environment).
+            model=WorkflowRun,
+            moment="completed_at",
+            dimensions={"workflow": WORKFLOW, "status": "status"},
+            duration=RUN,
+            without_start="no_start",
+            ended_early="completed_before_start",
+        ),
+        "approval-wait": Things(
+            # Index: approval_decided (decided_at, environment).
+            model=ApprovalDecision,
+            moment="decided_at",
+            where="NOT is_repeat",
+            dimensions={"approved": "CASE WHEN approved THEN 'true' ELSE 'false' END"},
+            duration=APPROVAL,
+            without_start="no_request",
+            ended_early="decided_before_request",
+        ),
+        "approval-rate": Things(
+            # Index: approval_decided (decided_at, environment).
+            model=ApprovalDecision,
+            moment="decided_at",
+            where="NOT is_repeat",
+            numerator="CASE WHEN approved THEN 1 ELSE 0 END",
+        ),
+        "agent-failure-rate": Things(
+            # Index: agent_run_completed (completed_at, environment).
+            model=AgentRun,
+            moment="completed_at",
+            where="status IN ('completed', 'failed')",
+            dimensions={"agent": known("agent_name")},
+            numerator="CASE status WHEN 'failed' THEN 1 ELSE 0 END",
+        ),
+        "execution-cost": execution_costs,
     }
 )

@@ -1,4 +1,4 @@
-"""Rebuilds: a range of KPI rows computed anew from what is kept, compared with what is stored."""
+"""Rebuilds: KPI rows of a range of days, computed anew from the things and compared with the stored rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from workbench.buckets import Bucket, bucket_of, bucket_start
 
 
 class RawEventsPruned(Exception):
-    """The range begins before the moment from which raw events are kept: its numbers stay as they are."""
+    """The range begins before the moment from which raw events are kept, so its numbers stay as they are."""
 
     def __init__(self, *, environment: str, raw_kept_from: datetime) -> None:
         super().__init__(
-            f"{environment} keeps raw events from {raw_kept_from.isoformat()} only; "
-            "a number that raw events can no longer support is kept as it is."
+            f"{environment} keeps raw events from {raw_kept_from.isoformat()} only. "
+            "Numbers from before that moment stay as they are."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildChanges:
-    """Base rows that a rebuild adds, changes and removes, and those that it leaves as they are."""
+    """How many base rows a rebuild adds, changes, removes, and leaves as they are."""
 
     added: int = 0
     changed: int = 0
@@ -42,9 +42,10 @@ class RebuildChanges:
 
 
 def rebuild(*, environment: str, from_date: date, to_date: date, apply: bool) -> RebuildChanges:
-    """Computes [from_date, to_date), days of the reporting zone, anew; writes only when `apply` is set.
+    """Computes the days [from_date, to_date) of the reporting zone anew; writes only when `apply` is set.
 
-    Safe to repeat and to interrupt. Raises RawEventsPruned, by what was pruned and not by a setting.
+    Safe to repeat and to interrupt. Raises RawEventsPruned when raw events of the range were pruned; what counts
+    is what was pruned, not how long events are to be kept.
     """
     check_range(environment=environment, from_date=from_date)
     zone = reporting_zone()
@@ -70,7 +71,7 @@ def _portions(first: Bucket, end: Bucket) -> Iterator[range]:
 
 def _rebuild_buckets(*, environment: str, buckets: range, apply: bool) -> RebuildChanges:
     with transaction.atomic():
-        # The environment's rollup waits: it would replace the same rows.
+        # The environment's rollup would replace the same rows, so one waits for the other.
         lock_freshness(environment, wait=True)
         changes = _compare(environment=environment, buckets=buckets)
         if apply:

@@ -1,38 +1,39 @@
-"""The rollup: computes the buckets that folds touched anew, and how far each environment is computed.
+"""The rollup: computes the buckets that folds touched anew, and notes how far each environment is computed.
 
-A bucket is replaced by what its things say now, so the rollup may run any number of times, at any time.
+A bucket's rows are replaced by what its things say now. So the rollup may run at any time, and any number of times.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min, Q, Sum
+from django.db.models import Min, Sum
 
 from kpis import histogram
 from kpis.compute.cumulative import raise_totals
 from kpis.compute.instruments import rollup_seconds
-from kpis.compute.measures import MEASURES, Counted, MeasuredRanges
+from kpis.compute.measures import MEASURES, Counted, MeasuredRanges, measure
 from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment
 from workbench.buckets import BASE_BUCKET, Bucket, bucket_of, bucket_start, mark_touched
+from workbench.costs import usd_per_minute
 from workbench.fold import pending
 from workbench.isolation import Isolated
 from workbench.models import TouchedBucket
 
-# Buckets in one transaction. It bounds memory and the time for which an environment's rollup is locked.
+# Buckets in one transaction. The limit bounds memory, and the time for which the environment's rollup is locked.
 BUCKETS_PER_TRANSACTION = 200
 
+# The dimension of the rows that count what could not be measured; their value is the reason.
 EXCLUDED = "excluded"
 
-# (dimension, value) of the row of the whole KPI.
+# (dimension, value) of the row that is not broken down.
 WHOLE = ("", "")
 
 
@@ -56,7 +57,7 @@ def roll_up(*, environment: str, now: datetime, wait: bool = False) -> None:
 
     Where arrivals are still pending, they are computed until the oldest of these was received.
     """
-    while _roll_up_some(environment=environment, now=now, wait=wait):
+    while roll_up_batch(environment=environment, now=now, wait=wait):
         pass
 
 
@@ -65,15 +66,19 @@ def mark_day(*, environment: str, date: date) -> None:
     mark_touched(environment=environment, buckets=[bucket_of(day_start(date, zone=reporting_zone()))])
 
 
-def _roll_up_some(*, environment: str, now: datetime, wait: bool) -> bool:
-    """One transaction of the rollup; True when there may be more to do."""
+def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
+    """Computes up to BUCKETS_PER_TRANSACTION touched buckets in one transaction; True when more may be touched.
+
+    False also when another process rolls the environment up and `wait` is not set.
+    """
     with transaction.atomic():
         freshness = lock_freshness(environment, wait=wait)
         if freshness is None:
             return False
         if freshness.time_zone != settings.REPORTING_TIME_ZONE:
             _change_zone(freshness)
-        # In this order: what commits between the two queries is either pending here or touched there.
+        # First what is pending, then what is touched: a fold that commits in between is pending here, so
+        # computed_until stops before it.
         pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True)
         oldest_pending = pending.aggregate(oldest=Min("received_at"))["oldest"]
         buckets = _take_touched(environment)
@@ -87,7 +92,7 @@ def _roll_up_some(*, environment: str, now: datetime, wait: bool) -> bool:
 
 
 def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
-    """The environment's freshness, locked until the transaction ends: whoever replaces KPI rows holds it.
+    """The environment's freshness, locked until the transaction ends. Whoever replaces KPI rows must hold it.
 
     None when another process holds it and `wait` is not set.
     """
@@ -98,16 +103,17 @@ def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
 
 
 def _until(now: datetime, oldest_pending: datetime | None, computed_until: datetime | None) -> datetime:
-    """It never goes back: what readers have seen computed stays computed."""
+    """The new computed_until. It never goes back: what readers have seen as computed stays computed."""
     until = min(now, oldest_pending) if oldest_pending else now
     return max(until, computed_until) if computed_until else until
 
 
 def _take_touched(environment: str) -> list[Bucket]:
-    """The earliest touched buckets, as many as a transaction computes; their marks are gone.
+    """The earliest touched buckets, as many as a transaction computes; their marks are deleted.
 
-    They go before the buckets are computed: what a fold marks from then on stays marked for the next time.
+    They are deleted before the buckets are computed. What a fold marks from then on stays for the next time.
     """
+    # Index: touched_bucket_environment (bucket_start, environment).
     rows = TouchedBucket.objects.filter(environment=environment)
     starts = rows.order_by("bucket_start").values_list("bucket_start", flat=True).distinct()
     chosen = list(starts[:BUCKETS_PER_TRANSACTION])
@@ -121,7 +127,7 @@ def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
     if not buckets:
         return
     zone = reporting_zone()
-    _replace(
+    replace_rows(
         environment=environment,
         granularity=StoredGranularity.BASE,
         starts=[bucket_start(bucket) for bucket in buckets],
@@ -135,15 +141,15 @@ def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
 
 def base_rows(*, environment: str, buckets: Sequence[Bucket]) -> list[KpiBucket]:
     """The KPI rows of the buckets as the things now say; unsaved. Buckets are sorted, each once."""
-    scope = MeasuredRanges(
+    within = MeasuredRanges(
         environment=environment,
         ranges=_ranges(buckets),
         zone=reporting_zone(),
-        cost_usd_per_minute=Decimal(repr(settings.COST_USD_PER_MINUTE)),
+        cost_usd_per_minute=usd_per_minute(),
     )
     rows: list[KpiBucket] = []
-    for slug, measure in MEASURES.items():
-        rows += _rows(REGISTRY[slug], environment=environment, counted=measure(scope))
+    for slug in MEASURES:
+        rows += _rows(REGISTRY[slug], environment=environment, counted=measure(slug, within=within))
     return rows
 
 
@@ -160,8 +166,8 @@ def _ranges(buckets: Sequence[Bucket]) -> list[tuple[datetime, datetime]]:
 
 
 @dataclass
-class BucketSums:
-    """BucketSums of one KPI, period, dimension and value while they are added up."""
+class RowContent:
+    """What a KPI row counts, while it is added up; the histogram is None but for durations."""
 
     numerator: int = 0
     denominator: int = 0
@@ -176,11 +182,11 @@ class BucketSums:
 
 
 def _rows(kpi: Kpi, *, environment: str, counted: Iterable[Counted]) -> list[KpiBucket]:
-    sums: defaultdict[tuple[Bucket, str, str], BucketSums] = defaultdict(BucketSums)
-    for one in counted:
-        places = [(EXCLUDED, one.excluded)] if one.excluded else [WHOLE, *one.dimensions]
+    contents: defaultdict[tuple[Bucket, str, str], RowContent] = defaultdict(RowContent)
+    for things in counted:
+        places = [(EXCLUDED, things.excluded)] if things.excluded else [WHOLE, *things.dimensions]
         for dimension, value in places:
-            sums[one.bucket, dimension, value].add(one)
+            contents[things.bucket, dimension, value].add(things)
     return [
         _row(
             kpi,
@@ -189,10 +195,10 @@ def _rows(kpi: Kpi, *, environment: str, counted: Iterable[Counted]) -> list[Kpi
             start=bucket_start(bucket),
             dimension=dimension,
             value=value,
-            sums=added,
+            content=content,
         )
-        for (bucket, dimension, value), added in sums.items()
-        if added.numerator or added.denominator
+        for (bucket, dimension, value), content in contents.items()
+        if content.numerator or content.denominator
     ]
 
 
@@ -204,7 +210,7 @@ def _row(
     start: datetime,
     dimension: str,
     value: str,
-    sums: BucketSums,
+    content: RowContent,
 ) -> KpiBucket:
     return KpiBucket(
         kpi=kpi.slug,
@@ -214,10 +220,10 @@ def _row(
         period_start=start,
         dimension=dimension,
         value=value,
-        numerator=sums.numerator,
-        denominator=sums.denominator,
+        numerator=content.numerator,
+        denominator=content.denominator,
         # Sorted, so that equal histograms are equal rows.
-        histogram={str(key): bins for key, bins in sorted((sums.histogram or {}).items())},
+        histogram={str(key): bins for key, bins in sorted((content.histogram or {}).items())},
         definition_version=kpi.version,
     )
 
@@ -231,7 +237,7 @@ def recompute_days(*, environment: str, days: Iterable[date]) -> None:
         start, end = day_start(day, zone=zone), day_start(day + timedelta(days=1), zone=zone)
         starts.append(start)
         rows += _day_rows(environment=environment, start=start, end=end)
-    _replace(environment=environment, granularity=StoredGranularity.DAY, starts=starts, rows=rows)
+    replace_rows(environment=environment, granularity=StoredGranularity.DAY, starts=starts, rows=rows)
 
 
 def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBucket]:
@@ -242,8 +248,8 @@ def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBu
         period_start__lt=end,
     )
     key = ("kpi", "dimension", "value")
-    sums = {
-        (kpi, dimension, value): BucketSums(numerator=int(numerator), denominator=int(denominator))
+    contents = {
+        (kpi, dimension, value): RowContent(numerator=int(numerator), denominator=int(denominator))
         for kpi, dimension, value, numerator, denominator in base.values_list(*key).annotate(
             Sum("numerator"), Sum("denominator")
         )
@@ -253,7 +259,7 @@ def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBu
     for *place, bins in durations.values_list(*key, "histogram"):
         histograms[tuple(place)].append({int(bin_index): found for bin_index, found in bins.items()})
     for place, found in histograms.items():
-        sums[place].histogram = histogram.merge(found)
+        contents[place].histogram = histogram.merge(found)
     return [
         _row(
             REGISTRY[kpi],
@@ -262,22 +268,22 @@ def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBu
             start=start,
             dimension=dimension,
             value=value,
-            sums=added,
+            content=content,
         )
-        for (kpi, dimension, value), added in sums.items()
+        for (kpi, dimension, value), content in contents.items()
         if kpi in REGISTRY
     ]
 
 
 def _change_zone(freshness: Freshness) -> None:
-    """Day rows of another zone go; the days of the reporting zone come in their place.
+    """Replaces the day rows of the zone before by those of the reporting zone.
 
-    Entered counts move with the start of their day: the buckets that they leave and enter are touched.
+    Entered counts move with the start of their day, so the buckets that they leave and enter are touched.
     """
     environment, zone = freshness.environment, reporting_zone()
     dates = set(EnteredCount.objects.filter(environment=environment).values_list("date", flat=True))
     zones = (ZoneInfo(freshness.time_zone), zone)
-    moved = {bucket_of(day_start(date, zone=one)) for date in dates for one in zones}
+    moved = {bucket_of(day_start(date, zone=day_zone)) for date in dates for day_zone in zones}
     mark_touched(environment=environment, buckets=moved)
     rows = KpiBucket.objects.filter(environment=environment)
     rows.filter(granularity=StoredGranularity.DAY).delete()
@@ -286,10 +292,11 @@ def _change_zone(freshness: Freshness) -> None:
     freshness.time_zone = settings.REPORTING_TIME_ZONE
 
 
-def _replace(
+def replace_rows(
     *, environment: str, granularity: StoredGranularity, starts: Sequence[datetime], rows: Sequence[KpiBucket]
 ) -> None:
+    """Deletes the rows of the periods that begin at `starts`, and inserts the given ones in their place."""
     KpiBucket.objects.filter(
-        Q(environment=environment), granularity=granularity, period_start__in=starts
+        environment=environment, granularity=granularity, period_start__in=starts
     ).delete()
     KpiBucket.objects.bulk_create(rows, batch_size=2000)

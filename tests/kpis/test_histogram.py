@@ -122,7 +122,7 @@ def test_a_merge_of_nothing_is_empty() -> None:
 
 
 def bins_in_sql(durations: list[int | None]) -> list[int | None]:
-    """kpis.compute.measures._bin over the durations, in one query."""
+    """kpis.compute.measures.bin_expression over the durations, in one query."""
     rows = ", ".join(f"({place}, {'NULL' if one is None else one})" for place, one in enumerate(durations))
     names = "durations(place, duration)" if connection.vendor == "postgresql" else "durations"
     columns = (
@@ -130,7 +130,7 @@ def bins_in_sql(durations: list[int | None]) -> list[int | None]:
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {measures._bin('CAST(duration AS bigint)', current())}"
+            f"SELECT {measures.bin_expression('CAST(duration AS bigint)', dialect=current())}"
             f" FROM (SELECT {columns} FROM (VALUES {rows}) AS {names}) AS listed ORDER BY place"
         )
         return [None if found is None else int(found) for (found,) in cursor.fetchall()]

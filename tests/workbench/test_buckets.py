@@ -29,6 +29,7 @@ def test_a_bucket_includes_its_start_and_not_its_end(moment: datetime, start: da
 @given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_every_moment_lies_in_its_bucket(moment: datetime) -> None:
     start = bucket_start(bucket_of(moment))
+
     assert start <= moment < start + BASE_BUCKET
 
 
@@ -38,6 +39,7 @@ def test_marks_each_bucket_and_keeps_what_was_marked_before() -> None:
     mark_touched(environment="staging", buckets=[1])
     mark_touched(environment="production", buckets=[])
     mark_touched(environment="production", buckets=[1])
+
     assert table(TouchedBucket, "environment", "bucket_start") == [
         ("production", bucket_start(0)),
         ("production", bucket_start(1)),

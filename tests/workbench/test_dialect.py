@@ -32,7 +32,7 @@ def of_event(expression: str, properties: dict[str, Any]) -> Any:
     kind = "jsonb" if connection.vendor == "postgresql" else "text"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {expression} FROM (SELECT CAST(%s AS {kind}) AS properties) AS one",
+            f"SELECT {expression} FROM (SELECT CAST(%s AS {kind}) AS properties) AS event",
             [json.dumps(properties)],
         )
         return cursor.fetchone()[0]
@@ -43,7 +43,7 @@ def of_moment(expression: str, moment: datetime) -> Any:
     kind = "timestamptz" if connection.vendor == "postgresql" else "text"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {expression} FROM (SELECT CAST(%s AS {kind}) AS moment) AS one",
+            f"SELECT {expression} FROM (SELECT CAST(%s AS {kind}) AS moment) AS thing",
             [connection.ops.adapt_datetimefield_value(moment)],
         )
         return cursor.fetchone()[0]
@@ -52,7 +52,7 @@ def of_moment(expression: str, moment: datetime) -> Any:
 def of_pair(expression: str, left: int | None, right: int | None) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {expression} FROM (SELECT CAST(%s AS bigint) AS a, CAST(%s AS bigint) AS b) AS one",
+            f"SELECT {expression} FROM (SELECT CAST(%s AS bigint) AS a, CAST(%s AS bigint) AS b) AS pair",
             [left, right],
         )
         return cursor.fetchone()[0]
@@ -87,6 +87,7 @@ def test_reads_a_property(method: str, properties: dict[str, Any], value: Any) -
 @pytest.mark.parametrize(("properties", "value"), [({"p": True}, True), ({"p": False}, False), ({}, None)])
 def test_reads_a_boolean(properties: dict[str, Any], value: bool | None) -> None:
     expression = f"CASE {current().boolean('p')} WHEN true THEN 'yes' WHEN false THEN 'no' END"
+
     assert of_event(expression, properties) == {True: "yes", False: "no", None: None}[value]
 
 
@@ -94,22 +95,31 @@ def test_reads_a_boolean(properties: dict[str, Any], value: bool | None) -> None
 @given(st.decimals(min_value=0, max_value=100, places=9))
 def test_millionths_are_exact_and_halves_go_up(cost: Decimal) -> None:
     rounded = (cost * 1_000_000).to_integral_value(rounding=ROUND_HALF_UP)
+
     assert of_event(current().micro("p"), {"p": float(cost)}) == int(rounded)
 
 
 def test_a_list_is_sorted_byte_by_byte_with_each_item_once() -> None:
     tools = ["b", "a", "B", "b", "_", "a-1", "a1"]
+
     assert json.loads(of_event(current().sorted_list("p"), {"p": tools})) == sorted(set(tools))
 
 
 def test_equal_sets_of_tools_are_equal_texts() -> None:
     left = of_event(current().sorted_list("p"), {"p": ["x", "y", "x"]})
+
     assert left == of_event(current().sorted_list("p"), {"p": ["y", "x"]})
 
 
 @pytest.mark.parametrize(
     ("left", "right", "least", "greatest"),
-    [(1, 2, 1, 2), (2, 1, 1, 2), (1, None, 1, 1), (None, 2, 2, 2), (None, None, None, None)],
+    [
+        pytest.param(1, 2, 1, 2, id="left is smaller"),
+        pytest.param(2, 1, 1, 2, id="right is smaller"),
+        pytest.param(1, None, 1, 1, id="only left is known"),
+        pytest.param(None, 2, 2, 2, id="only right is known"),
+        pytest.param(None, None, None, None, id="none is known"),
+    ],
 )
 def test_the_smaller_and_the_larger_of_two(
     left: int | None, right: int | None, least: int | None, greatest: int | None
@@ -161,7 +171,9 @@ def test_a_list_of_any_length_is_one_parameter() -> None:
             [dialect.array(keys)],
         )
         assert cursor.fetchall() == [("d-1",), ("d-3",)]
+
     listed = Draft.objects.filter(draft_id__in=dialect.listed(keys)).order_by("draft_id")
+
     assert list(listed.values_list("draft_id", flat=True)) == ["d-1", "d-3"]
     assert not Draft.objects.filter(draft_id__in=dialect.listed([])).exists()
 

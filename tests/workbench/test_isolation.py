@@ -10,6 +10,7 @@ def test_steps_that_raise_nothing_raise_nothing() -> None:
 
 def test_every_step_has_its_turn_and_every_fault_is_raised_at_the_end() -> None:
     done = []
+
     with pytest.RaisesGroup(OSError, ValueError, match="some failed"), Isolated("some failed") as isolated:
         for number, fault in enumerate([OSError(), None, ValueError(), None]):
             with isolated.step():

@@ -1,16 +1,16 @@
 """The batch of events that a fold works on: a temporary table, and the ids that its events speak of."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Model
 
 from telemetry.models import RawEvent
 from workbench.dialect import Dialect, current
-from workbench.fold.merges import (
+from workbench.fold.event_names import (
     AGENT_EVENTS,
     DRAFT_EVENTS,
     RUN_EVENTS,
@@ -49,30 +49,23 @@ class Batch:
     environment: str
     # The fold's number, above 0: its newest arrival, which no other fold takes.
     number: int
-    # FROM and WHERE of the raw events taken, with their parameters.
-    taken: tuple[str, Sequence[Any]]
+    # Parameters that find the batch's raw events: their first day, their last day, their arrivals.
+    raw_event_bounds: Sequence[Any]
     # Sessions that start or end in the batch.
     session_ids: Collection[str]
     draft_ids: Collection[str]
     run_ids: Collection[str]
     agent_run_ids: Collection[str]
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[SqlRow]:
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[SqlRow]:
         """The rows of a statement; without parameters a percent sign is itself."""
-        self.cursor.execute(sql, parameters or None)
+        self.cursor.execute(statement, parameters or None)
         rows: list[SqlRow] = self.cursor.fetchall()
         return rows
 
-    def select(self, model: type[Model], columns: str, **keys: Collection[str]) -> list[SqlRow]:
-        """Columns of the environment's rows whose key column has one of the values; keys: one column."""
-        [(key, values)] = keys.items()
-        if not values:
-            return []
-        table = model._meta.db_table
-        return self.rows(
-            f"SELECT {columns} FROM {table} WHERE environment = %s AND {self.dialect.any_of(key)}",
-            [self.environment, self.dialect.array(values)],
-        )
+    def rows_of(self, ids: Collection[str], statement: str) -> list[SqlRow]:
+        """The rows of a statement whose parameters are the environment and, for `any_of`, the ids."""
+        return self.rows(statement, [self.environment, self.dialect.array(ids)]) if ids else []
 
 
 def stage(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[PendingArrival]) -> Batch:
@@ -81,51 +74,74 @@ def stage(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[Pending
     Most events are only counted; those are not copied (see tally.py).
     """
     dialect = current()
-    with_events = [arrival for arrival in arrivals if arrival.accepted]
-    days = [day for arrival in with_events for day in (arrival.first_day, arrival.last_day) if day]
-    days_adapted = [
-        RawEvent._meta.get_field("day").get_db_prep_value(day, cursor.db) for day in (min(days), max(days))
-    ]
-    taken = f"FROM {RawEvent._meta.db_table} WHERE day BETWEEN %s AND %s AND {dialect.any_of('arrival_id', 'bigint')}"
-    parameters = [*days_adapted, dialect.array(arrival.id for arrival in with_events)]
+    raw_event_bounds = _raw_event_bounds(cursor, dialect=dialect, arrivals=arrivals)
     cursor.execute(dialect.create_batch_table())
     cursor.execute("DELETE FROM fold_batch")
-    cursor.execute(
-        f"""
-INSERT INTO fold_batch (
-  event_key, environment, event, session_id, occurred_at, draft_id, run_id, agent_run_id, properties
-)
-SELECT event_key, environment, event, session_id, occurred_at,
-  {dialect.text("draftId")}, {dialect.text("runId")}, {dialect.text("agentRunId")}, properties
-{taken} AND event IN ({quoted(STAGED_EVENTS)})""",
-        parameters,
-    )
-    keys = _keys(cursor)
+    cursor.execute(_stage_statement(dialect), raw_event_bounds)
+    ids = _ids_by_event(cursor)
     return Batch(
         cursor=cursor,
         dialect=dialect,
         environment=environment,
         number=max(arrival.id for arrival in arrivals),
-        taken=(taken, parameters),
-        session_ids=keys[SESSION_ENDS],
-        draft_ids=keys[DRAFT_EVENTS],
-        run_ids=keys[RUN_EVENTS],
-        agent_run_ids=keys[AGENT_EVENTS],
+        raw_event_bounds=raw_event_bounds,
+        session_ids=set().union(*(ids[event] for event in SESSION_ENDS)),
+        draft_ids=set().union(*(ids[event] for event in DRAFT_EVENTS)),
+        run_ids=set().union(*(ids[event] for event in RUN_EVENTS)),
+        agent_run_ids=set().union(*(ids[event] for event in AGENT_EVENTS)),
     )
 
 
-def _keys(cursor: CursorWrapper) -> dict[tuple[str, ...], set[str]]:
-    """Kind of events to the ids of the things that they can change."""
-    columns = {SESSION_ENDS: 0, DRAFT_EVENTS: 1, RUN_EVENTS: 2, AGENT_EVENTS: 3}
-    keys: dict[tuple[str, ...], set[str]] = {kind: set() for kind in columns}
-    by_event = {event: (keys[kind], column) for kind, column in columns.items() for event in kind}
-    cursor.execute(
-        "SELECT DISTINCT session_id, draft_id, run_id, agent_run_id, event FROM fold_batch"
-        f" WHERE event IN ({quoted(tuple(by_event))})"
-    )
-    for row in cursor.fetchall():
-        ids, column = by_event[row[4]]
-        ids.add(row[column])
-    for ids in keys.values():
-        ids.discard(None)
-    return keys
+def _raw_event_bounds(
+    cursor: CursorWrapper, *, dialect: Dialect, arrivals: Sequence[PendingArrival]
+) -> Sequence[Any]:
+    with_events = [arrival for arrival in arrivals if arrival.accepted]
+    days = [day for arrival in with_events for day in (arrival.first_day, arrival.last_day) if day]
+    day_field = RawEvent._meta.get_field("day")
+    return [
+        day_field.get_db_prep_value(min(days), cursor.db),
+        day_field.get_db_prep_value(max(days), cursor.db),
+        dialect.array(arrival.id for arrival in with_events),
+    ]
+
+
+def _stage_statement(dialect: Dialect) -> str:
+    """Its parameters are the batch's `raw_event_bounds`."""
+    return f"""
+INSERT INTO fold_batch (
+  event_key, environment, event, session_id, occurred_at, draft_id, run_id, agent_run_id, properties
+)
+SELECT
+  event_key,
+  environment,
+  event,
+  session_id,
+  occurred_at,
+  {dialect.text("draftId")},
+  {dialect.text("runId")},
+  {dialect.text("agentRunId")},
+  properties
+FROM {RawEvent._meta.db_table}
+-- The days choose PostgreSQL's partitions. Index: raw_event_arrival (arrival_id).
+WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}
+  AND event IN ({quoted(STAGED_EVENTS)})"""
+
+
+def _ids_by_event(cursor: CursorWrapper) -> Mapping[str, set[str]]:
+    """Event to the ids of the things that it can change, of all staged events that change one by its id."""
+    cursor.execute(f"""
+SELECT DISTINCT
+  event,
+  CASE
+    WHEN event IN ({quoted(SESSION_ENDS)}) THEN session_id
+    WHEN event IN ({quoted(DRAFT_EVENTS)}) THEN draft_id
+    WHEN event IN ({quoted(RUN_EVENTS)}) THEN run_id
+    ELSE agent_run_id
+  END AS thing_id
+FROM fold_batch
+WHERE event IN ({quoted((*SESSION_ENDS, *DRAFT_EVENTS, *RUN_EVENTS, *AGENT_EVENTS))})""")
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    for event, thing_id in cursor.fetchall():
+        if thing_id is not None:
+            ids[event].add(thing_id)
+    return ids

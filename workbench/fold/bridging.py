@@ -1,24 +1,24 @@
-"""What a batch adds to the metric bridge: events by name, and each thing's outcome and duration, once.
+"""What a batch adds to the metric bridge: what was received, and each thing's outcome and duration, once.
 
-A thing is counted when it first can be: a run at its completion, a duration when both its ends are known. A later
-correction of it changes the KPIs but not the counters, which never fall.
+A thing is counted as soon as it can be: a run at its completion, a duration when both its ends are known. A later
+correction changes the KPIs but not the counters, because counters never fall.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 
 from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment
 from telemetry.counters.ledger import Outcomes, outcomes
+from workbench.costs import estimate_cost, usd_per_minute
+from workbench.durations import APPROVAL
 from workbench.fold.batch import Batch
-from workbench.fold.changes import UNKNOWN, Changes
+from workbench.fold.changes import Changes
+from workbench.labels import UNKNOWN
 from workbench.models import ApprovalDecision
-
-SECONDS_A_MINUTE = 60
 
 
 def count_received(*, environment: str, arrivals: Iterable[Outcomes]) -> list[Increment]:
@@ -36,7 +36,7 @@ def count_received(*, environment: str, arrivals: Iterable[Outcomes]) -> list[In
 def count_things(
     changes: Changes, *, environment: str, paired_durations: Collection[int]
 ) -> Iterator[Increment]:
-    """Counters that the batch's things feed; `paired_durations` are those that the pairing found, microseconds."""
+    """What the batch's things add; `paired_durations` are those that the pairing found, in microseconds."""
     observed = [draft.duration for draft in changes.drafts if draft.is_observed]
     yield from _observe("workbench_draft_acceptance_seconds", environment, [*observed, *paired_durations])
     yield from _observe("workbench_session_duration_seconds", environment, changes.session_durations)
@@ -60,10 +60,12 @@ def _runs(changes: Changes, environment: str) -> Iterator[Increment]:
     )
     minutes: Counter[str] = Counter()
     estimates: Counter[str] = Counter()
+    price = usd_per_minute()
     for run, duration in observed:
         minutes[run.workflow] += duration
         if run.run_id not in changes.costed_run_ids:
-            estimates[run.workflow] += round(duration * settings.COST_USD_PER_MINUTE / SECONDS_A_MINUTE)
+            # Rounded a run, and not a batch: so the counter does not depend on how posts were batched.
+            estimates[run.workflow] += estimate_cost(duration, usd_per_minute=price)
     for workflow, duration in minutes.items():
         yield Increment("workflow_execution_minutes_total", environment, (workflow,), amount=duration)
     for workflow, cost in estimates.items():
@@ -92,17 +94,19 @@ def _agent_runs(changes: Changes, environment: str) -> Iterator[Increment]:
 
 
 def count_decisions(batch: Batch, decision_keys: Collection[UUID]) -> list[Increment]:
-    """Waits of the decisions whose request is now known; marks each, so that it counts once."""
+    """The waits of the decisions whose request is now known. Each decision is marked, so that it counts once."""
     if not decision_keys:
         return []
+    dialect = batch.dialect
     is_native = connection.features.has_native_uuid_field
-    duration = f"{batch.dialect.microseconds('decided_at')} - {batch.dialect.microseconds('requested_at')}"
     rows = batch.rows(
-        f"UPDATE {ApprovalDecision._meta.db_table} SET is_observed = true"
-        f" WHERE {batch.dialect.any_of('event_key', 'uuid')}"
-        " AND NOT is_observed AND NOT is_repeat AND requested_at <= decided_at"
-        f" RETURNING approved, {duration}",
-        [batch.dialect.array(key if is_native else key.hex for key in decision_keys)],
+        f"""
+UPDATE {ApprovalDecision._meta.db_table} SET is_observed = true
+-- Index: the primary key (event_key).
+WHERE {dialect.any_of("event_key", "uuid")}
+  AND NOT is_observed AND NOT is_repeat AND {APPROVAL.counts}
+RETURNING approved, {APPROVAL.microseconds(dialect)}""",
+        [dialect.array(key if is_native else key.hex for key in decision_keys)],
     )
     return bridge.observe_many(
         "workflow_approval_wait_time_seconds",

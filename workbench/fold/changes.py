@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from workbench.buckets import Bucket
-from workbench.dialect import Dialect
+from workbench.durations import DRAFT, RUN, SESSION
 from workbench.fold.batch import Batch
+from workbench.labels import WORKFLOW
 from workbench.models import AgentRun, Draft, Session, WorkflowRun
-
-UNKNOWN = "unknown"
-WORKFLOW = f"coalesce(nullif(workflow_name, ''), nullif(workflow_id, ''), '{UNKNOWN}')"
 
 
 class DraftChange(NamedTuple):
-    """Durations are microseconds; `is_observed`: this fold is the first to know it. Buckets: now and before."""
+    """A draft of the batch.
+
+    `duration` is in microseconds, here and below; `is_observed`: this fold is the first to know it. `is_paired`:
+    it was paired with a creation without id. `bucket` is where it counts now, `prior_bucket` where it did before.
+    """
 
     duration: int | None
     is_observed: bool
@@ -26,6 +28,8 @@ class DraftChange(NamedTuple):
 
 
 class RunChange(NamedTuple):
+    """A workflow run of the batch. `is_counted`: this fold is the first to know that it ended."""
+
     run_id: str
     workflow: str
     trigger: str
@@ -38,6 +42,8 @@ class RunChange(NamedTuple):
 
 
 class AgentRunChange(NamedTuple):
+    """An agent run of the batch; `run_id` is its workflow run, empty when it names none."""
+
     run_id: str
     prior_run_id: str
     agent: str
@@ -51,13 +57,30 @@ class AgentRunChange(NamedTuple):
     prior_bucket: Bucket | None
 
 
+class RunOfAgent(NamedTuple):
+    """A workflow run that an agent run of the batch names, and of which the batch has no event itself."""
+
+    run_id: str
+    workflow: str
+    bucket: Bucket | None
+
+
+class AgentOfRun(NamedTuple):
+    """Any agent run of a workflow run that the batch concerns. `is_costed`: it reports a cost."""
+
+    run_id: str
+    is_costed: bool
+    bucket: Bucket | None
+
+
 @dataclass(frozen=True)
 class Changes:
-    """`session_durations` are those that this fold is the first to know, in microseconds.
+    """The batch's things after the merge, and the buckets that must be computed anew (`touched`).
 
-    What an agent run costs counts under its workflow run's name, and decides whether that run's cost is
-    estimated. So the agent runs of the batch's runs are touched too (`touched`), as are the runs of its agent
-    runs; `workflows` are these runs' names, `costed_run_ids` the runs of which an agent run reports a cost.
+    An agent run's cost counts under its workflow run's name, and decides whether that run's cost is estimated.
+    So the agent runs of the batch's workflow runs are touched too, as are the workflow runs of its agent runs.
+    `workflows` are the names of all these runs. `costed_run_ids` are those of which an agent run reports a cost.
+    `session_durations` are the ones that this fold is the first to know, in microseconds.
     """
 
     session_durations: Collection[int]
@@ -71,82 +94,130 @@ class Changes:
 
 def read_changes(batch: Batch) -> Changes:
     """Reads the batch's things by their keys, after the merge."""
-    dialect, number = batch.dialect, batch.number
-    drafts = [
-        DraftChange(*row) for row in batch.select(Draft, _draft(dialect, number), draft_id=batch.draft_ids)
-    ]
-    runs = [RunChange(*row) for row in batch.select(WorkflowRun, _run(dialect, number), run_id=batch.run_ids)]
-    agent_runs = [
-        AgentRunChange(*row)
-        for row in batch.select(AgentRun, _agent_run(dialect, number), agent_run_id=batch.agent_run_ids)
-    ]
-    touched = _buckets([*drafts, *runs, *agent_runs])
+    drafts, runs, agent_runs = _drafts(batch), _runs(batch), _agent_runs(batch)
     own_run_ids = {run.run_id for run in runs}
     run_ids = own_run_ids.union(*((agent.run_id, agent.prior_run_id) for agent in agent_runs)) - {""}
+    other_runs = _runs_of_agents(batch, run_ids - own_run_ids)
     workflows = {run.run_id: run.workflow for run in runs}
-    completed = dialect.bucket("completed_at")
-    for run_id, workflow, bucket in batch.select(
-        WorkflowRun, f"run_id, {WORKFLOW}, {completed}", run_id=run_ids - own_run_ids
-    ):
-        workflows[run_id] = workflow
-        touched.add(bucket)
-    costed = set()
-    for run_id, cost, bucket in batch.select(
-        AgentRun, f"run_id, cost_micro_usd, {completed}", run_id=run_ids
-    ):
-        touched.add(bucket)
-        if cost is not None:
-            costed.add(run_id)
+    workflows |= {run.run_id: run.workflow for run in other_runs}
+    agents = _agents_of_runs(batch, run_ids)
     return Changes(
         session_durations=_session_durations(batch),
         drafts=drafts,
         runs=runs,
         agent_runs=agent_runs,
         workflows=workflows,
-        costed_run_ids=costed,
-        touched=touched - {None},
+        costed_run_ids={agent.run_id for agent in agents if agent.is_costed},
+        touched=_buckets([*drafts, *runs, *agent_runs], [*other_runs, *agents]),
     )
 
 
-def _buckets(changes: Iterable[DraftChange | RunChange | AgentRunChange]) -> set[Bucket]:
-    return {
-        bucket for change in changes for bucket in (change.bucket, change.prior_bucket) if bucket is not None
-    }
+def _buckets(
+    changes: Iterable[DraftChange | RunChange | AgentRunChange],
+    related: Iterable[RunOfAgent | AgentOfRun],
+) -> set[Bucket]:
+    buckets = {bucket for change in changes for bucket in (change.bucket, change.prior_bucket)}
+    buckets |= {thing.bucket for thing in related}
+    return {bucket for bucket in buckets if bucket is not None}
 
 
 def _session_durations(batch: Batch) -> list[int]:
-    columns = f"{_reported(batch.dialect, 'started_at', 'ended_at')}, observed_in"
-    rows = batch.select(Session, columns, session_id=batch.session_ids)
+    rows = batch.rows_of(
+        batch.session_ids,
+        f"""
+SELECT {SESSION.microseconds(batch.dialect)}, observed_in
+FROM {Session._meta.db_table}
+-- Index: session_unique (session_id, environment).
+WHERE environment = %s AND {batch.dialect.any_of("session_id")}""",
+    )
     return [duration for duration, observed_in in rows if observed_in == batch.number]
 
 
-def _between(dialect: Dialect, start: str, end: str) -> str:
-    return f"({dialect.microseconds(end)} - {dialect.microseconds(start)})"
-
-
-def _reported(dialect: Dialect, start: str, end: str) -> str:
-    return f"coalesce(duration_ms * 1000, {_between(dialect, start, end)})"
-
-
-def _draft(dialect: Dialect, number: int) -> str:
-    return (
-        f"{_between(dialect, 'created_at', 'accepted_at')}, observed_in = {number},"
-        " paired_created_at IS NOT NULL, accepted_session_id, prior_accepted_session_id,"
-        f" {dialect.bucket('accepted_at')}, {dialect.bucket('prior_accepted_at')}"
+def _drafts(batch: Batch) -> list[DraftChange]:
+    dialect = batch.dialect
+    rows = batch.rows_of(
+        batch.draft_ids,
+        f"""
+SELECT
+  {DRAFT.microseconds(dialect)},
+  observed_in = {batch.number},
+  paired_created_at IS NOT NULL,
+  accepted_session_id,
+  prior_accepted_session_id,
+  {dialect.bucket("accepted_at")},
+  {dialect.bucket("prior_accepted_at")}
+FROM {Draft._meta.db_table}
+-- Index: draft_unique (draft_id, environment).
+WHERE environment = %s AND {dialect.any_of("draft_id")}""",
     )
+    return [DraftChange(*row) for row in rows]
 
 
-def _run(dialect: Dialect, number: int) -> str:
-    return (
-        f"run_id, {WORKFLOW}, trigger, status, {_reported(dialect, 'started_at', 'completed_at')},"
-        f" counted_in = {number}, observed_in = {number},"
-        f" {dialect.bucket('completed_at')}, {dialect.bucket('prior_completed_at')}"
+def _runs(batch: Batch) -> list[RunChange]:
+    dialect = batch.dialect
+    rows = batch.rows_of(
+        batch.run_ids,
+        f"""
+SELECT
+  run_id,
+  {WORKFLOW},
+  trigger,
+  status,
+  {RUN.microseconds(dialect)},
+  counted_in = {batch.number},
+  observed_in = {batch.number},
+  {dialect.bucket("completed_at")},
+  {dialect.bucket("prior_completed_at")}
+FROM {WorkflowRun._meta.db_table}
+-- Index: workflow_run_unique (run_id, environment).
+WHERE environment = %s AND {dialect.any_of("run_id")}""",
     )
+    return [RunChange(*row) for row in rows]
 
 
-def _agent_run(dialect: Dialect, number: int) -> str:
-    return (
-        "run_id, prior_run_id, agent_name, status, error_type, cost_micro_usd,"
-        f" {_reported(dialect, 'started_at', 'completed_at')}, counted_in = {number}, observed_in = {number},"
-        f" {dialect.bucket('completed_at')}, {dialect.bucket('prior_completed_at')}"
+def _agent_runs(batch: Batch) -> list[AgentRunChange]:
+    dialect = batch.dialect
+    rows = batch.rows_of(
+        batch.agent_run_ids,
+        f"""
+SELECT
+  run_id,
+  prior_run_id,
+  agent_name,
+  status,
+  error_type,
+  cost_micro_usd,
+  {RUN.microseconds(dialect)},
+  counted_in = {batch.number},
+  observed_in = {batch.number},
+  {dialect.bucket("completed_at")},
+  {dialect.bucket("prior_completed_at")}
+FROM {AgentRun._meta.db_table}
+-- Index: agent_run_unique (agent_run_id, environment).
+WHERE environment = %s AND {dialect.any_of("agent_run_id")}""",
     )
+    return [AgentRunChange(*row) for row in rows]
+
+
+def _runs_of_agents(batch: Batch, run_ids: Collection[str]) -> list[RunOfAgent]:
+    rows = batch.rows_of(
+        run_ids,
+        f"""
+SELECT run_id, {WORKFLOW}, {batch.dialect.bucket("completed_at")}
+FROM {WorkflowRun._meta.db_table}
+-- Index: workflow_run_unique (run_id, environment).
+WHERE environment = %s AND {batch.dialect.any_of("run_id")}""",
+    )
+    return [RunOfAgent(*row) for row in rows]
+
+
+def _agents_of_runs(batch: Batch, run_ids: Collection[str]) -> list[AgentOfRun]:
+    rows = batch.rows_of(
+        run_ids,
+        f"""
+SELECT run_id, cost_micro_usd IS NOT NULL, {batch.dialect.bucket("completed_at")}
+FROM {AgentRun._meta.db_table}
+-- Index: agent_run_of_run (run_id, environment).
+WHERE environment = %s AND {batch.dialect.any_of("run_id")}""",
+    )
+    return [AgentOfRun(*row) for row in rows]

@@ -1,382 +1,395 @@
-"""How events become things, as data: for each thing its key, its columns and the rule by which a column merges.
+"""How events become things: one statement a thing, which merges the staged events into the thing's table.
 
-Every rule is commutative and idempotent, so neither order nor repetition of events can change a thing. A rule
-says twice the same: how the events of a batch combine (an aggregate), and how that combines with the stored row.
+Every rule is commutative and idempotent, so neither the order of events nor repeating them can change a thing.
+A statement has two halves that say the same: the SELECT combines the events of the batch, and ON CONFLICT
+combines the result with the stored row.
+
+`fold_batch` holds events of one environment (see batch.py). The one parameter, `fold`, is the number of this
+fold: a row that counts for the first time keeps it in `counted_in` (its completion) or `observed_in` (its
+duration). `prior_…` columns keep what the row said before. changes.py reads all of these back.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Model
-
-from workbench.dialect import SORTABLE_LENGTH, Dialect
-from workbench.models import AgentRun, Draft, Session, WorkflowRun
-
-DRAFT_CREATED = "workbench.draft_created"
-DRAFT_ACCEPTED = "workbench.draft_accepted"
-RUN_STARTED = "workbench.workflow_run_started"
-RUN_COMPLETED = "workbench.workflow_run_completed"
-AGENT_STARTED = "agent.run_started"
-AGENT_COMPLETED = "agent.run_completed"
-SESSION_STARTED = "workbench.session_started"
-SESSION_ENDED = "workbench.session_ended"
-APPROVAL_REQUESTED = "workbench.approval_requested"
-APPROVAL_COMPLETED = "workbench.approval_completed"
-
-# The events that speak of a thing and can change it.
-SESSION_ENDS = (SESSION_STARTED, SESSION_ENDED)
-DRAFT_EVENTS = (
-    DRAFT_CREATED,
+from workbench.dialect import Dialect
+from workbench.durations import RUN, SESSION, Duration
+from workbench.fold.event_names import (
+    AGENT_COMPLETED,
+    AGENT_EVENTS,
+    AGENT_STARTED,
     DRAFT_ACCEPTED,
-    "workbench.draft_rejected",
-    "workbench.draft_edited",
-    "workbench.template_inserted",
-)
-SESSION_EVENTS = (
-    *SESSION_ENDS,
     DRAFT_CREATED,
-    DRAFT_ACCEPTED,
-    RUN_STARTED,
+    DRAFT_EDITED,
+    DRAFT_EVENTS,
+    DRAFT_REJECTED,
+    MAINTENANCE_CHANGED,
     RUN_COMPLETED,
+    RUN_EVENTS,
+    RUN_STARTED,
+    SESSION_ENDED,
+    SESSION_EVENTS,
+    SESSION_STARTED,
+    TEMPLATE_INSERTED,
+    WORKER_CHANGED,
+    quoted,
 )
-RUN_EVENTS = (RUN_STARTED, RUN_COMPLETED)
-AGENT_EVENTS = (AGENT_STARTED, AGENT_COMPLETED)
-APPROVAL_EVENTS = (APPROVAL_REQUESTED, APPROVAL_COMPLETED)
-REQUEST_COMPLETED = "appserver.request_completed"
-WORKER_CHANGED = "appserver.worker_state_changed"
-MAINTENANCE_CHANGED = "appserver.maintenance_changed"
+from workbench.models import AgentRun, AppServerState, Draft, Session, WorkflowRun
 
-# What a merge reads; all other events are only counted.
-STAGED_EVENTS = tuple(
-    sorted(
-        {
-            *SESSION_EVENTS,
-            *DRAFT_EVENTS,
-            *RUN_EVENTS,
-            *AGENT_EVENTS,
-            *APPROVAL_EVENTS,
-            REQUEST_COMPLETED,
-            WORKER_CHANGED,
-            MAINTENANCE_CHANGED,
-        }
-    )
-)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a thing: its aggregate over a batch, and its merge of two values (SQL in, SQL out)."""
-
-    name: str
-    aggregate: str
-    merge: Callable[[str, str], str]
-
-
-@dataclass(frozen=True)
-class First:
-    """What a thing's earliest event of a kind decides: the moment, and several columns at once.
-
-    `payload` is SQL text over the event, and decides between events of one moment. `parts` take it apart again:
-    (alias, SQL over `payload`). `columns` are (name, SQL over the parts); the first one is the payload's tie.
-    """
-
-    event: str
-    at: str
-    payload: str
-    parts: tuple[tuple[str, str], ...]
-    columns: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Thing:
-    """A merge of events into a table whose key is (environment, key).
-
-    `prior` columns keep what another column was before the merge. `observed` is the span (start, end) of the
-    thing's duration; where `reports_duration`, its own duration_ms goes before that.
-    """
-
-    model: type[Model]
-    key: str
-    events: tuple[str, ...]
-    columns: tuple[Column, ...]
-    observed: tuple[str, str]
-    reports_duration: bool = True
-    counts_completion: bool = False
-    first: First | None = None
-    prior: tuple[tuple[str, str], ...] = ()
-
-
-def quoted(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The merge rules in one database's words."""
-
-    dialect: Dialect
-
-    def earliest(self, name: str, *events: str) -> Column:
-        """The smallest timestamp of the named events, of all when none is named."""
-        return Column(name, f"min(occurred_at) {self._only(events)}", self.dialect.least)
-
-    def latest(self, name: str, *events: str) -> Column:
-        """The largest timestamp of the named events, of all when none is named."""
-        return Column(name, f"max(occurred_at) {self._only(events)}", self.dialect.greatest)
-
-    def smallest_number(self, name: str, property_name: str, *events: str) -> Column:
-        value = self.dialect.integer(property_name)
-        return Column(name, f"min({value}) {self._only(events)}", self.dialect.least)
-
-    def largest_number(self, name: str, property_name: str, *events: str) -> Column:
-        value = self.dialect.integer(property_name)
-        return Column(name, f"max({value}) {self._only(events)}", self.dialect.greatest)
-
-    def smallest_text(self, name: str, property_name: str, *events: str) -> Column:
-        """The smallest text that is not empty, byte by byte; the empty text when none is known."""
-        return self._smallest(name, self.dialect.text(property_name), events)
-
-    def smallest_session(self, name: str, *events: str) -> Column:
-        return self._smallest(name, "session_id", events)
-
-    def any_equal(self, name: str, property_name: str, value: str, *events: str) -> Column:
-        """True once one of the named events has the value."""
-        is_equal = f"event IN ({quoted(events)}) AND {self.dialect.text(property_name)} = '{value}'"
-        return Column(
-            name,
-            f"coalesce(max(CASE WHEN {is_equal} THEN 1 ELSE 0 END), 0) = 1",
-            lambda stored, new: f"({stored} OR {new})",
-        )
-
-    def _smallest(self, name: str, expression: str, events: tuple[str, ...]) -> Column:
-        known = self.dialect.binary(f"nullif({expression}, '')")
-        return Column(
-            name,
-            f"coalesce(min({known}) {self._only(events)}, '')",
-            lambda stored, new: (
-                f"CASE WHEN {stored} = '' THEN {new} WHEN {new} = '' THEN {stored}"
-                f" ELSE {self.dialect.least(self.dialect.binary(stored), self.dialect.binary(new))} END"
-            ),
-        )
-
-    def _only(self, events: tuple[str, ...]) -> str:
-        return f"FILTER (WHERE event IN ({quoted(events)}))" if events else ""
-
-
-def things(dialect: Dialect) -> tuple[Thing, ...]:
-    """The things in the order in which the fold merges them."""
-    rules = Rules(dialect)
-    return session(rules), draft(rules), workflow_run(rules), agent_run(rules)
-
-
-def session(rules: Rules) -> Thing:
-    return Thing(
-        model=Session,
-        key="session_id",
-        events=SESSION_EVENTS,
-        columns=(
-            rules.smallest_text("user_hash", "userId"),
-            rules.earliest("started_at", SESSION_STARTED),
-            rules.earliest("ended_at", SESSION_ENDED),
-            rules.smallest_number("duration_ms", "durationMs", SESSION_ENDED),
-            rules.earliest("draft_created_at", DRAFT_CREATED),
-            rules.earliest("draft_accepted_at", DRAFT_ACCEPTED),
-            rules.earliest("run_started_at", RUN_STARTED),
-            rules.earliest("run_completed_at", RUN_COMPLETED),
-        ),
-        observed=("started_at", "ended_at"),
-    )
-
-
-def draft(rules: Rules) -> Thing:
-    return Thing(
-        model=Draft,
-        key="draft_id",
-        events=DRAFT_EVENTS,
-        columns=(
-            rules.earliest("created_at", DRAFT_CREATED),
-            rules.earliest("rejected_at", "workbench.draft_rejected"),
-            rules.latest("edited_at", "workbench.draft_edited"),
-            rules.earliest("template_inserted_at", "workbench.template_inserted"),
-            rules.any_equal("has_template_source", "source", "template", DRAFT_CREATED, DRAFT_ACCEPTED),
-            rules.smallest_text("source", "source", DRAFT_CREATED),
-        ),
-        first=First(
-            event=DRAFT_ACCEPTED,
-            at="accepted_at",
-            payload="session_id",
-            parts=(),
-            columns=(("accepted_session_id", "coalesce(payload, '')"),),
-        ),
-        prior=(("prior_accepted_at", "accepted_at"), ("prior_accepted_session_id", "accepted_session_id")),
-        observed=("created_at", "accepted_at"),
-        reports_duration=False,
-    )
-
-
-def workflow_run(rules: Rules) -> Thing:
-    return Thing(
-        model=WorkflowRun,
-        key="run_id",
-        events=RUN_EVENTS,
-        columns=(
-            rules.earliest("started_at", RUN_STARTED),
-            rules.smallest_session("session_id"),
-            rules.smallest_text("draft_id", "draftId"),
-            rules.smallest_text("workflow_id", "workflowId"),
-            rules.smallest_text("workflow_name", "workflowName"),
-            rules.smallest_text("trigger", "trigger"),
-            rules.smallest_text("trace_id", "traceId"),
-        ),
-        first=completion(rules.dialect, event=RUN_COMPLETED),
-        prior=(("prior_completed_at", "completed_at"),),
-        observed=("started_at", "completed_at"),
-        counts_completion=True,
-    )
-
-
-def agent_run(rules: Rules) -> Thing:
-    dialect = rules.dialect
-    return Thing(
-        model=AgentRun,
-        key="agent_run_id",
-        events=AGENT_EVENTS,
-        columns=(
-            rules.earliest("started_at", AGENT_STARTED),
-            rules.smallest_session("session_id"),
-            rules.smallest_text("run_id", "runId"),
-            rules.smallest_text("agent_name", "agentName"),
-            rules.smallest_text("agent_id", "agentId"),
-            rules.smallest_text("action", "action"),
-            rules.smallest_text("model", "model"),
-            rules.largest_number("attempt", "attempt"),
-            rules.smallest_text("trace_id", "traceId"),
-            rules.smallest_text("span_id", "spanId"),
-        ),
-        first=completion(
-            dialect,
-            ("cost_micro_usd", dialect.micro("costUsd")),
-            ("input_tokens", dialect.integer("inputTokens")),
-            ("output_tokens", dialect.integer("outputTokens")),
-            event=AGENT_COMPLETED,
-        ),
-        prior=(("prior_completed_at", "completed_at"), ("prior_run_id", "run_id")),
-        observed=("started_at", "completed_at"),
-        counts_completion=True,
-    )
-
-
-def completion(dialect: Dialect, *more: tuple[str, str], event: str) -> First:
-    """How a run ended: what its earliest completion says."""
-    return First(
-        event=event,
-        at="completed_at",
-        payload=dialect.key_with_properties(),
-        parts=(
-            ("event_key", dialect.split_key("payload")),
-            ("properties", dialect.split_properties("payload")),
-        ),
-        columns=(
-            ("completed_key", "event_key"),
-            ("status", dialect.text("status")),
-            ("duration_ms", dialect.integer("durationMs")),
-            ("error_type", f"coalesce({dialect.text('errorType')}, '')"),
-            *more,
-        ),
-    )
-
-
-# Columns that may not be NULL where a thing has not ended yet.
-EMPTY = {"status": "''", "error_type": "''"}
-
-# The number of this fold, a parameter of every merge statement.
 FOLD = "CAST(%(fold)s AS bigint)"
 
 
-def merge_statement(thing: Thing, dialect: Dialect) -> str:
-    """INSERT … SELECT … ON CONFLICT that merges the batch's events of a thing into its table, each row once.
+@dataclass(frozen=True)
+class Merged:
+    """What ON CONFLICT makes of a column of the stored row and the same column of the batch's row, in SQL.
 
-    It takes the parameter `fold`, the number of this fold: rows that it counts for the first time carry it.
+    `is_earlier` is the condition under which the batch's row decides the columns of `decided`.
     """
-    table = thing.model._meta.db_table
-    new, merged = _values(thing), _merged(thing, table, dialect)
-    observed = _observed(thing, new)
-    new["observed_in"] = f"CASE WHEN {observed} THEN {FOLD} ELSE 0 END"
-    merged["observed_in"] = (
-        f"CASE WHEN {table}.observed_in > 0 THEN {table}.observed_in"
-        f" WHEN {_observed(thing, merged)} THEN {FOLD} ELSE 0 END"
-    )
-    if thing.counts_completion and thing.first:
-        new["counted_in"] = f"CASE WHEN {thing.first.at} IS NULL THEN 0 ELSE {FOLD} END"
-        merged["counted_in"] = (
-            f"CASE WHEN {table}.counted_in > 0 THEN {table}.counted_in ELSE excluded.counted_in END"
+
+    dialect: Dialect
+    is_earlier: str = "false"
+
+    def smaller(self, column: str) -> str:
+        """The smaller value, or the earlier moment; NULL only while neither is known."""
+        return self.dialect.least(f"stored.{column}", f"excluded.{column}")
+
+    def larger(self, column: str) -> str:
+        """The larger value, or the later moment; NULL only while neither is known."""
+        return self.dialect.greatest(f"stored.{column}", f"excluded.{column}")
+
+    def smaller_text(self, column: str) -> str:
+        """The smaller text that is not empty, byte by byte; empty only while neither is known."""
+        smaller = self.dialect.least(
+            self.dialect.binary(f"stored.{column}"), self.dialect.binary(f"excluded.{column}")
         )
-    updates = {**merged, **{name: f"{table}.{column}" for name, column in thing.prior}}
-    assignments = ",\n  ".join(f"{name} = {value}" for name, value in updates.items())
+        return (
+            f"CASE WHEN stored.{column} = '' THEN excluded.{column}"
+            f" WHEN excluded.{column} = '' THEN stored.{column} ELSE {smaller} END"
+        )
+
+    def decided(self, column: str) -> str:
+        """What the earlier of the two deciding events says."""
+        return f"CASE WHEN {self.is_earlier} THEN excluded.{column} ELSE stored.{column} END"
+
+
+def merge_statements(dialect: Dialect) -> tuple[str, ...]:
+    """The merges in the order in which the fold runs them; each takes the parameter `fold`."""
+    return (
+        merge_sessions(dialect),
+        merge_drafts(dialect),
+        merge_workflow_runs(dialect),
+        merge_agent_runs(dialect),
+    )
+
+
+def merge_sessions(dialect: Dialect) -> str:
+    """A session starts, ends, and takes each step of the funnel with the earliest event that says so."""
+    merged = Merged(dialect)
+    duration = Duration(
+        start=merged.smaller("started_at"),
+        end=merged.smaller("ended_at"),
+        reported_ms=merged.smaller("duration_ms"),
+    )
     return f"""
-INSERT INTO {table} (environment, {thing.key}, {", ".join(new)})
-SELECT environment, {thing.key}, {", ".join(new.values())}
-FROM ({_batch_rows(thing, dialect)}) AS batch WHERE true
-ON CONFLICT (environment, {thing.key}) DO UPDATE SET
-  {assignments}"""
+INSERT INTO {Session._meta.db_table} AS stored (
+  environment, session_id, user_hash, started_at, ended_at, duration_ms,
+  draft_created_at, draft_accepted_at, run_started_at, run_completed_at, observed_in
+)
+SELECT
+  environment, session_id, user_hash, started_at, ended_at, duration_ms,
+  draft_created_at, draft_accepted_at, run_started_at, run_completed_at,
+  CASE WHEN {SESSION.counts} THEN {FOLD} ELSE 0 END
+FROM (
+  SELECT
+    environment,
+    session_id,
+    {dialect.smallest_text(dialect.text("userId"))} AS user_hash,
+    min(occurred_at) FILTER (WHERE event = '{SESSION_STARTED}') AS started_at,
+    min(occurred_at) FILTER (WHERE event = '{SESSION_ENDED}') AS ended_at,
+    min({dialect.integer("durationMs")}) FILTER (WHERE event = '{SESSION_ENDED}') AS duration_ms,
+    min(occurred_at) FILTER (WHERE event = '{DRAFT_CREATED}') AS draft_created_at,
+    min(occurred_at) FILTER (WHERE event = '{DRAFT_ACCEPTED}') AS draft_accepted_at,
+    min(occurred_at) FILTER (WHERE event = '{RUN_STARTED}') AS run_started_at,
+    min(occurred_at) FILTER (WHERE event = '{RUN_COMPLETED}') AS run_completed_at
+  FROM fold_batch
+  WHERE event IN ({quoted(SESSION_EVENTS)})
+  GROUP BY environment, session_id
+) AS batch
+WHERE true -- SQLite would read ON as a join's condition.
+-- Index: session_unique (session_id, environment).
+ON CONFLICT (environment, session_id) DO UPDATE SET
+  user_hash = {merged.smaller_text("user_hash")},
+  started_at = {merged.smaller("started_at")},
+  ended_at = {merged.smaller("ended_at")},
+  duration_ms = {merged.smaller("duration_ms")},
+  draft_created_at = {merged.smaller("draft_created_at")},
+  draft_accepted_at = {merged.smaller("draft_accepted_at")},
+  run_started_at = {merged.smaller("run_started_at")},
+  run_completed_at = {merged.smaller("run_completed_at")},
+  observed_in = CASE
+    WHEN stored.observed_in > 0 THEN stored.observed_in
+    WHEN {duration.counts} THEN {FOLD}
+    ELSE 0
+  END"""
 
 
-def _batch_rows(thing: Thing, dialect: Dialect) -> str:
-    """A row for each thing of the batch: its key, its columns, and what its earliest event says."""
-    aggregates = [f"{column.aggregate} AS {column.name}" for column in thing.columns]
-    if thing.first:
-        is_first = f"event = '{thing.first.event}'"
-        text = f"CASE WHEN {is_first} THEN {dialect.sortable('occurred_at')} || {thing.first.payload} END"
-        aggregates += [
-            f"min(occurred_at) FILTER (WHERE {is_first}) AS {thing.first.at}",
-            f"min({dialect.binary(text)}) AS earliest",
-        ]
-    rows = (
-        f"SELECT environment, {thing.key}, {', '.join(aggregates)} FROM fold_batch"
-        f" WHERE event IN ({quoted(thing.events)}) AND {thing.key} IS NOT NULL GROUP BY 1, 2"
+def merge_drafts(dialect: Dialect) -> str:
+    """A draft's earliest acceptance decides its session; of several in one moment, the smallest session id."""
+    session_id = dialect.binary("session_id")
+    stored_tie = dialect.binary("stored.accepted_session_id")
+    batch_tie = dialect.binary("excluded.accepted_session_id")
+    merged = Merged(
+        dialect,
+        is_earlier=(
+            "excluded.accepted_at IS NOT NULL AND (stored.accepted_at IS NULL"
+            f" OR (excluded.accepted_at, {batch_tie}) < (stored.accepted_at, {stored_tie}))"
+        ),
     )
-    if not thing.first:
-        return rows
-    rows = f"SELECT *, substr(earliest, {SORTABLE_LENGTH + 1}) AS payload FROM ({rows}) AS merged {dialect.fence}"
-    parts = ", ".join(f"{sql} AS {alias}" for alias, sql in thing.first.parts)
-    return f"SELECT *, {parts} FROM ({rows}) AS cut {dialect.fence}" if parts else rows
+    # Creations without id are paired later (see recompute.py), so only its own creation counts here.
+    own = Duration(start="created_at", end="accepted_at")
+    duration = Duration(start=merged.smaller("created_at"), end=merged.smaller("accepted_at"))
+    return f"""
+INSERT INTO {Draft._meta.db_table} AS stored (
+  environment, draft_id, created_at, source, accepted_at, accepted_session_id,
+  rejected_at, edited_at, template_inserted_at, has_template_source, observed_in
+)
+SELECT
+  environment, draft_id, created_at, source, accepted_at, accepted_session_id,
+  rejected_at, edited_at, template_inserted_at, has_template_source,
+  CASE WHEN {own.counts} THEN {FOLD} ELSE 0 END
+FROM (
+  SELECT
+    environment,
+    draft_id,
+    min(occurred_at) FILTER (WHERE event = '{DRAFT_CREATED}') AS created_at,
+    {dialect.smallest_text(dialect.text("source"), where=f"event = '{DRAFT_CREATED}'")} AS source,
+    min(occurred_at) FILTER (WHERE decides) AS accepted_at,
+    coalesce(min(session_id) FILTER (WHERE decides), '') AS accepted_session_id,
+    min(occurred_at) FILTER (WHERE event = '{DRAFT_REJECTED}') AS rejected_at,
+    max(occurred_at) FILTER (WHERE event = '{DRAFT_EDITED}') AS edited_at,
+    min(occurred_at) FILTER (WHERE event = '{TEMPLATE_INSERTED}') AS template_inserted_at,
+    max(
+      CASE WHEN event IN ('{DRAFT_CREATED}', '{DRAFT_ACCEPTED}') AND {dialect.text("source")} = 'template'
+      THEN 1 ELSE 0 END
+    ) = 1 AS has_template_source
+  FROM (
+    SELECT *, event = '{DRAFT_ACCEPTED}' AND row_number() OVER (
+      PARTITION BY draft_id, event ORDER BY occurred_at, {session_id}
+    ) = 1 AS decides
+    FROM fold_batch
+    WHERE event IN ({quoted(DRAFT_EVENTS)}) AND draft_id IS NOT NULL
+  ) AS ranked
+  GROUP BY environment, draft_id
+) AS batch
+WHERE true -- SQLite would read ON as a join's condition.
+-- Index: draft_unique (draft_id, environment).
+ON CONFLICT (environment, draft_id) DO UPDATE SET
+  created_at = {merged.smaller("created_at")},
+  source = {merged.smaller_text("source")},
+  accepted_at = {merged.decided("accepted_at")},
+  accepted_session_id = {merged.decided("accepted_session_id")},
+  rejected_at = {merged.smaller("rejected_at")},
+  edited_at = {merged.larger("edited_at")},
+  template_inserted_at = {merged.smaller("template_inserted_at")},
+  has_template_source = (stored.has_template_source OR excluded.has_template_source),
+  prior_accepted_at = stored.accepted_at,
+  prior_accepted_session_id = stored.accepted_session_id,
+  observed_in = CASE
+    WHEN stored.observed_in > 0 THEN stored.observed_in
+    WHEN {duration.counts} THEN {FOLD}
+    ELSE 0
+  END"""
 
 
-def _values(thing: Thing) -> dict[str, str]:
-    """Column to its SQL over a row of the batch."""
-    values = {column.name: column.name for column in thing.columns}
-    if thing.first:
-        values[thing.first.at] = thing.first.at
-        for name, sql in thing.first.columns:
-            values[name] = f"coalesce({sql}, {EMPTY[name]})" if name in EMPTY else sql
-    return values
+# Of two completions in one moment, the one with the smaller event key decides.
+EARLIER_COMPLETION = (
+    "excluded.completed_at IS NOT NULL AND (stored.completed_at IS NULL"
+    " OR (excluded.completed_at, excluded.completed_key) < (stored.completed_at, stored.completed_key))"
+)
 
 
-def _merged(thing: Thing, table: str, dialect: Dialect) -> dict[str, str]:
-    """Column to its SQL over the stored row and the batch's."""
-    merged = {
-        column.name: column.merge(f"{table}.{column.name}", f"excluded.{column.name}")
-        for column in thing.columns
-    }
-    if thing.first:
-        at, tie = thing.first.at, thing.first.columns[0][0]
-        stored = f"({table}.{at}, {_bytewise(f'{table}.{tie}', tie, dialect)})"
-        is_earlier = (
-            f"excluded.{at} IS NOT NULL AND ({table}.{at} IS NULL"
-            f" OR (excluded.{at}, {_bytewise(f'excluded.{tie}', tie, dialect)}) < {stored})"
-        )
-        for name in (at, *(name for name, _ in thing.first.columns)):
-            merged[name] = f"CASE WHEN {is_earlier} THEN excluded.{name} ELSE {table}.{name} END"
-    return merged
+def merge_workflow_runs(dialect: Dialect) -> str:
+    """A run's earliest completion decides how it ended, even when a later one says something else."""
+    merged = Merged(dialect, is_earlier=EARLIER_COMPLETION)
+    duration = Duration(
+        start=merged.smaller("started_at"),
+        end=merged.smaller("completed_at"),
+        reported_ms=merged.decided("duration_ms"),
+    )
+    return f"""
+INSERT INTO {WorkflowRun._meta.db_table} AS stored (
+  environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, started_at,
+  completed_at, completed_key, status, duration_ms, error_type, counted_in, observed_in
+)
+SELECT
+  environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, started_at,
+  completed_at, completed_key, status, duration_ms, error_type,
+  CASE WHEN completed_at IS NULL THEN 0 ELSE {FOLD} END,
+  CASE WHEN {RUN.counts} THEN {FOLD} ELSE 0 END
+FROM (
+  SELECT
+    environment,
+    run_id,
+    {dialect.smallest_text("session_id")} AS session_id,
+    {dialect.smallest_text(dialect.text("draftId"))} AS draft_id,
+    {dialect.smallest_text(dialect.text("workflowId"))} AS workflow_id,
+    {dialect.smallest_text(dialect.text("workflowName"))} AS workflow_name,
+    {dialect.smallest_text(dialect.text("trigger"))} AS trigger,
+    {dialect.smallest_text(dialect.text("traceId"))} AS trace_id,
+    min(occurred_at) FILTER (WHERE event = '{RUN_STARTED}') AS started_at,
+    min(occurred_at) FILTER (WHERE decides) AS completed_at,
+    {dialect.only_key("event_key", where="decides")} AS completed_key,
+    coalesce(min({dialect.text("status")}) FILTER (WHERE decides), '') AS status,
+    min({dialect.integer("durationMs")}) FILTER (WHERE decides) AS duration_ms,
+    coalesce(min({dialect.text("errorType")}) FILTER (WHERE decides), '') AS error_type
+  FROM (
+    SELECT *, event = '{RUN_COMPLETED}' AND row_number() OVER (
+      PARTITION BY run_id, event ORDER BY occurred_at, event_key
+    ) = 1 AS decides
+    FROM fold_batch
+    WHERE event IN ({quoted(RUN_EVENTS)}) AND run_id IS NOT NULL
+  ) AS ranked
+  GROUP BY environment, run_id
+) AS batch
+WHERE true -- SQLite would read ON as a join's condition.
+-- Index: workflow_run_unique (run_id, environment).
+ON CONFLICT (environment, run_id) DO UPDATE SET
+  session_id = {merged.smaller_text("session_id")},
+  draft_id = {merged.smaller_text("draft_id")},
+  workflow_id = {merged.smaller_text("workflow_id")},
+  workflow_name = {merged.smaller_text("workflow_name")},
+  trigger = {merged.smaller_text("trigger")},
+  trace_id = {merged.smaller_text("trace_id")},
+  started_at = {merged.smaller("started_at")},
+  completed_at = {merged.decided("completed_at")},
+  completed_key = {merged.decided("completed_key")},
+  status = {merged.decided("status")},
+  duration_ms = {merged.decided("duration_ms")},
+  error_type = {merged.decided("error_type")},
+  prior_completed_at = stored.completed_at,
+  counted_in = CASE WHEN stored.counted_in > 0 THEN stored.counted_in ELSE excluded.counted_in END,
+  observed_in = CASE
+    WHEN stored.observed_in > 0 THEN stored.observed_in
+    WHEN {duration.counts} THEN {FOLD}
+    ELSE 0
+  END"""
 
 
-def _bytewise(expression: str, tie: str, dialect: Dialect) -> str:
-    return expression if tie == "completed_key" else dialect.binary(expression)
+def merge_agent_runs(dialect: Dialect) -> str:
+    """As a workflow run; the earliest completion also decides its cost and its tokens."""
+    merged = Merged(dialect, is_earlier=EARLIER_COMPLETION)
+    duration = Duration(
+        start=merged.smaller("started_at"),
+        end=merged.smaller("completed_at"),
+        reported_ms=merged.decided("duration_ms"),
+    )
+    return f"""
+INSERT INTO {AgentRun._meta.db_table} AS stored (
+  environment, agent_run_id, run_id, session_id, agent_name, agent_id, action, model, attempt, trace_id,
+  span_id, started_at, completed_at, completed_key, status, duration_ms, error_type, cost_micro_usd,
+  input_tokens, output_tokens, counted_in, observed_in
+)
+SELECT
+  environment, agent_run_id, run_id, session_id, agent_name, agent_id, action, model, attempt, trace_id,
+  span_id, started_at, completed_at, completed_key, status, duration_ms, error_type, cost_micro_usd,
+  input_tokens, output_tokens,
+  CASE WHEN completed_at IS NULL THEN 0 ELSE {FOLD} END,
+  CASE WHEN {RUN.counts} THEN {FOLD} ELSE 0 END
+FROM (
+  SELECT
+    environment,
+    agent_run_id,
+    {dialect.smallest_text(dialect.text("runId"))} AS run_id,
+    {dialect.smallest_text("session_id")} AS session_id,
+    {dialect.smallest_text(dialect.text("agentName"))} AS agent_name,
+    {dialect.smallest_text(dialect.text("agentId"))} AS agent_id,
+    {dialect.smallest_text(dialect.text("action"))} AS action,
+    {dialect.smallest_text(dialect.text("model"))} AS model,
+    max({dialect.integer("attempt")}) AS attempt,
+    {dialect.smallest_text(dialect.text("traceId"))} AS trace_id,
+    {dialect.smallest_text(dialect.text("spanId"))} AS span_id,
+    min(occurred_at) FILTER (WHERE event = '{AGENT_STARTED}') AS started_at,
+    min(occurred_at) FILTER (WHERE decides) AS completed_at,
+    {dialect.only_key("event_key", where="decides")} AS completed_key,
+    coalesce(min({dialect.text("status")}) FILTER (WHERE decides), '') AS status,
+    min({dialect.integer("durationMs")}) FILTER (WHERE decides) AS duration_ms,
+    coalesce(min({dialect.text("errorType")}) FILTER (WHERE decides), '') AS error_type,
+    min({dialect.micro("costUsd")}) FILTER (WHERE decides) AS cost_micro_usd,
+    min({dialect.integer("inputTokens")}) FILTER (WHERE decides) AS input_tokens,
+    min({dialect.integer("outputTokens")}) FILTER (WHERE decides) AS output_tokens
+  FROM (
+    SELECT *, event = '{AGENT_COMPLETED}' AND row_number() OVER (
+      PARTITION BY agent_run_id, event ORDER BY occurred_at, event_key
+    ) = 1 AS decides
+    FROM fold_batch
+    WHERE event IN ({quoted(AGENT_EVENTS)}) AND agent_run_id IS NOT NULL
+  ) AS ranked
+  GROUP BY environment, agent_run_id
+) AS batch
+WHERE true -- SQLite would read ON as a join's condition.
+-- Index: agent_run_unique (agent_run_id, environment).
+ON CONFLICT (environment, agent_run_id) DO UPDATE SET
+  run_id = {merged.smaller_text("run_id")},
+  session_id = {merged.smaller_text("session_id")},
+  agent_name = {merged.smaller_text("agent_name")},
+  agent_id = {merged.smaller_text("agent_id")},
+  action = {merged.smaller_text("action")},
+  model = {merged.smaller_text("model")},
+  attempt = {merged.larger("attempt")},
+  trace_id = {merged.smaller_text("trace_id")},
+  span_id = {merged.smaller_text("span_id")},
+  started_at = {merged.smaller("started_at")},
+  completed_at = {merged.decided("completed_at")},
+  completed_key = {merged.decided("completed_key")},
+  status = {merged.decided("status")},
+  duration_ms = {merged.decided("duration_ms")},
+  error_type = {merged.decided("error_type")},
+  cost_micro_usd = {merged.decided("cost_micro_usd")},
+  input_tokens = {merged.decided("input_tokens")},
+  output_tokens = {merged.decided("output_tokens")},
+  prior_completed_at = stored.completed_at,
+  prior_run_id = stored.run_id,
+  counted_in = CASE WHEN stored.counted_in > 0 THEN stored.counted_in ELSE excluded.counted_in END,
+  observed_in = CASE
+    WHEN stored.observed_in > 0 THEN stored.observed_in
+    WHEN {duration.counts} THEN {FOLD}
+    ELSE 0
+  END"""
 
 
-def _observed(thing: Thing, values: Mapping[str, str]) -> str:
-    """Whether the thing's duration is known, and not negative."""
-    start, end = (f"({values[name]})" for name in thing.observed)
-    if thing.reports_duration:
-        return f"coalesce(({values['duration_ms']}) >= 0, {start} <= {end}, false)"
-    return f"coalesce({start} <= {end}, false)"
+def merge_app_server_states(dialect: Dialect) -> str:
+    """The newest report of each worker and of the maintenance switch; the largest event key within a moment.
+
+    It takes no parameter.
+    """
+    return f"""
+INSERT INTO {AppServerState._meta.db_table} AS stored (
+  environment, subject, state, backoff_ms, changed_at, event_key
+)
+SELECT environment, subject, state, backoff_ms, occurred_at, event_key
+FROM (
+  SELECT *, row_number() OVER (PARTITION BY subject ORDER BY occurred_at DESC, event_key DESC) AS position
+  FROM (
+    SELECT
+      environment,
+      CASE event WHEN '{MAINTENANCE_CHANGED}' THEN 'maintenance' ELSE 'worker:' || {dialect.text("workerId")} END
+        AS subject,
+      CASE
+        WHEN event = '{WORKER_CHANGED}' THEN {dialect.text("state")}
+        WHEN {dialect.boolean("enabled")} THEN 'on'
+        ELSE 'off'
+      END AS state,
+      coalesce({dialect.integer("backoffMs")}, 0) AS backoff_ms,
+      occurred_at,
+      event_key
+    FROM fold_batch
+    WHERE event IN ('{WORKER_CHANGED}', '{MAINTENANCE_CHANGED}')
+  ) AS reports
+) AS ranked
+WHERE position = 1
+-- Index: app_server_state_unique (subject, environment).
+ON CONFLICT (environment, subject) DO UPDATE SET
+  state = excluded.state,
+  backoff_ms = excluded.backoff_ms,
+  changed_at = excluded.changed_at,
+  event_key = excluded.event_key
+WHERE (excluded.changed_at, excluded.event_key) > (stored.changed_at, stored.event_key)"""

@@ -1,7 +1,7 @@
 """What cannot be a merge: which creation an acceptance belongs to, which request a decision answers.
 
 Both are recomputed for a whole session from what is stored of it, so the order of arrival cannot matter.
-The functions here are pure; fold.py reads their rows and writes their results.
+The functions here are pure; recompute.py reads their rows and writes their results.
 """
 
 from collections import defaultdict
@@ -34,8 +34,8 @@ def pair_creations(
 ) -> dict[str, Creation]:
     """Draft id to creation, for one session; a draft that finds none is absent.
 
-    Each acceptance, in the order of time, takes the latest creation at or before it that none has taken. That is
-    a stack: creations are pushed in the order of time, an acceptance pops.
+    Each acceptance, in the order of time, takes the latest creation at or before it that is still free. That is
+    a stack: creations are pushed in the order of time, and an acceptance pops.
     """
     waiting = sorted(creations, key=lambda creation: (creation.created_at, creation.event_key), reverse=True)
     stack: list[Creation] = []
@@ -72,7 +72,7 @@ class Decision:
     decided_at: datetime
 
 
-T = TypeVar("T", Request, Decision)
+Approval = TypeVar("Approval", Request, Decision)
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,10 @@ class Approvals:
 def pair_approvals(*, requests: Sequence[Request], decisions: Sequence[Decision]) -> Approvals:
     """Pairs the requests and decisions of one environment.
 
-    Takes all of every session concerned, and all that share an approvalId with them. An approvalId's earliest
-    request and earliest decision pair, whatever their sessions; later ones of the same approvalId are repeats.
-    Every other decision, in the order of time, takes the earliest open request of its session.
+    It must be given all approvals of the sessions concerned, and all that share an approvalId with them. The
+    earliest request and the earliest decision of an approvalId pair, whatever their sessions; later ones of the
+    same approvalId are repeats. Then every other decision, in the order of time, takes the earliest open request
+    of its session.
     """
     first_requests = _first_by_approval(
         sorted(requests, key=lambda request: (request.requested_at, request.event_key))
@@ -115,11 +116,11 @@ def pair_approvals(*, requests: Sequence[Request], decisions: Sequence[Decision]
     return Approvals(answered=answered, repeats=repeats)
 
 
-def _first_by_approval(ordered: Iterable[T]) -> dict[str, T]:
-    first: dict[str, T] = {}
-    for item in ordered:
-        if item.approval_id:
-            first.setdefault(item.approval_id, item)
+def _first_by_approval(ordered: Iterable[Approval]) -> dict[str, Approval]:
+    first: dict[str, Approval] = {}
+    for approval in ordered:
+        if approval.approval_id:
+            first.setdefault(approval.approval_id, approval)
     return first
 
 

@@ -1,4 +1,4 @@
-"""The batch's events, counted once over: what the event counts and the metric bridge take from them."""
+"""The batch's events, counted in one pass: what the event counts and the metric bridge take from them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from django.db import connection
 
 from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment
+from telemetry.models import RawEvent
 from workbench.buckets import Bucket, bucket_start
-from workbench.fold import merges
+from workbench.dialect import Dialect
 from workbench.fold.batch import Batch
-from workbench.fold.merges import REQUEST_COMPLETED, WORKER_CHANGED
+from workbench.fold.event_names import AGENT_STARTED, BUFFER_CHANGED, REQUEST_COMPLETED, WORKER_CHANGED
 from workbench.models import EventCount
 
-BUFFER_CHANGED = "appserver.tool_buffer_changed"
 MICROSECONDS_A_MILLISECOND = 1000
 
 STREAMS = {
@@ -37,39 +37,47 @@ class Tally(NamedTuple):
     events: int
 
 
-def tally(batch: Batch) -> list[Tally]:
-    """The batch's events in one pass, grouped by all that is counted of them."""
-    dialect = batch.dialect
-    text = dialect.text
-    # A plan of another team may have longer sources than the column.
-    columns = (
-        dialect.bucket("occurred_at"),
-        "event",
-        f"substr(coalesce({text('source')}, ''), 1, 32)",
-        f"CASE WHEN event = '{REQUEST_COMPLETED}' THEN {_status_family(batch)} ELSE coalesce({text('status')}, '') END",
-        f"CASE {dialect.boolean('approved')} WHEN true THEN 'true' WHEN false THEN 'false' ELSE '' END",
-        f"CASE WHEN event IN ('{WORKER_CHANGED}', '{BUFFER_CHANGED}') THEN {text('state')} ELSE '' END",
-        f"CASE WHEN event = '{merges.AGENT_STARTED}' AND {dialect.integer('attempt')} > 1"
-        f" THEN {text('agentName')} ELSE '' END",
-    )
-    places = ", ".join(str(place + 1) for place in range(len(columns)))
-    source, parameters = batch.taken
-    rows = batch.rows(f"SELECT {', '.join(columns)}, count(*) {source} GROUP BY {places}", parameters)
+def tally_events(batch: Batch) -> list[Tally]:
+    """The batch's events, grouped by all that is counted of them."""
+    rows = batch.rows(_tally_statement(batch.dialect), batch.raw_event_bounds)
     return [Tally(*row) for row in rows]
+
+
+def _tally_statement(dialect: Dialect) -> str:
+    """Its parameters are the batch's `raw_event_bounds`. A source is cut to the length of its column."""
+    text = dialect.text
+    return f"""
+SELECT
+  {dialect.bucket("occurred_at")} AS bucket,
+  event,
+  substr(coalesce({text("source")}, ''), 1, 32) AS variant,
+  CASE event WHEN '{REQUEST_COMPLETED}' THEN {_status_family(dialect)} ELSE coalesce({text("status")}, '') END
+    AS status,
+  CASE {dialect.boolean("approved")} WHEN true THEN 'true' WHEN false THEN 'false' ELSE '' END AS approved,
+  CASE WHEN event IN ('{WORKER_CHANGED}', '{BUFFER_CHANGED}') THEN {text("state")} ELSE '' END AS state,
+  CASE WHEN event = '{AGENT_STARTED}' AND {dialect.integer("attempt")} > 1 THEN {text("agentName")} ELSE '' END
+    AS retry_of,
+  count(*) AS events
+FROM {RawEvent._meta.db_table}
+-- The days choose PostgreSQL's partitions. Index: raw_event_arrival (arrival_id).
+WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}
+GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 
 
 def add_to_counts(tallies: list[Tally], *, environment: str) -> None:
     """Adds the events to the event counts; to be called once, in the transaction that takes them."""
     totals: Counter[tuple[Bucket, str, str]] = Counter()
-    for one in tallies:
-        totals[one.bucket, one.event, one.variant] += one.events
-    table = EventCount._meta.db_table
+    for tally in tallies:
+        totals[tally.bucket, tally.event, tally.variant] += tally.events
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
+        # Index: event_count_unique (bucket_start, event, variant, environment).
         cursor.executemany(
-            f"INSERT INTO {table} (environment, bucket_start, event, variant, events) VALUES (%s, %s, %s, %s, %s)"
-            " ON CONFLICT (environment, bucket_start, event, variant)"
-            f" DO UPDATE SET events = {table}.events + excluded.events",
+            f"""
+INSERT INTO {EventCount._meta.db_table} AS stored (environment, bucket_start, event, variant, events)
+VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (environment, bucket_start, event, variant) DO UPDATE SET
+  events = stored.events + excluded.events""",
             [
                 (environment, adapt(bucket_start(bucket)), event, variant, events)
                 for (bucket, event, variant), events in sorted(totals.items())
@@ -80,22 +88,22 @@ def add_to_counts(tallies: list[Tally], *, environment: str) -> None:
 def count_events(batch: Batch, tallies: list[Tally]) -> Iterator[Increment]:
     """Counters that the events themselves feed."""
     environment = batch.environment
-    for one in tallies:
-        labels = (one.event, one.status, one.approved)
-        yield Increment("workbench_events_total", environment, labels, amount=one.events)
-        if one.retry_of:
-            yield Increment("agent_retries_total", environment, (one.retry_of,), amount=one.events)
+    for tally in tallies:
+        labels = (tally.event, tally.status, tally.approved)
+        yield Increment("workbench_events_total", environment, labels, amount=tally.events)
+        if tally.retry_of:
+            yield Increment("agent_retries_total", environment, (tally.retry_of,), amount=tally.events)
     yield from _app_server(batch, tallies)
 
 
 def _app_server(batch: Batch, tallies: list[Tally]) -> Iterator[Increment]:
     totals: Counter[str] = Counter()
-    for one in tallies:
-        totals[one.event] += one.events
-        if one.event == BUFFER_CHANGED:
-            totals[one.state] += one.events
-        if one.event == WORKER_CHANGED and one.state == "restarting":
-            totals["restarts"] += one.events
+    for tally in tallies:
+        totals[tally.event] += tally.events
+        if tally.event == BUFFER_CHANGED:
+            totals[tally.state] += tally.events
+        if tally.event == WORKER_CHANGED and tally.state == "restarting":
+            totals["restarts"] += tally.events
     # A counter that is there at zero lets its first increase be seen.
     for family, key in {**STREAMS, **BUFFERS, "appserver_worker_restarts_total": "restarts"}.items():
         yield Increment(family, batch.environment, (), amount=totals[key])
@@ -104,29 +112,39 @@ def _app_server(batch: Batch, tallies: list[Tally]) -> Iterator[Increment]:
 
 
 def _requests(batch: Batch) -> Iterator[Increment]:
-    text = batch.dialect.text
-    labels = (text("route"), text("method"), _status_family(batch), text("model"), text("errorCategory"))
-    values = ", ".join(f"coalesce({label}, '')" for label in labels)
-    rows = batch.rows(
-        f"SELECT {values}, {batch.dialect.integer('durationMs')}, count(*) FROM fold_batch"
-        f" WHERE event = '{REQUEST_COMPLETED}' GROUP BY 1, 2, 3, 4, 5, 6"
-    )
+    """Requests to app servers: how many, how long they took, and their errors."""
     requests: Counter[tuple[str, ...]] = Counter()
     errors: Counter[str] = Counter()
     durations = []
-    for *request, category, milliseconds, count in rows:
-        labels_of_request = tuple(request)
-        requests[labels_of_request] += count
+    for *labels, category, milliseconds, count in batch.rows(_requests_statement(batch.dialect)):
+        request = tuple(labels)
+        requests[request] += count
         if category:
             errors[category] += count
         duration = milliseconds * MICROSECONDS_A_MILLISECOND
-        durations += [(batch.environment, labels_of_request, duration)] * count
-    for labels_of_request, count in requests.items():
-        yield Increment("appserver_requests_total", batch.environment, labels_of_request, amount=count)
+        durations += [(batch.environment, request, duration)] * count
+    for request, count in requests.items():
+        yield Increment("appserver_requests_total", batch.environment, request, amount=count)
     for category, count in errors.items():
         yield Increment("appserver_errors_total", batch.environment, (category,), amount=count)
     yield from bridge.observe_many("appserver_request_duration_seconds", durations)
 
 
-def _status_family(batch: Batch) -> str:
-    return f"substr({batch.dialect.text('status')}, 1, 1) || 'xx'"
+def _requests_statement(dialect: Dialect) -> str:
+    return f"""
+SELECT
+  coalesce({dialect.text("route")}, '') AS route,
+  coalesce({dialect.text("method")}, '') AS method,
+  coalesce({_status_family(dialect)}, '') AS status,
+  coalesce({dialect.text("model")}, '') AS model,
+  coalesce({dialect.text("errorCategory")}, '') AS category,
+  {dialect.integer("durationMs")} AS milliseconds,
+  count(*) AS requests
+FROM fold_batch
+WHERE event = '{REQUEST_COMPLETED}'
+GROUP BY 1, 2, 3, 4, 5, 6"""
+
+
+def _status_family(dialect: Dialect) -> str:
+    """`5xx` for 503."""
+    return f"substr({dialect.text('status')}, 1, 1) || 'xx'"

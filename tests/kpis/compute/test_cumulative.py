@@ -55,7 +55,9 @@ def test_totals_are_the_sums_of_all_days_in_the_kpis_unit(now: datetime) -> None
         count("template-usage-rate", day, numerator=3, denominator=4)
         count("time-to-create-workflow", day, numerator=2_500_000, denominator=2)
         count("execution-cost", day, numerator=250_000, denominator=1)
+
     raise_totals(environment="production")
+
     assert totals(now=now) == {
         ("template-usage-rate", "domain_expert", "production"): (6.0, 8.0),
         ("time-to-create-workflow", "end_user", "production"): (5.0, 4.0),
@@ -69,17 +71,21 @@ def test_only_the_environments_whole_day_rows_of_known_kpis_count(now: datetime)
     count("template-usage-rate", now, numerator=50, denominator=50, granularity=StoredGranularity.BASE)
     count("template-usage-rate", now, numerator=50, denominator=50, dimension="source")
     count("retired-kpi", now, numerator=50, denominator=50)
+
     raise_totals(environment="production")
+
     assert totals(now=now) == {("template-usage-rate", "domain_expert", "production"): (1.0, 2.0)}
 
 
 def test_a_total_never_falls_and_rises_again_past_its_highest(now: datetime) -> None:
     row = count("template-usage-rate", now, numerator=5, denominator=9)
     seen = []
+
     for numerator, denominator in [(5, 9), (3, 8), (5, 9), (6, 10)]:
         KpiBucket.objects.filter(pk=row.pk).update(numerator=numerator, denominator=denominator)
         raise_totals(environment="production")
         seen += totals(now=now).values()
+
     assert seen == [(5.0, 9.0), (5.0, 9.0), (5.0, 9.0), (6.0, 10.0)]
 
 
@@ -87,20 +93,26 @@ def test_raising_twice_changes_nothing(now: datetime) -> None:
     count("template-usage-rate", now, numerator=5, denominator=9)
     raise_totals(environment="production")
     once = totals(now=now)
+
     raise_totals(environment="production")
+
     assert totals(now=now) == once
 
 
 def test_an_environment_without_days_has_no_totals(now: datetime) -> None:
     raise_totals(environment="production")
+
     assert totals(now=now) == {}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_totals_are_raised_in_the_rollups_transaction_only(now: datetime) -> None:
     count("template-usage-rate", now, numerator=5, denominator=9)
+
     with pytest.raises(TransactionManagementError):
         raise_totals(environment="production")
+
     with transaction.atomic():
         raise_totals(environment="production")
+
     assert len(totals(now=now)) == 1

@@ -10,5 +10,6 @@ def value_of(name: str, **labels: str) -> float | None:
 def test_a_stage_of_the_rollup_is_timed() -> None:
     with rollup_seconds.labels("test").time():
         pass
+
     assert value_of("portal_rollup_seconds_count", stage="test") == 1
     assert value_of("portal_rollup_seconds_bucket", stage="test", le="60.0") == 1

@@ -1,14 +1,13 @@
 """What each KPI counts: exact rows of base buckets and days, breakdowns and what is excluded."""
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 
 from kpis.compute import rollup
-from kpis.compute.measures import MEASURES, _estimate
+from kpis.compute.measures import MEASURES
 from kpis.histogram import bin_of
 from kpis.models import EnteredCount, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY
@@ -93,7 +92,9 @@ def test_a_row_carries_its_persona_and_the_version_of_its_definition() -> None:
 def test_environments_are_measured_apart() -> None:
     rolled_up(draft("accepted", 0), environment="staging")
     rolled_up(draft("accepted", 0, "d-1"), draft("accepted", 1, "d-2"))
+
     found = KpiBucket.objects.filter(kpi="template-usage-rate", granularity=StoredGranularity.DAY)
+
     assert set(found.values_list("environment", "denominator")) == {("staging", 1), ("production", 2)}
 
 
@@ -108,6 +109,7 @@ def test_suggestions_are_counted_for_each_chat_message() -> None:
         event("workbench.chat_message_sent", minutes(15)),
         event("workbench.chat_tool_invoked", minutes(15), toolId="t"),
     )
+
     assert rows("template-suggestion-rate") == [(0, "", "", 2, 1), (15, "", "", 0, 1)]
     assert rows("template-suggestion-rate", StoredGranularity.DAY) == [(-600, "", "", 2, 2)]
 
@@ -115,9 +117,11 @@ def test_suggestions_are_counted_for_each_chat_message() -> None:
 @pytest.mark.parametrize(("microseconds", "bucket"), [(-1, 0), (0, 15), (1, 15)])
 def test_an_event_counts_in_the_bucket_that_holds_its_moment(microseconds: int, bucket: int) -> None:
     moment = minutes(15) + timedelta(microseconds=microseconds)
+
     rolled_up(
         event("workbench.chat_message_sent", moment), event("workbench.draft_accepted", moment, draftId="d")
     )
+
     assert rows("template-suggestion-rate") == [(bucket, "", "", 0, 1)]
     assert rows("template-usage-rate") == [(bucket, "", "", 0, 1)]
 
@@ -132,13 +136,17 @@ def test_a_draft_is_measured_from_its_first_creation_to_its_first_acceptance() -
         draft("accepted", 20),
         draft("accepted", 10),
     )
+
     measured = [
         (0, "", "", 600 * SECOND, 1),
         (0, "source", "chat", 600 * SECOND, 1),
     ]
+
     assert rows("time-to-create-workflow") == measured
     assert rows("time-to-create-workflow", StoredGranularity.DAY) == day_of(measured)
+
     histogram = {str(bin_of(600 * SECOND)): 1}
+
     assert histograms("time-to-create-workflow") == {
         (granularity, *place): histogram
         for granularity in StoredGranularity.values
@@ -148,7 +156,9 @@ def test_a_draft_is_measured_from_its_first_creation_to_its_first_acceptance() -
 
 def test_a_creation_without_id_is_measured_with_its_own_source() -> None:
     creation = event("workbench.draft_created", minutes(0), source="template")
+
     rolled_up(creation, draft("accepted", 1))
+
     assert rows("time-to-create-workflow") == [
         (0, "", "", 60 * SECOND, 1),
         (0, "source", "template", 60 * SECOND, 1),
@@ -158,21 +168,24 @@ def test_a_creation_without_id_is_measured_with_its_own_source() -> None:
 @pytest.mark.parametrize(
     ("microseconds", "expected"),
     [
-        (-1, [(0, "", "", 1, 1), (0, "source", "chat", 1, 1)]),
-        (0, [(0, "", "", 0, 1), (0, "source", "chat", 0, 1)]),
-        (1, [(0, "excluded", "created_after_acceptance", 0, 1)]),
+        pytest.param(-1, [(0, "", "", 1, 1), (0, "source", "chat", 1, 1)], id="just above zero"),
+        pytest.param(0, [(0, "", "", 0, 1), (0, "source", "chat", 0, 1)], id="zero"),
+        pytest.param(1, [(0, "excluded", "created_after_acceptance", 0, 1)], id="just below zero"),
     ],
 )
 def test_a_duration_below_zero_is_excluded_with_the_reason(microseconds: int, expected: list[Row]) -> None:
     creation = draft("created", 5, source="chat")
     creation["at"] += timedelta(microseconds=microseconds)
+
     rolled_up(creation, draft("accepted", 5))
+
     assert rows("time-to-create-workflow") == expected
     assert rows("time-to-create-workflow", StoredGranularity.DAY) == day_of(expected)
 
 
 def test_a_draft_without_creation_is_excluded_with_the_reason() -> None:
     rolled_up(draft("accepted", 5), draft("accepted", 6, "d-2"))
+
     assert rows("time-to-create-workflow") == [(0, "excluded", "no_creation", 0, 2)]
     assert histograms("time-to-create-workflow") == {
         (granularity, "excluded", "no_creation"): {} for granularity in StoredGranularity.values
@@ -187,6 +200,7 @@ def test_durations_of_a_day_merge_their_histograms() -> None:
             draft("accepted", minute, f"d-{number}"),
         )
     expected = {str(bin_of(seconds * SECOND)): 1 for seconds in (60, 120, 180)}
+
     assert histograms("time-to-create-workflow")[StoredGranularity.DAY, "", ""] == expected
     assert rows("time-to-create-workflow", StoredGranularity.DAY)[0] == (-600, "", "", 360 * SECOND, 3)
 
@@ -205,7 +219,9 @@ def test_adoption_counts_drafts_other_systems_and_entered_counts() -> None:
     EnteredCount.objects.create(environment="production", date=date(2026, 2, 2), source="wiki", workflows=5)
     rollup.mark_day(environment="production", date=date(2026, 2, 2))
     rollup.bring_up_to_date(now=minutes(0))
+
     origins = [("api", 0, 1), ("manual", 0, 2), ("wiki", 0, 5), ("workbench", 2, 2)]
+
     assert rows("workbench-adoption", StoredGranularity.DAY) == [
         (-600, "", "", 2, 10),
         *[(-600, "origin", *origin) for origin in origins],
@@ -220,7 +236,9 @@ def test_an_entered_count_counts_at_the_start_of_its_day_and_nowhere_else(settin
     EnteredCount.objects.create(environment="production", date=date(2026, 2, 3), source="wiki", workflows=0)
     for day in (1, 2, 3):
         rollup.mark_day(environment="production", date=date(2026, 2, day))
+
     rolled_up(*(draft("accepted", minute, f"d{minute}") for minute in (-675, -645, -660)))
+
     assert rows("workbench-adoption") == [
         (-675, "", "", 1, 1),
         (-675, "origin", "workbench", 1, 1),
@@ -235,6 +253,10 @@ def test_an_entered_count_counts_at_the_start_of_its_day_and_nowhere_else(settin
 # template-usage-rate ---------------------------------------------------------------------------------------
 
 
+def created_without_id(minute: float, source: str) -> dict[str, Any]:
+    return event("workbench.draft_created", minutes(minute), source=source)
+
+
 def inserted(minute: float) -> dict[str, Any]:
     return event("workbench.template_inserted", minutes(minute), draftId="d-1", templateId="t")
 
@@ -242,31 +264,32 @@ def inserted(minute: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("events", "used"),
     [
-        ([], 0),
-        ([inserted(4)], 1),
-        ([inserted(5)], 1),
-        ([inserted(5.01)], 0),
-        ([inserted(6), inserted(4)], 1),
-        ([draft("created", 1, source="template")], 1),
-        ([draft("created", 9, source="template")], 1),
-        ([draft("created", 1, source="chat")], 0),
-        ([draft("accepted", 7, source="template")], 1),
-        ([draft("edited", 1, editType="template_insert")], 0),
-        ([draft("rejected", 1, source="template")], 0),
-        ([event("workbench.draft_created", minutes(1), source="template")], 1),
-        ([event("workbench.draft_created", minutes(1), source="blank")], 0),
-        ([event("workbench.draft_created", minutes(5.01), source="template")], 0),
-        (
-            [
-                event("workbench.draft_created", minutes(1), source="template"),
-                draft("created", 2, source="blank"),
-            ],
+        pytest.param([], 0, id="nothing says so"),
+        pytest.param([inserted(4)], 1, id="inserted before the acceptance"),
+        pytest.param([inserted(5)], 1, id="inserted at its moment"),
+        pytest.param([inserted(5.01)], 0, id="inserted after it"),
+        pytest.param([inserted(6), inserted(4)], 1, id="inserted before and after it"),
+        pytest.param([draft("created", 1, source="template")], 1, id="created from one"),
+        pytest.param(
+            [draft("created", 9, source="template")], 1, id="created from one, after the acceptance"
+        ),
+        pytest.param([draft("created", 1, source="chat")], 0, id="created from something else"),
+        pytest.param([draft("accepted", 7, source="template")], 1, id="a later acceptance says so"),
+        pytest.param([draft("edited", 1, editType="template_insert")], 0, id="an edit says so"),
+        pytest.param([draft("rejected", 1, source="template")], 0, id="a rejection says so"),
+        pytest.param([created_without_id(1, "template")], 1, id="paired with a creation from one"),
+        pytest.param([created_without_id(1, "blank")], 0, id="paired with a creation from something else"),
+        pytest.param([created_without_id(5.01, "template")], 0, id="a creation that comes too late to pair"),
+        pytest.param(
+            [created_without_id(1, "template"), draft("created", 2, source="blank")],
             0,
+            id="its own creation comes before the paired one",
         ),
     ],
 )
 def test_a_draft_used_a_template_as_the_specification_says(events: list[dict[str, Any]], used: int) -> None:
     rolled_up(draft("accepted", 5), *events)
+
     assert rows("template-usage-rate") == [(0, "", "", used, 1)]
     assert rows("template-usage-rate", StoredGranularity.DAY) == [(-600, "", "", used, 1)]
 
@@ -284,6 +307,7 @@ def test_runs_count_once_at_their_earliest_completion_by_workflow_and_trigger() 
         run_completed(4, "r-4", status="cancelled"),
         run_started(5, "r-5"),
     )
+
     assert rows("workflow-success-rate") == [
         (0, "", "", 2, 3),
         (0, "trigger", "unknown", 2, 2),
@@ -302,6 +326,7 @@ def test_a_runs_duration_is_the_reported_one_else_from_start_to_completion() -> 
         run_completed(2, "r-2", status="failed", durationMs=1500),
         run_completed(3, "r-3", status="cancelled", durationMs=0),
     )
+
     assert rows("workflow-duration") == [
         (0, "", "", 61_500_000, 3),
         (0, "status", "cancelled", 0, 1),
@@ -309,12 +334,15 @@ def test_a_runs_duration_is_the_reported_one_else_from_start_to_completion() -> 
         (0, "status", "failed", 1_500_000, 1),
         (0, "workflow", "unknown", 61_500_000, 3),
     ]
+
     expected = {str(bin_of(duration)): 1 for duration in (0, 1_500_000, 60_000_000)}
+
     assert histograms("workflow-duration")[StoredGranularity.BASE, "", ""] == expected
 
 
 def test_runs_whose_duration_is_not_known_are_excluded_with_the_reason() -> None:
     rolled_up(run_completed(1, "r-1"), run_started(3, "r-2"), run_completed(2, "r-2"))
+
     assert rows("workflow-duration") == [
         (0, "excluded", "completed_before_start", 0, 1),
         (0, "excluded", "no_start", 0, 1),
@@ -335,6 +363,7 @@ def test_approvals_wait_from_the_request_to_the_decision() -> None:
         requested(9, approvalId="y"),
         decided(8, approvalId="y"),
     )
+
     assert rows("approval-wait") == [
         (0, "", "", 180 * SECOND, 2),
         (0, "approved", "false", 60 * SECOND, 1),
@@ -347,6 +376,7 @@ def test_approvals_wait_from_the_request_to_the_decision() -> None:
 
 def test_an_approval_without_request_is_decided_all_the_same() -> None:
     rolled_up(decided(0, approved=False))
+
     assert rows("approval-rate") == [(0, "", "", 0, 1)]
     assert rows("approval-wait") == [(0, "excluded", "no_request", 0, 1)]
 
@@ -362,6 +392,7 @@ def test_agent_runs_fail_by_agent_and_count_once() -> None:
         agent_completed(4, "a-3", status="cancelled"),
         agent_completed(15, "a-4", agentName="tester", status="failed"),
     )
+
     assert rows("agent-failure-rate") == [
         (0, "", "", 1, 2),
         (0, "agent", "planner", 1, 2),
@@ -384,6 +415,7 @@ def test_a_run_costs_its_minutes_unless_an_agent_run_reports_a_cost() -> None:
         run_completed(3, "r-3", status="cancelled"),
         agent_completed(4, "a-4", runId="r-9", costUsd=0.000001),
     )
+
     assert rows("execution-cost") == [
         (0, "", "", 20_000 + 30_000 + 1, 3),
         (0, "workflow", "import", 20_000, 1),
@@ -395,16 +427,20 @@ def test_a_run_costs_its_minutes_unless_an_agent_run_reports_a_cost() -> None:
 
 def test_a_run_whose_minutes_are_not_known_has_no_estimate() -> None:
     rolled_up(run_completed(1, "r-1"), run_started(3, "r-2"), run_completed(2, "r-2"))
+
     assert rows("execution-cost") == []
 
 
 def test_a_cost_that_comes_later_takes_the_estimates_place() -> None:
     rolled_up(run_completed(DAY, durationMs=60_000))
+
     assert rows("execution-cost") == [
         (DAY, "", "", 10_000, 1),
         (DAY, "workflow", "unknown", 10_000, 1),
     ]
+
     rolled_up(agent_completed(0, costUsd=1))
+
     assert rows("execution-cost") == [
         (0, "", "", 1_000_000, 1),
         (0, "workflow", "unknown", 1_000_000, 1),
@@ -421,12 +457,15 @@ def test_a_cost_that_moves_to_another_run_gives_the_first_its_estimate_back() ->
         run_completed(2 * DAY, "r-2", durationMs=120_000, workflowName="two"),
         agent_completed(0, runId="r-2", costUsd=1),
     )
+
     assert [row for row in rows("execution-cost") if row[1]] == [
         (0, "workflow", "two", 1_000_000, 1),
         (DAY, "workflow", "one", 10_000, 1),
     ]
+
     late = event("agent.run_started", minutes(-1), agentRunId="a-1", runId="r-1", agentName="planner")
     rolled_up(late)
+
     assert [row for row in rows("execution-cost") if row[1]] == [
         (0, "workflow", "one", 1_000_000, 1),
         (2 * DAY, "workflow", "two", 20_000, 1),
@@ -435,38 +474,23 @@ def test_a_cost_that_moves_to_another_run_gives_the_first_its_estimate_back() ->
 
 def test_a_workflows_name_that_comes_later_names_its_costs() -> None:
     rolled_up(agent_completed(0, costUsd=1))
+
     rolled_up(run_started(DAY, workflowName="import"))
+
     assert rows("execution-cost")[1:] == [(0, "workflow", "import", 1_000_000, 1)]
-
-
-@pytest.mark.parametrize(
-    ("microseconds", "rate", "micro_usd"),
-    [
-        (60_000_000, "0.01", 10_000),
-        (3_000, "0.01", 1),  # 0.5
-        (9_000, "0.01", 2),  # 1.5
-        (14_999, "0.01", 2),
-        (15_000, "0.01", 3),  # 2.5
-        (15_001, "0.01", 3),
-        (0, "0.01", 0),
-        (60_000_000, "0", 0),
-        (2_592_000_000_000, "1000000", 43_200_000_000_000_000),
-    ],
-)
-def test_half_a_micro_dollar_of_an_estimate_is_rounded_up(
-    microseconds: int, rate: str, micro_usd: int
-) -> None:
-    assert _estimate(microseconds, usd_per_minute=Decimal(rate)) == micro_usd
 
 
 def test_an_estimate_follows_the_configured_rate(settings: LazySettings) -> None:
     settings.COST_USD_PER_MINUTE = 0.5
+
     rolled_up(run_completed(0, durationMs=90_000))
+
     assert rows("execution-cost")[0] == (0, "", "", 750_000, 1)
 
 
 def test_an_estimate_is_rounded_once_a_bucket_and_workflow() -> None:
     rolled_up(*(run_completed(minute, f"r-{minute}", durationMs=3) for minute in (0, 1, 2)))
+
     assert rows("execution-cost")[0] == (0, "", "", 2, 3)
 
 
@@ -493,7 +517,9 @@ def test_an_estimate_is_rounded_once_a_bucket_and_workflow() -> None:
 def test_a_day_is_a_day_of_the_reporting_zone(moment: datetime, day: str, settings: LazySettings) -> None:
     settings.REPORTING_TIME_ZONE = "Europe/Berlin"
     rolled_up(event("workbench.chat_message_sent", moment))
+
     [row] = KpiBucket.objects.filter(granularity=StoredGranularity.DAY)
+
     assert row.period_start == datetime.fromisoformat(day)
 
 
@@ -502,4 +528,5 @@ def test_every_hour_of_a_25_hour_day_counts_once(settings: LazySettings) -> None
     start = datetime.fromisoformat("2026-10-24T22:00:00Z")
     rolled_up(*(event("workbench.chat_message_sent", start + timedelta(hours=hour)) for hour in range(26)))
     days = KpiBucket.objects.filter(granularity=StoredGranularity.DAY).order_by("period_start")
+
     assert [row.denominator for row in days] == [25, 1]

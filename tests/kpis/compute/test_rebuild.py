@@ -46,6 +46,7 @@ def spoil() -> None:
 
 def test_a_rebuild_of_what_is_right_changes_nothing() -> None:
     before = kpi_rows()
+
     assert run(FIRST, date(2026, 2, 5)) == RebuildChanges(unchanged=3)
     assert kpi_rows() == before
 
@@ -54,6 +55,7 @@ def test_says_what_it_would_change_and_leaves_it() -> None:
     spoil()
     before = kpi_rows()
     expected = RebuildChanges(added=1, changed=1, removed=1, unchanged=1)
+
     assert run(FIRST, date(2026, 2, 5), apply=False) == expected
     assert kpi_rows() == before
 
@@ -61,6 +63,7 @@ def test_says_what_it_would_change_and_leaves_it() -> None:
 def test_writes_what_changed_base_rows_and_days() -> None:
     right = kpi_rows()
     spoil()
+
     assert run(FIRST, date(2026, 2, 5)) == RebuildChanges(added=1, changed=1, removed=1, unchanged=1)
     assert kpi_rows() == right
     assert run(FIRST, date(2026, 2, 5)) == RebuildChanges(unchanged=3)
@@ -68,6 +71,7 @@ def test_writes_what_changed_base_rows_and_days() -> None:
 
 def test_leaves_what_lies_outside_its_days() -> None:
     KpiBucket.objects.update(denominator=9)
+
     assert run(SECOND, THIRD) == RebuildChanges(changed=1)
     assert table(KpiBucket, "granularity", "period_start", "denominator") == [
         ("base", minutes(0), 9),
@@ -92,11 +96,13 @@ def test_leaves_what_lies_outside_its_days() -> None:
 def test_its_days_are_the_reporting_zones(zone: str, day: date, changed: int, settings: LazySettings) -> None:
     KpiBucket.objects.filter(period_start=minutes(0)).update(denominator=9)
     settings.REPORTING_TIME_ZONE = zone
+
     assert run(day, day + timedelta(days=1), apply=False).changed == changed
 
 
 def test_rows_of_another_version_of_the_definition_are_changed() -> None:
     KpiBucket.objects.update(definition_version=0)
+
     assert run() == RebuildChanges(changed=1)
     assert run() == RebuildChanges(unchanged=1)
 
@@ -105,6 +111,7 @@ def test_a_long_range_is_rebuilt_in_portions(monkeypatch: pytest.MonkeyPatch) ->
     right = kpi_rows()
     spoil()
     monkeypatch.setattr(module, "BUCKETS_PER_TRANSACTION", 41)
+
     assert run(FIRST, date(2026, 2, 5)) == RebuildChanges(added=1, changed=1, removed=1, unchanged=1)
     assert kpi_rows() == right
 
@@ -113,6 +120,7 @@ def test_rebuilds_where_raw_events_are_gone_as_long_as_nothing_was_pruned() -> N
     right = kpi_rows()
     RawEvent.objects.all().delete()
     KpiBucket.objects.all().delete()
+
     assert run(FIRST, date(2026, 2, 5)) == RebuildChanges(added=3)
     assert kpi_rows() == right
 
@@ -128,6 +136,7 @@ def keep_from(moment: datetime) -> None:
 def test_refuses_what_begins_before_raw_events_are_kept(apply: bool) -> None:
     keep_from(minutes(-600) + MICROSECOND)
     KpiBucket.objects.all().delete()
+
     with pytest.raises(
         RawEventsPruned, match=r"production keeps raw events from 2026-02-02T00:00:00\.000001"
     ):
@@ -137,14 +146,18 @@ def test_refuses_what_begins_before_raw_events_are_kept(apply: bool) -> None:
 
 def test_rebuilds_from_the_very_moment_on() -> None:
     keep_from(minutes(-600))
+
     assert run() == RebuildChanges(unchanged=1)
+
     keep_from(minutes(-600) - MICROSECOND)
+
     assert run() == RebuildChanges(unchanged=1)
 
 
 def test_refuses_by_the_days_of_the_reporting_zone(settings: LazySettings) -> None:
     keep_from(minutes(-600))
     settings.REPORTING_TIME_ZONE = "Europe/Berlin"
+
     with pytest.raises(RawEventsPruned):
         run()
 
@@ -160,7 +173,9 @@ def test_the_command_says_and_with_force_writes(capsys: pytest.CaptureFixture[st
     spoil()
     command("--to", "2026-02-05")
     command("--to", "2026-02-05", "--force")
+
     command("--to", "2026-02-05")
+
     assert capsys.readouterr().out.splitlines() == [
         "production: would change 1 rows, 1 new, 1 removed, 1 as they were.",
         "production: changed 1 rows, 1 new, 1 removed, 1 as they were.",
@@ -171,7 +186,9 @@ def test_the_command_says_and_with_force_writes(capsys: pytest.CaptureFixture[st
 def test_the_command_takes_every_environment_or_one(capsys: pytest.CaptureFixture[str]) -> None:
     make_key(environment="staging")
     command("--to", "2026-02-03")
+
     command("--to", "2026-02-03", "--environment", "staging")
+
     assert capsys.readouterr().out.splitlines() == [
         "production: would change 0 rows, 0 new, 0 removed, 1 as they were.",
         "staging: would change 0 rows, 0 new, 0 removed, 0 as they were.",
@@ -192,6 +209,7 @@ def test_the_command_names_the_environments_there_are() -> None:
 
 def test_the_command_refuses_what_was_pruned() -> None:
     keep_from(minutes(0))
+
     with pytest.raises(CommandError, match="production keeps raw events from"):
         command("--to", "2026-02-03", "--force")
 

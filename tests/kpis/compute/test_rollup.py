@@ -64,10 +64,14 @@ def test_rolling_up_twice_changes_nothing(now: datetime) -> None:
     rollup.bring_up_to_date(now=now)
     ids = table(KpiBucket, "id")
     before = kpi_rows()
+
     rollup.bring_up_to_date(now=now)
+
     assert table(KpiBucket, "id") == ids
+
     mark_touched(environment="production", buckets=[bucket_of(minutes(0))])
     rollup.bring_up_to_date(now=now)
+
     assert kpi_rows() == before
 
 
@@ -76,7 +80,9 @@ def test_rows_disappear_from_the_bucket_and_the_day_that_a_thing_leaves(now: dat
     rollup.bring_up_to_date(now=now)
     store(accepted(0))
     rollup.bring_up_to_date(now=now)
+
     rows = KpiBucket.objects.filter(kpi="template-usage-rate")
+
     assert sorted(rows.values_list("granularity", "period_start", "denominator")) == [
         ("base", minutes(0), 1),
         ("day", minutes(-600), 1),
@@ -86,7 +92,9 @@ def test_rows_disappear_from_the_bucket_and_the_day_that_a_thing_leaves(now: dat
 def test_a_bucket_that_nothing_counts_in_has_no_rows(now: datetime) -> None:
     make_key()
     mark_touched(environment="production", buckets=[bucket_of(minutes(0))])
+
     rollup.bring_up_to_date(now=now)
+
     assert kpi_rows() == []
     assert TouchedBucket.objects.count() == 0
 
@@ -103,7 +111,9 @@ def test_only_touched_buckets_are_computed(now: datetime, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(rollup, "recompute", spy)
     store(chat(-20 * DAY), chat(-3 * DAY))
+
     rollup.bring_up_to_date(now=now)
+
     assert computed == [bucket_of(minutes(-20 * DAY)), bucket_of(minutes(-3 * DAY))]
 
 
@@ -111,6 +121,7 @@ def test_a_day_is_the_sum_of_its_buckets_also_of_those_that_are_not_touched(now:
     for minute in (0, 1, 100, 200, DAY):
         store(chat(minute))
         rollup.bring_up_to_date(now=now)
+
     assert chats(StoredGranularity.DAY) == [(minutes(-600), 4), (minutes(DAY - 600), 1)]
     assert chats() == [(minutes(0), 2), (minutes(90), 1), (minutes(195), 1), (minutes(DAY), 1)]
 
@@ -118,10 +129,14 @@ def test_a_day_is_the_sum_of_its_buckets_also_of_those_that_are_not_touched(now:
 def test_environments_are_rolled_up_apart(now: datetime) -> None:
     store(chat(0), environment="staging")
     store(chat(0), chat(1), environment="production")
+
     rollup.roll_up(environment="production", now=now)
+
     assert kpi_rows() == []
+
     pending.fold_pending(now=now)
     rollup.roll_up(environment="production", now=now)
+
     assert table(KpiBucket, "environment", "granularity", "denominator") == [
         ("production", "base", 2),
         ("production", "day", 2),
@@ -135,7 +150,9 @@ def test_more_buckets_than_a_transaction_computes_are_computed_in_several(
 ) -> None:
     monkeypatch.setattr(rollup, "BUCKETS_PER_TRANSACTION", limit)
     store(*(chat(60 * number) for number in range(5)))
+
     rollup.bring_up_to_date(now=now)
+
     assert chats() == [(minutes(60 * number), 1) for number in range(5)]
     assert chats(StoredGranularity.DAY) == [(minutes(-600), 5)]
     assert TouchedBucket.objects.count() == 0
@@ -149,7 +166,9 @@ def test_more_marks_than_a_statement_takes_parameters(now: datetime) -> None:
     TouchedBucket.objects.bulk_create(
         TouchedBucket(environment=mark.environment, bucket_start=mark.bucket_start) for _ in range(70_000)
     )
+
     rollup.roll_up(environment="production", now=now)
+
     assert TouchedBucket.objects.count() == 0
     assert chats() == [(minutes(0), 1)]
 
@@ -167,15 +186,27 @@ def test_what_a_fold_marks_meanwhile_stays_marked(now: datetime, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(rollup, "recompute", recompute_and_fold)
         rollup.roll_up(environment="production", now=now)
+
     assert chats() == [(minutes(0), 1)]
     assert table(TouchedBucket, "bucket_start") == [(minutes(0),), (minutes(30),)]
+
     rollup.roll_up(environment="production", now=now)
+
     assert chats() == [(minutes(0), 2), (minutes(30), 1)]
 
 
-@pytest.mark.parametrize("name", ["base_rows", "recompute_days", "_until", "_replace"])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (rollup, "base_rows"),
+        (rollup, "recompute_days"),
+        (rollup, "replace_rows"),
+        (rollup, "raise_totals"),
+        (Freshness, "save"),
+    ],
+)
 def test_an_error_leaves_rows_marks_and_freshness_as_they_were(
-    name: str, now: datetime, monkeypatch: pytest.MonkeyPatch
+    owner: Any, name: str, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(chat(0))
     rollup.bring_up_to_date(now=now)
@@ -187,11 +218,14 @@ def test_an_error_leaves_rows_marks_and_freshness_as_they_were(
         raise OSError("the power went")
 
     with monkeypatch.context() as patched:
-        patched.setattr(rollup, name, fail)
+        patched.setattr(owner, name, fail)
         with pytest.raises(OSError, match="power"):
             rollup.roll_up(environment="production", now=now + timedelta(hours=1))
+
     assert (kpi_rows(), table(TouchedBucket, "id"), computed_until()) == before
+
     rollup.roll_up(environment="production", now=now)
+
     assert chats() == [(minutes(0), 2), (minutes(30), 1)]
 
 
@@ -238,7 +272,9 @@ def test_any_order_and_batching_give_the_same_rows(seed: int, now: datetime) -> 
         store(*(events.pop() for _ in range(min(chance.randint(1, 4), len(events)))))
         if chance.random() < 0.6:
             rollup.bring_up_to_date(now=now)
+
     rollup.bring_up_to_date(now=now)
+
     assert kpi_rows() == at_once
 
 
@@ -247,7 +283,9 @@ def test_any_order_and_batching_give_the_same_rows(seed: int, now: datetime) -> 
 
 def test_computed_until_is_now_when_nothing_is_pending(now: datetime) -> None:
     make_key()
+
     rollup.bring_up_to_date(now=now)
+
     assert table(Freshness, "environment", "computed_until", "time_zone") == [("production", now, "UTC")]
 
 
@@ -255,25 +293,35 @@ def test_computed_until_stops_at_the_oldest_pending_arrival_of_the_environment(n
     for minute in (7, 5, 6):
         store(chat(minute), received_at=minutes(minute))
     store(chat(0), received_at=minutes(0), environment="staging")
+
     rollup.roll_up(environment="production", now=now)
+
     assert computed_until() == minutes(5)
+
     rollup.bring_up_to_date(now=now)
+
     assert (computed_until(), computed_until("staging")) == (now, now)
 
 
 def test_computed_until_never_goes_back(now: datetime) -> None:
     make_key()
     rollup.bring_up_to_date(now=now)
+
     rollup.roll_up(environment="production", now=now - timedelta(hours=1))
+
     assert computed_until() == now
+
     store(chat(0), received_at=now - timedelta(minutes=1))
     rollup.roll_up(environment="production", now=now + timedelta(hours=1))
+
     assert computed_until() == now
 
 
 def test_an_arrival_from_the_future_does_not_move_computed_until_past_now(now: datetime) -> None:
     store(chat(0), received_at=now + timedelta(minutes=5))
+
     rollup.roll_up(environment="production", now=now)
+
     assert computed_until() == now
 
 
@@ -282,8 +330,10 @@ def test_computed_until_waits_for_the_last_touched_bucket(
 ) -> None:
     monkeypatch.setattr(rollup, "BUCKETS_PER_TRANSACTION", 1)
     store(chat(0), chat(60))
+
     pending.fold_pending(now=now)
-    assert rollup._roll_up_some(environment="production", now=now, wait=False)
+
+    assert rollup.roll_up_batch(environment="production", now=now, wait=False)
     assert chats() == [(minutes(0), 1)]
     assert computed_until() is None
 
@@ -295,9 +345,12 @@ def test_another_reporting_zone_computes_the_days_anew(now: datetime, settings: 
     store(chat(-601), chat(-600), chat(-661), chat(-660))
     rollup.bring_up_to_date(now=now)
     base = chats()
+
     assert chats(StoredGranularity.DAY) == [(minutes(-DAY - 600), 3), (minutes(-600), 1)]
+
     settings.REPORTING_TIME_ZONE = "Europe/Berlin"
     rollup.bring_up_to_date(now=now)
+
     assert chats(StoredGranularity.DAY) == [(minutes(-DAY - 660), 1), (minutes(-660), 3)]
     assert chats() == base
     assert table(Freshness, "time_zone") == [("Europe/Berlin",)]
@@ -310,7 +363,9 @@ def test_an_entered_count_moves_with_the_start_of_its_day(now: datetime, setting
     rollup.bring_up_to_date(now=now)
     settings.REPORTING_TIME_ZONE = "Europe/Berlin"
     rollup.bring_up_to_date(now=now)
+
     rows = KpiBucket.objects.filter(kpi="workbench-adoption", dimension="")
+
     assert sorted(rows.values_list("granularity", "period_start", "denominator")) == [
         ("base", minutes(-660), 5),
         ("day", minutes(-660), 5),
@@ -340,7 +395,9 @@ def test_the_command_takes_all_and_says_nothing(
 ) -> None:
     monkeypatch.setattr(timezone, "now", lambda: now)
     store(chat(0), accepted(1))
+
     call_command("rollup")
+
     assert chats() == [(minutes(0), 1)]
     assert not Arrival.objects.filter(taken_at=None).exists()
     assert computed_until() == now
@@ -395,11 +452,15 @@ def test_workers_that_fold_and_roll_up_at_once_lose_nothing(
             rollup.bring_up_to_date(now=now)
 
     assert run_together(post, work, work) == []
+
     rollup.bring_up_to_date(now=now)
+
     assert TouchedBucket.objects.count() == 0
+
     expected: dict[datetime, int] = {}
     for number in range(20):
         start = minutes(number * 7 // 15 * 15)
         expected[start] = expected.get(start, 0) + 1
+
     assert chats() == sorted(expected.items())
     assert chats(StoredGranularity.DAY) == [(minutes(-600), 20)]

@@ -78,6 +78,7 @@ def test_every_event_is_counted_by_its_name_status_and_verdict() -> None:
         event("workbench.chat_message_sent"),
         event("appserver.request_completed", route="/x", method="GET", status="503", durationMs=1, model="m"),
     )
+
     assert values("workbench_events_total") == {
         ("workbench.workflow_run_completed", "failed", ""): 2,
         ("workbench.approval_completed", "", "true"): 1,
@@ -90,7 +91,9 @@ def test_every_event_is_counted_by_its_name_status_and_verdict() -> None:
 def test_what_was_received_is_counted_by_outcome_and_reason() -> None:
     store(event("workbench.chat_message_sent"), duplicates=2, rejected={"bad_id": 3}, received_at=minutes(0))
     store(rejected={"bad_id": 1, "too_long": 1})
+
     pending.fold_pending(now=minutes(0))
+
     assert values("portal_events_received_total") == {
         ("accepted", ""): 1,
         ("duplicate", ""): 2,
@@ -107,6 +110,7 @@ def test_retries_are_attempts_after_the_first() -> None:
         agent_started(4),
         agent_completed(5, attempt=2),
     )
+
     assert values("agent_retries_total") == {("planner",): 1, ("tester",): 1}
 
 
@@ -117,6 +121,7 @@ def request(minute: float, status: str, duration_ms: int, **properties: Any) -> 
 
 def test_requests_of_app_servers_are_counted_measured_and_their_errors_sorted() -> None:
     take(request(1, "200", 20), request(2, "201", 3, model="m"), request(3, "500", 900, errorCategory="db"))
+
     assert values("appserver_requests_total") == {
         ("/chat", "POST", "2xx", ""): 1,
         ("/chat", "POST", "2xx", "m"): 1,
@@ -134,7 +139,7 @@ def test_requests_of_app_servers_are_counted_measured_and_their_errors_sorted() 
 
 
 @pytest.mark.parametrize(
-    ("family", "name", "properties"),
+    ("family", "change", "properties"),
     [
         ("appserver_streams_opened_total", "stream_opened", {"streamId": "st"}),
         ("appserver_streams_closed_total", "stream_closed", {"streamId": "st"}),
@@ -145,13 +150,15 @@ def test_requests_of_app_servers_are_counted_measured_and_their_errors_sorted() 
     ],
 )
 def test_each_change_of_an_app_server_feeds_one_family(
-    family: str, name: str, properties: dict[str, str]
+    family: str, change: str, properties: dict[str, str]
 ) -> None:
-    families = [one for one in FAMILIES if one.startswith(("appserver_", "tool_buffer_"))]
-    take(event(f"appserver.{name}", **properties))
-    take(event(f"appserver.{name}", minutes(1), **properties))
+    families = [name for name in FAMILIES if name.startswith(("appserver_", "tool_buffer_"))]
+    take(event(f"appserver.{change}", **properties))
+    take(event(f"appserver.{change}", minutes(1), **properties))
+
     take(event("appserver.worker_state_changed", workerId="w", state="ready"))
-    assert {one: values(one) for one in families if values(one)} == {family: {(): 2}}
+
+    assert {name: values(name) for name in families if values(name)} == {family: {(): 2}}
 
 
 # Things ----------------------------------------------------------------------------------------------------
@@ -165,65 +172,89 @@ def histogram(family: str, upper_bound: str, microseconds: int, *labels: str) ->
 @pytest.mark.parametrize(
     ("events", "upper_bound", "microseconds"),
     [
-        ([session("started", 0), session("ended", 1)], "60.0", MINUTE),
-        ([session("started", 0), session("ended", 0)], "1.0", 0),
-        ([session("ended", 9, durationMs=7_200_001)], INFINITY, 7_200_001_000),
-        ([session("started", 0), session("ended", 9, durationMs=2_500)], "2.5", 2_500_000),
+        pytest.param([session("started", 0), session("ended", 1)], "60.0", MINUTE, id="measured"),
+        pytest.param([session("started", 0), session("ended", 0)], "1.0", 0, id="none at all"),
+        pytest.param([session("ended", 9, durationMs=7_200_001)], INFINITY, 7_200_001_000, id="reported"),
+        pytest.param(
+            [session("started", 0), session("ended", 9, durationMs=2_500)],
+            "2.5",
+            2_500_000,
+            id="reported before measured",
+        ),
     ],
 )
 def test_a_sessions_duration(events: list[dict[str, Any]], upper_bound: str, microseconds: int) -> None:
     family = "workbench_session_duration_seconds"
     take(*events)
+
     take(session("ended", 30, durationMs=1), session("started", -30))
+
     assert values(family) == histogram(family, upper_bound, microseconds)
 
 
 @pytest.mark.parametrize(
     "events",
     [
-        [session("started", 0)],
-        [session("ended", 1)],
-        [session("started", 2), session("ended", 1)],
+        pytest.param([session("started", 0)], id="no end"),
+        pytest.param([session("ended", 1)], id="no start"),
+        pytest.param([session("started", 2), session("ended", 1)], id="ended before it started"),
     ],
 )
 def test_a_session_whose_duration_is_not_known_is_not_observed(events: list[dict[str, Any]]) -> None:
     take(*events)
+
     assert values("workbench_session_duration_seconds") == {}
 
 
 @pytest.mark.parametrize(
-    "creation", [draft("created", 0, source="chat", draftId="d-1"), draft("created", 0, source="chat")]
+    "creation",
+    [
+        pytest.param(draft("created", 0, source="chat", draftId="d-1"), id="its own"),
+        pytest.param(draft("created", 0, source="chat"), id="without id"),
+    ],
 )
 def test_a_drafts_time_to_acceptance_whichever_half_comes_first(creation: dict[str, Any]) -> None:
     family = "workbench_draft_acceptance_seconds"
+
     take_one_by_one(draft("accepted", 2, draftId="d-1"), creation)
+
     assert values(family) == histogram(family, "120.0", 2 * MINUTE)
+
     take_one_by_one(draft("accepted", 1, draftId="d-1"), draft("created", -9, source="chat", draftId="d-1"))
+
     assert values(family) == histogram(family, "120.0", 2 * MINUTE)
 
 
 def test_a_draft_that_was_created_after_its_acceptance_is_not_observed() -> None:
     take(draft("accepted", 2, draftId="d-1"), draft("created", 3, source="chat", draftId="d-1"))
+
     assert values("workbench_draft_acceptance_seconds") == {}
 
 
 def test_a_run_is_counted_at_its_completion_and_never_again() -> None:
     take_one_by_one(run_started(0, trigger="user"))
+
     assert values("workflow_runs_total") == {}
+
     take_one_by_one(run_completed(5, status="failed"), run_completed(4), run_completed(6, status="cancelled"))
+
     assert values("workflow_runs_total") == {("failed", "user"): 1}
     assert values("workflow_duration_seconds") == histogram("", "300.0", 5 * MINUTE, "failed")
 
 
 def test_a_run_without_trigger_is_of_an_unknown_one() -> None:
     take(run_completed(1))
+
     assert values("workflow_runs_total") == {("completed", "unknown"): 1}
 
 
 def test_a_start_that_comes_late_is_measured_then() -> None:
     take_one_by_one(run_completed(1, workflowName="w"))
+
     assert values("workflow_duration_seconds") == values("workflow_execution_minutes_total") == {}
+
     take_one_by_one(run_started(0))
+
     assert values("workflow_duration_seconds") == histogram("", "60.0", MINUTE, "completed")
     assert values("workflow_execution_minutes_total") == {("w",): MINUTE}
     assert values("workflow_runs_total") == {("completed", "unknown"): 1}
@@ -232,23 +263,34 @@ def test_a_start_that_comes_late_is_measured_then() -> None:
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 def test_a_run_that_ended_before_it_began_is_counted_and_not_measured(status: str) -> None:
     take_one_by_one(run_started(3), run_completed(2, status=status))
+
     assert values("workflow_runs_total") == {(status, "unknown"): 1}
     assert values("workflow_duration_seconds") == values("workflow_cost_usd_total") == {}
 
 
 def test_minutes_and_estimated_cost_go_to_the_workflow(settings: LazySettings) -> None:
     settings.COST_USD_PER_MINUTE = 0.02
+
     take(
         run_completed(1, run="r-1", durationMs=90_000, workflowId="w-1", workflowName="import"),
         run_completed(2, run="r-2", durationMs=30_000, workflowId="w-2"),
         run_completed(3, run="r-3", durationMs=60_000),
     )
+
     assert values("workflow_execution_minutes_total") == {
         ("import",): 90_000_000,
         ("w-2",): 30_000_000,
         ("unknown",): MINUTE,
     }
     assert values("workflow_cost_usd_total") == {("import",): 30_000, ("w-2",): 10_000, ("unknown",): 20_000}
+
+
+def test_half_a_micro_dollar_of_an_estimate_is_rounded_up_as_in_the_kpi(settings: LazySettings) -> None:
+    settings.COST_USD_PER_MINUTE = 0.01
+
+    take(run_completed(1, durationMs=3), run_completed(2, run="r-2", durationMs=15, workflowName="import"))
+
+    assert values("workflow_cost_usd_total") == {("unknown",): 1, ("import",): 3}
 
 
 def test_a_reported_cost_takes_the_place_of_the_estimate() -> None:
@@ -258,12 +300,14 @@ def test_a_reported_cost_takes_the_place_of_the_estimate() -> None:
         agent_completed(4, agentRunId="a-2", costUsd=0.25),
         agent_completed(4, agentRunId="a-3", runId="r-9", costUsd=2),
     )
+
     assert values("workflow_cost_usd_total") == {("import",): 1_750_000, ("unknown",): 2_000_000}
     assert values("workflow_execution_minutes_total") == {("import",): MINUTE}
 
 
 def test_a_cost_that_is_reported_after_the_estimate_is_added_and_nothing_falls() -> None:
     take_one_by_one(run_completed(5, durationMs=60_000), agent_completed(4, costUsd=1))
+
     assert values("workflow_cost_usd_total") == {("unknown",): 1_010_000}
 
 
@@ -271,6 +315,7 @@ def test_an_agent_run_is_counted_measured_and_its_error_sorted_once() -> None:
     take_one_by_one(
         agent_started(0), agent_completed(1, "failed", errorType="timeout"), agent_completed(0.5, "completed")
     )
+
     assert values("agent_runs_total") == {("planner", "failed"): 1}
     assert values("agent_errors_total") == {("planner", "timeout"): 1}
     assert values("agent_duration_seconds") == histogram("", "60.0", MINUTE, "planner")
@@ -278,11 +323,13 @@ def test_an_agent_run_is_counted_measured_and_its_error_sorted_once() -> None:
 
 def test_a_failure_without_error_type_is_of_an_unknown_one_and_a_success_is_no_error() -> None:
     take(agent_completed(1, "failed"), agent_completed(2, agentRunId="a-2", errorType="none"))
+
     assert values("agent_errors_total") == {("planner", "unknown"): 1}
 
 
 def test_an_agent_run_that_ended_before_it_began_is_counted_and_not_measured() -> None:
     take_one_by_one(agent_started(3), agent_completed(2))
+
     assert values("agent_runs_total") == {("planner", "completed"): 1}
     assert values("agent_duration_seconds") == {}
 
@@ -298,8 +345,11 @@ def test_an_approvals_wait_is_observed_once_across_sessions_and_orders(
     ]
     take_one_by_one(*(halves if is_request_first else halves[::-1]))
     expected = histogram("", "60.0", MINUTE, "false")
+
     assert values("workflow_approval_wait_time_seconds") == expected
+
     take_one_by_one(approval("requested", -1, session=sessions[1], approvalId="x", **ASK))
+
     assert values("workflow_approval_wait_time_seconds") == expected
 
 
@@ -309,11 +359,14 @@ def test_a_decision_before_its_request_or_without_one_is_not_observed() -> None:
         approval("completed", 2, approvalId="x", approved=True),
         approval("completed", 1, approved=True),
     )
+
     assert values("workflow_approval_wait_time_seconds") == {}
 
 
 def test_environments_are_counted_apart() -> None:
     take(run_completed(1), environment="production")
     take(run_completed(1), environment="staging")
+
     rows = BridgeCounter.objects.filter(family="workflow_runs_total", value=1)
+
     assert sorted(rows.values_list("environment", flat=True)) == ["production", "staging"]

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -38,8 +39,9 @@ THINGS: tuple[type[Model], ...] = (
 )
 
 
-def keyed(number: int, one: dict[str, Any]) -> dict[str, Any]:
-    return {**one, "key": UUID(int=number)}
+def keyed(number: int, document: dict[str, Any]) -> dict[str, Any]:
+    """The event with that event key."""
+    return {**document, "key": UUID(int=number)}
 
 
 def run_completed(number: int, minute: float, **properties: Any) -> dict[str, Any]:
@@ -58,18 +60,28 @@ def draft(name: str, minute: float, session: str = "s-1", **properties: Any) -> 
 
 
 def worker(number: int, minute: float, state: str, **properties: Any) -> dict[str, Any]:
-    one = event("appserver.worker_state_changed", minutes(minute), workerId="w-1", state=state, **properties)
-    return keyed(number, one)
+    report = event(
+        "appserver.worker_state_changed", minutes(minute), workerId="w-1", state=state, **properties
+    )
+    return keyed(number, report)
 
 
-Case = tuple[type[Model], tuple[str, ...], list[tuple[Any, ...]], list[dict[str, Any]]]
+@dataclass(frozen=True, kw_only=True)
+class MergeCase:
+    """Events of one thing, and what its row says after them, whatever their order."""
 
-CASES: dict[str, Case] = {
-    "a session's start, end, shortest duration and smallest user": (
-        Session,
-        ("started_at", "ended_at", "duration_ms", "user_hash"),
-        [(minutes(1), minutes(5), 300, "h-a")],
-        [
+    model: type[Model]
+    fields: tuple[str, ...]
+    row: tuple[Any, ...]
+    events: list[dict[str, Any]]
+
+
+CASES: dict[str, MergeCase] = {
+    "a session's start, end, shortest duration and smallest user": MergeCase(
+        model=Session,
+        fields=("started_at", "ended_at", "duration_ms", "user_hash"),
+        row=(minutes(1), minutes(5), 300, "h-a"),
+        events=[
             event("workbench.session_started", minutes(1), userId="h-b"),
             event("workbench.session_started", minutes(2), userId="h-a"),
             event("workbench.session_ended", minutes(9), durationMs=300),
@@ -77,11 +89,11 @@ CASES: dict[str, Case] = {
             event("workbench.chat_message_sent", minutes(0)),
         ],
     ),
-    "a session's earliest event of each step of the funnel": (
-        Session,
-        ("draft_created_at", "draft_accepted_at", "run_started_at", "run_completed_at", "started_at"),
-        [(minutes(1), minutes(2), minutes(3), minutes(4), None)],
-        [
+    "a session's earliest event of each step of the funnel": MergeCase(
+        model=Session,
+        fields=("draft_created_at", "draft_accepted_at", "run_started_at", "run_completed_at", "started_at"),
+        row=(minutes(1), minutes(2), minutes(3), minutes(4), None),
+        events=[
             draft("draft_created", 1, source="chat"),
             draft("draft_accepted", 2),
             draft("draft_accepted", 6, draftId="d-2"),
@@ -89,11 +101,11 @@ CASES: dict[str, Case] = {
             run_completed(1, 4, status="failed"),
         ],
     ),
-    "a draft's earliest creation, rejection and template, latest edit, smallest source": (
-        Draft,
-        ("created_at", "source", "rejected_at", "edited_at", "template_inserted_at", "accepted_at"),
-        [(minutes(1), "blank", minutes(3), minutes(8), None, None)],
-        [
+    "a draft's earliest creation, rejection and template, latest edit, smallest source": MergeCase(
+        model=Draft,
+        fields=("created_at", "source", "rejected_at", "edited_at", "template_inserted_at", "accepted_at"),
+        row=(minutes(1), "blank", minutes(3), minutes(8), None, None),
+        events=[
             draft("draft_created", 1, source="chat"),
             draft("draft_created", 2, source="blank"),
             draft("draft_rejected", 3),
@@ -101,11 +113,11 @@ CASES: dict[str, Case] = {
             draft("draft_edited", 5, editType="canvas"),
         ],
     ),
-    "a draft's earliest acceptance decides its session": (
-        Draft,
-        ("accepted_at", "accepted_session_id", "template_inserted_at", "has_template_source"),
-        [(minutes(1), "s-2", minutes(2), False)],
-        [
+    "a draft's earliest acceptance decides its session": MergeCase(
+        model=Draft,
+        fields=("accepted_at", "accepted_session_id", "template_inserted_at", "has_template_source"),
+        row=(minutes(1), "s-2", minutes(2), False),
+        events=[
             draft("draft_accepted", 3, session="s-1"),
             draft("draft_accepted", 1, session="s-2"),
             draft("draft_accepted", 2, session="s-0", source="chat"),
@@ -113,42 +125,42 @@ CASES: dict[str, Case] = {
             draft("template_inserted", 3, templateId="t"),
         ],
     ),
-    "of two acceptances in one moment the smallest session": (
-        Draft,
-        ("accepted_at", "accepted_session_id", "has_template_source"),
-        [(minutes(1), "s-1", True)],
-        [
+    "of two acceptances in one moment the smallest session": MergeCase(
+        model=Draft,
+        fields=("accepted_at", "accepted_session_id", "has_template_source"),
+        row=(minutes(1), "s-1", True),
+        events=[
             draft("draft_accepted", 1, session="s-2"),
             draft("draft_accepted", 1, session="s-1"),
             draft("draft_accepted", 1, session="s-3", source="template"),
         ],
     ),
-    "a run's earliest start and completion, and what the completion said": (
-        WorkflowRun,
-        ("started_at", "completed_at", "status", "duration_ms", "error_type", "completed_key"),
-        [(minutes(1), minutes(4), "failed", None, "timeout", UUID(int=2))],
-        [
+    "a run's earliest start and completion, and what the completion said": MergeCase(
+        model=WorkflowRun,
+        fields=("started_at", "completed_at", "status", "duration_ms", "error_type", "completed_key"),
+        row=(minutes(1), minutes(4), "failed", None, "timeout", UUID(int=2)),
+        events=[
             event("workbench.workflow_run_started", minutes(1), runId="r-1", draftId="d-1"),
             event("workbench.workflow_run_started", minutes(2), runId="r-1", draftId="d-1"),
             run_completed(1, 5, status="completed", durationMs=9, errorType="none"),
             run_completed(2, 4, status="failed", errorType="timeout"),
         ],
     ),
-    "of two completions in one moment the smallest event key": (
-        WorkflowRun,
-        ("completed_at", "status", "duration_ms", "error_type"),
-        [(minutes(4), "cancelled", 7, "")],
-        [
+    "of two completions in one moment the smallest event key": MergeCase(
+        model=WorkflowRun,
+        fields=("completed_at", "status", "duration_ms", "error_type"),
+        row=(minutes(4), "cancelled", 7, ""),
+        events=[
             run_completed(3, 4, status="completed", durationMs=9),
             run_completed(2, 4, status="cancelled", durationMs=7),
             run_completed(0xFF, 4, status="failed", errorType="timeout"),
         ],
     ),
-    "a run's smallest known names, whichever event says them": (
-        WorkflowRun,
-        ("session_id", "draft_id", "workflow_id", "workflow_name", "trigger", "trace_id"),
-        [("s-1", "d-1", "W-1", "_import", "api", "t-1")],
-        [
+    "a run's smallest known names, whichever event says them": MergeCase(
+        model=WorkflowRun,
+        fields=("session_id", "draft_id", "workflow_id", "workflow_name", "trigger", "trace_id"),
+        row=("s-1", "d-1", "W-1", "_import", "api", "t-1"),
+        events=[
             event("workbench.workflow_run_started", MOMENT, runId="r-1", draftId="d-2", workflowName="a"),
             event("workbench.workflow_run_started", MOMENT, runId="r-1", draftId="d-1", trigger="user"),
             event(
@@ -163,11 +175,19 @@ CASES: dict[str, Case] = {
             run_completed(2, 5, status="failed", workflowId="W-1"),
         ],
     ),
-    "an agent run's start, completion, highest attempt and cost": (
-        AgentRun,
-        ("started_at", "completed_at", "status", "attempt", "cost_micro_usd", "input_tokens", "agent_name"),
-        [(minutes(1), minutes(3), "completed", 3, 1_500_000, 10, "planner")],
-        [
+    "an agent run's start, completion, highest attempt and cost": MergeCase(
+        model=AgentRun,
+        fields=(
+            "started_at",
+            "completed_at",
+            "status",
+            "attempt",
+            "cost_micro_usd",
+            "input_tokens",
+            "agent_name",
+        ),
+        row=(minutes(1), minutes(3), "completed", 3, 1_500_000, 10, "planner"),
+        events=[
             agent("started", 2, runId="r-1", agentName="planner", attempt=3),
             agent("started", 1, runId="r-1", agentName="planner", attempt=2),
             agent(
@@ -184,31 +204,40 @@ CASES: dict[str, Case] = {
             ),
         ],
     ),
-    "an agent run's smallest run, session, model, action and ids": (
-        AgentRun,
-        ("run_id", "session_id", "agent_id", "action", "model", "trace_id", "span_id", "output_tokens"),
-        [("r-1", "s-1", "ag-1", "plan", "m-1", "t-1", "sp-1", None)],
-        [
+    "an agent run's smallest run, session, model, action and ids": MergeCase(
+        model=AgentRun,
+        fields=(
+            "run_id",
+            "session_id",
+            "agent_id",
+            "action",
+            "model",
+            "trace_id",
+            "span_id",
+            "output_tokens",
+        ),
+        row=("r-1", "s-1", "ag-1", "plan", "m-1", "t-1", "sp-1", None),
+        events=[
             agent("started", 1, session="s-2", runId="r-2", agentId="ag-1", traceId="t-1"),
             agent("completed", 2, session="s-1", runId="r-1", status="failed", action="plan", spanId="sp-1"),
             agent("started", 3, session="s-3", runId="r-1", agentId="ag-2", model="m-1", action="test"),
         ],
     ),
-    "the newest report of a worker, the largest key within a moment": (
-        AppServerState,
-        ("subject", "state", "backoff_ms", "changed_at"),
-        [("worker:w-1", "backoff", 500, minutes(3))],
-        [
+    "the newest report of a worker, the largest key within a moment": MergeCase(
+        model=AppServerState,
+        fields=("subject", "state", "backoff_ms", "changed_at"),
+        row=("worker:w-1", "backoff", 500, minutes(3)),
+        events=[
             worker(9, 1, "ready"),
             worker(2, 3, "backoff", backoffMs=500),
             worker(1, 3, "restarting"),
         ],
     ),
-    "the newest state of maintenance": (
-        AppServerState,
-        ("subject", "state", "changed_at"),
-        [("maintenance", "off", minutes(2))],
-        [
+    "the newest state of maintenance": MergeCase(
+        model=AppServerState,
+        fields=("subject", "state", "changed_at"),
+        row=("maintenance", "off", minutes(2)),
+        events=[
             event("appserver.maintenance_changed", minutes(1), enabled=True),
             event("appserver.maintenance_changed", minutes(2), enabled=False),
         ],
@@ -233,21 +262,27 @@ def empty_tables() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_in_any_order_one_by_one(name: str) -> None:
-    model, fields, expected, events = CASES[name]
-    for order in orders(events):
+    case = CASES[name]
+    for order in orders(case.events):
         empty_tables()
+
         take_one_by_one(*order)
-        assert table(model, *fields) == expected, [one["event"] for one in order]
+
+        assert table(case.model, *case.fields) == [case.row], [event["event"] for event in order]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_all_at_once_and_again(name: str) -> None:
-    model, fields, expected, events = CASES[name]
-    take(*events)
-    assert table(model, *fields) == expected
+    case = CASES[name]
+
+    take(*case.events)
+
+    assert table(case.model, *case.fields) == [case.row]
+
     Arrival.objects.update(taken_at=None)
     pending.fold_pending(now=MOMENT)
-    assert table(model, *fields) == expected
+
+    assert table(case.model, *case.fields) == [case.row]
 
 
 def test_approvals_keep_what_their_events_say() -> None:
@@ -270,9 +305,11 @@ def test_approvals_keep_what_their_events_say() -> None:
             ),
         ),
     )
+
     [(*requested, tools)] = table(
         ApprovalRequest, "session_id", "approval_id", "run_id", "context_type", "requested_at", "tool_ids"
     )
+
     assert requested == ["s-1", "x", "r-1", "incident", minutes(1)]
     assert json.loads(tools) == ["a", "b"]
     assert table(ApprovalDecision, "approval_id", "approver_hash", "approved", "tool_ids", "decided_at") == [
@@ -289,10 +326,12 @@ def test_an_approval_event_is_one_row_however_often_it_is_folded() -> None:
     del events[2]["properties"]["draftId"]
     take(*events)
     Arrival.objects.update(taken_at=None)
+
     pending.fold_pending(now=MOMENT)
-    assert [
-        model._default_manager.count() for model in (ApprovalRequest, ApprovalDecision, DraftCreation)
-    ] == [1] * 3
+
+    assert ApprovalRequest.objects.count() == 1
+    assert ApprovalDecision.objects.count() == 1
+    assert DraftCreation.objects.count() == 1
 
 
 def test_a_thing_in_two_environments_stays_two() -> None:
@@ -303,7 +342,9 @@ def test_a_thing_in_two_environments_stays_two() -> None:
         agent("started", 4, runId="r-1", agentName="planner"),
     ]
     take(*events[:1], environment="staging")
+
     take(*events[1:], environment="production")
+
     assert table(Draft, "environment", "created_at", "accepted_at") == [
         ("production", None, minutes(2)),
         ("staging", minutes(1), None),
@@ -321,6 +362,7 @@ def test_only_its_ends_and_the_steps_of_the_funnel_make_a_session() -> None:
         draft("draft_edited", 1, session="s-3"),
         draft("draft_created", 1, session="s-4"),
     )
+
     assert table(Session, "session_id") == [("s-4",)]
 
 
@@ -331,7 +373,9 @@ def test_events_are_counted_by_bucket_name_and_source() -> None:
         event("workflow.created", source="api", session="i-1"),
         event("workflow.created", source="api", session="i-2"),
     )
+
     take(event("workflow.created", source="manual"), event("workbench.chat_message_sent", minutes(0)))
+
     assert table(EventCount, "bucket_start", "event", "variant", "events") == [
         (minutes(0), "workbench.chat_message_sent", "", 2),
         (minutes(0), "workflow.created", "api", 2),

@@ -39,9 +39,12 @@ def everything() -> list[Any]:
 def test_takes_each_arrival_once(now: datetime) -> None:
     store(*chats(3))
     store(*chats(2, minute=20), environment="staging")
+
     assert pending.fold_pending(now=now) == 2
     assert table(Arrival, "environment", "taken_at") == [("production", now), ("staging", now)]
+
     before = everything()
+
     assert pending.fold_pending(now=now) == 0
     assert everything() == before
     assert table(EventCount, "environment", "events") == [("production", 3), ("staging", 2)]
@@ -49,12 +52,14 @@ def test_takes_each_arrival_once(now: datetime) -> None:
 
 def test_nothing_pending_takes_nothing(now: datetime) -> None:
     make_key()
+
     assert pending.fold_pending(now=now) == 0
 
 
 def test_an_arrival_without_events_is_taken_and_recorded(now: datetime) -> None:
     store(duplicates=1, rejected={"unknown_event": 2})
     store()
+
     assert pending.fold_pending(now=now) == 2
     assert pending_ids() == []
     assert table(LedgerHour, "outcome", "reason", "events") == [
@@ -68,24 +73,36 @@ def test_only_the_arrivals_own_events_are_taken(now: datetime) -> None:
     store(*chats(2))
     RawEvent.objects.update(arrival_id=0)
     store(*chats(1, minute=1))
+
     pending.fold_pending(now=now)
+
     assert counted() == 1
 
 
 def test_an_arrival_of_two_far_days_is_taken_whole(now: datetime) -> None:
     store(event(CHAT, MOMENT - timedelta(days=29)), event(CHAT, MOMENT))
+
     pending.fold_pending(now=now)
+
     assert counted() == 2
 
 
 @pytest.mark.parametrize(
-    ("events_per_batch", "batches"), [(1, [1, 1, 1]), (4, [1, 1, 1]), (5, [2, 1]), (8, [2, 1]), (9, [3])]
+    ("events_per_batch", "batches"),
+    [
+        pytest.param(1, [1, 1, 1], id="smaller than any arrival"),
+        pytest.param(4, [1, 1, 1], id="smaller than the first two"),
+        pytest.param(5, [2, 1], id="the first two"),
+        pytest.param(8, [2, 1], id="smaller than all"),
+        pytest.param(9, [3], id="all"),
+    ],
 )
 def test_a_batch_holds_whole_arrivals_up_to_its_size(
     events_per_batch: int, batches: list[int], now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending, "EVENTS_PER_BATCH", events_per_batch)
     newest = max(store(*chats(size, minute=size)).pk for size in (2, 3, 4))
+
     assert [pending.fold_batch(environment="production", now=now, newest=newest) for _ in batches] == batches
     assert counted() == 9
     assert pending_ids() == []
@@ -96,11 +113,13 @@ def test_a_batch_holds_no_more_arrivals_than_its_limit(
 ) -> None:
     monkeypatch.setattr(pending, "ARRIVALS_PER_BATCH", 2)
     newest = max(store(*chats(1, minute=minute)).pk for minute in range(3))
+
     assert [pending.fold_batch(environment="production", now=now, newest=newest) for _ in range(2)] == [2, 1]
 
 
 def test_arrivals_after_the_newest_stay_pending(now: datetime) -> None:
     first, second = store(*chats(1)), store(*chats(1, minute=1))
+
     assert pending.fold_batch(environment="production", now=now, newest=first.pk) == 1
     assert pending_ids() == [second.pk]
 
@@ -114,6 +133,7 @@ def test_ends_though_new_arrivals_come_in(now: datetime, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pending, "fold_batch", fold_and_receive)
     store(*chats(1))
+
     assert pending.fold_pending(now=now) == 1
     assert len(pending_ids()) == 2
 
@@ -139,7 +159,7 @@ def test_any_batching_gives_the_same_tables(now: datetime, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (pending, "_take_arrivals"),
+        (pending, "read_arrivals"),
         (pending, "stage"),
         (recompute, "pair_drafts"),
         (recompute, "pair_approvals"),
@@ -148,7 +168,7 @@ def test_any_batching_gives_the_same_tables(now: datetime, monkeypatch: pytest.M
         (bridging, "count_things"),
         (pending.bridge, "increase"),
         (pending.ledger, "record"),
-        (merges, "merge_statement"),
+        (merges, "merge_statements"),
         (pending, "read_changes"),
     ],
 )
@@ -167,6 +187,7 @@ def test_an_error_in_the_middle_leaves_everything_as_it_was(
         patched.setattr(module, name, fail)
         with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="power")):
             pending.fold_pending(now=now)
+
     assert everything() == before
     assert pending.fold_pending(now=now) == 1
     assert counted() == 3
@@ -177,16 +198,17 @@ def test_a_batch_that_another_worker_took_meanwhile_is_not_the_end(
 ) -> None:
     store(*chats(1), environment="production")
     store(*chats(2), environment="staging")
-    take_arrivals = pending._take_arrivals
+    read_arrivals = pending.read_arrivals
 
-    def taken_by_another(environment: str, newest: int) -> list[batch.PendingArrival]:
-        arrivals = take_arrivals(environment, newest)
+    def read_after_another_worker(*, environment: str, newest: int) -> list[batch.PendingArrival]:
+        arrivals = read_arrivals(environment=environment, newest=newest)
         if environment == "production":
             Arrival.objects.filter(environment=environment).update(taken_at=now)
             return []
         return arrivals
 
-    monkeypatch.setattr(pending, "_take_arrivals", taken_by_another)
+    monkeypatch.setattr(pending, "read_arrivals", read_after_another_worker)
+
     assert pending.fold_pending(now=now) == 1
     assert table(EventCount, "environment", "events") == [("staging", 2)]
 
@@ -196,14 +218,15 @@ def test_an_environment_that_cannot_be_folded_does_not_stop_the_others(
 ) -> None:
     for name in ("a", "b", "c"):
         store(*chats(1), environment=name)
-    take_arrivals = pending._take_arrivals
+    read_arrivals = pending.read_arrivals
 
-    def fail_for_b(environment: str, newest: int) -> list[batch.PendingArrival]:
+    def fail_for_b(*, environment: str, newest: int) -> list[batch.PendingArrival]:
         if environment == "b":
             raise OSError("b is broken")
-        return take_arrivals(environment, newest)
+        return read_arrivals(environment=environment, newest=newest)
 
-    monkeypatch.setattr(pending, "_take_arrivals", fail_for_b)
+    monkeypatch.setattr(pending, "read_arrivals", fail_for_b)
+
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="b is broken")):
         pending.fold_pending(now=now)
     assert table(EventCount, "environment", "events") == [("a", 1), ("c", 1)]
@@ -211,7 +234,9 @@ def test_an_environment_that_cannot_be_folded_does_not_stop_the_others(
 
 def test_a_source_that_is_longer_than_a_variant_is_cut(now: datetime) -> None:
     store(event("workflow.created", source="s" * 33), event("workflow.created", source="t" * 32))
+
     pending.fold_pending(now=now)
+
     assert table(EventCount, "variant", "events") == [("s" * 32, 1), ("t" * 32, 1)]
 
 
@@ -231,8 +256,8 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def mark(*marks: pytest.MarkDecorator) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def apply(test: Callable[..., Any]) -> Callable[..., Any]:
-        for one in marks:
-            test = one(test)
+        for marker in marks:
+            test = marker(test)
         return test
 
     return apply
@@ -243,8 +268,11 @@ def mark(*marks: pytest.MarkDecorator) -> Callable[[Callable[..., Any]], Callabl
 def test_two_workers_never_count_twice(now: datetime) -> None:
     for number in range(12):
         store(*chats(2, minute=number), environment=f"environment-{number % 3}")
+
     assert run_together(*[lambda: pending.fold_pending(now=now)] * 3) == []
+
     pending.fold_pending(now=now)
+
     assert pending_ids() == []
     assert table(EventCount, "environment", "events") == [(f"environment-{n}", 8) for n in range(3)]
     assert sum(LedgerHour.objects.values_list("events", flat=True)) == 24

@@ -47,10 +47,14 @@ def reads_all_things(step: str) -> bool:
 
 def test_no_statement_of_a_fold_reads_all_things(now: datetime) -> None:
     take(*EVENTS)
-    store(*({**one, "at": minutes(100 + number)} for number, one in enumerate(EVENTS)))
+    store(*({**later, "at": minutes(100 + number)} for number, later in enumerate(EVENTS)))
     with CaptureQueriesContext(connection) as queries:
         pending.fold_pending(now=now)
+
     statements = [query["sql"] for query in queries if re.match(r"\s*(SELECT|INSERT|UPDATE)", query["sql"])]
+
     assert len(statements) > 30
+
     found = {step: sql for sql in statements for step in plan(sql) if reads_all_things(step)}
+
     assert found == {}

@@ -1,0 +1,21 @@
+"""What run time costs: an estimate for a run of which no agent run reports a cost."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.conf import settings
+
+SECONDS_A_MINUTE = 60
+
+
+def usd_per_minute() -> Decimal:
+    """The configured price of a minute, with exactly the digits that were configured."""
+    return Decimal(str(settings.COST_USD_PER_MINUTE))
+
+
+def estimate_cost(microseconds: int, *, usd_per_minute: Decimal) -> int:
+    """Micro-dollars for that much run time. Half a micro-dollar is rounded up.
+
+    Dollars per second are micro-dollars per microsecond, so no other factor is needed.
+    """
+    cost = microseconds * usd_per_minute / SECONDS_A_MINUTE
+    return int(cost.to_integral_value(rounding=ROUND_HALF_UP))

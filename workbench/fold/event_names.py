@@ -1,0 +1,48 @@
+"""The events that the fold knows by name, and which of them can change which thing."""
+
+SESSION_STARTED = "workbench.session_started"
+SESSION_ENDED = "workbench.session_ended"
+DRAFT_CREATED = "workbench.draft_created"
+DRAFT_ACCEPTED = "workbench.draft_accepted"
+DRAFT_REJECTED = "workbench.draft_rejected"
+DRAFT_EDITED = "workbench.draft_edited"
+TEMPLATE_INSERTED = "workbench.template_inserted"
+RUN_STARTED = "workbench.workflow_run_started"
+RUN_COMPLETED = "workbench.workflow_run_completed"
+AGENT_STARTED = "agent.run_started"
+AGENT_COMPLETED = "agent.run_completed"
+APPROVAL_REQUESTED = "workbench.approval_requested"
+APPROVAL_COMPLETED = "workbench.approval_completed"
+REQUEST_COMPLETED = "appserver.request_completed"
+WORKER_CHANGED = "appserver.worker_state_changed"
+MAINTENANCE_CHANGED = "appserver.maintenance_changed"
+BUFFER_CHANGED = "appserver.tool_buffer_changed"
+
+SESSION_ENDS = (SESSION_STARTED, SESSION_ENDED)
+# A session's ends, and the steps of the funnel.
+SESSION_EVENTS = (*SESSION_ENDS, DRAFT_CREATED, DRAFT_ACCEPTED, RUN_STARTED, RUN_COMPLETED)
+DRAFT_EVENTS = (DRAFT_CREATED, DRAFT_ACCEPTED, DRAFT_REJECTED, DRAFT_EDITED, TEMPLATE_INSERTED)
+RUN_EVENTS = (RUN_STARTED, RUN_COMPLETED)
+AGENT_EVENTS = (AGENT_STARTED, AGENT_COMPLETED)
+APPROVAL_EVENTS = (APPROVAL_REQUESTED, APPROVAL_COMPLETED)
+
+# What a merge reads; all other events are only counted.
+STAGED_EVENTS = tuple(
+    sorted(
+        {
+            *SESSION_EVENTS,
+            *DRAFT_EVENTS,
+            *RUN_EVENTS,
+            *AGENT_EVENTS,
+            *APPROVAL_EVENTS,
+            REQUEST_COMPLETED,
+            WORKER_CHANGED,
+            MAINTENANCE_CHANGED,
+        }
+    )
+)
+
+
+def quoted(names: tuple[str, ...]) -> str:
+    """The names as a list for SQL's IN."""
+    return ", ".join(f"'{name}'" for name in names)
