@@ -18,7 +18,7 @@ from tests.kpis.builders import (
     make_target,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_still")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_clock_at_now")]
 
 TIMES = "/kpis/time-to-create-workflow/"
 SUGGESTIONS = "/kpis/template-suggestion-rate/"
