@@ -33,14 +33,6 @@ class Box:
     margin: float = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bar:
-    x: str
-    y: str
-    width: str
-    height: str
-
-
 def make_scale(values: Values, *, unit: str, steps: int = 4) -> Scale:
     """A scale with round ticks that holds every value, from zero up, so that heights can be compared."""
     highest = max((value for value in values if value is not None), default=0) or 1
@@ -53,16 +45,6 @@ def make_scale(values: Values, *, unit: str, steps: int = 4) -> Scale:
 def line_path(values: Values, *, box: Box, top: float) -> str:
     """The path of a line; None is a gap, a value between two gaps a point."""
     return " ".join(_run_path(run) for run in _runs(values, box=box, top=top))
-
-
-def step_path(values: Values, *, box: Box, top: float) -> str:
-    """The path of what holds for a whole slot, like a target: level over each slot, and a step between two."""
-    half = box.width / max(len(values), 1) / 2
-    return " ".join(
-        f"M{number_text(run[0][0] - half)} {number_text(run[0][1])} "
-        + " ".join(f"V{number_text(y)} H{number_text(x + half)}" for x, y in run)
-        for run in _runs(values, box=box, top=top)
-    )
 
 
 def area_path(values: Values, *, box: Box, top: float) -> str:
@@ -84,22 +66,6 @@ def last_point(values: Values, *, box: Box, top: float) -> tuple[str, str] | Non
     """x and y of the last value that there is."""
     runs = _runs(values, box=box, top=top)
     return (number_text(runs[-1][-1][0]), number_text(runs[-1][-1][1])) if runs else None
-
-
-def bars(values: Values, *, box: Box, top: float) -> tuple[Bar, ...]:
-    """A bar a value; none where it is None or zero."""
-    slot = box.width / max(len(values), 1)
-    gap = min(slot * 0.25, 4)
-    return tuple(
-        Bar(
-            x=number_text(slot * index + gap / 2),
-            width=number_text(slot - gap),
-            y=height_at(value, box=box, top=top),
-            height=number_text(box.height - box.margin - _y(value, box=box, top=top)),
-        )
-        for index, value in enumerate(values)
-        if value
-    )
 
 
 def number_text(number: float) -> str:

@@ -20,6 +20,7 @@ from kpis.reading.queries import Comparison
 from kpis.registry import Kpi
 from pages import kpi as kpi_page
 from pages import presentation, wording
+from pages.kpi_chart import make_chart
 from pages.page_state import PageState
 
 CHART_SCRIPT = "build/charts.js"
@@ -127,8 +128,7 @@ def kpi_context(comparison: Comparison, *, state: PageState) -> dict[str, Any]:
         "card": presentation.make_card(comparison, state=state),
         "tiles": kpi_page.make_tiles(comparison),
         "percentiles": kpi_page.percentile_tiles(current),
-        "chart": kpi_page.make_chart(comparison, compares=state.compares),
-        "chart_data": kpi_page.chart_data(comparison, compares=state.compares),
+        "chart": make_chart(comparison, compares=state.compares),
         "chart_script": chart_script_url(),
         "table": kpi_page.make_table(current),
         "slices": kpi_page.make_slices(current),

@@ -10,6 +10,7 @@ from kpis.reading.evaluation import (
     NOT_MEASURABLE,
     OFF_TARGET,
     ON_TARGET,
+    PERCENTILES,
     TOO_FEW_EVENTS,
     Evaluation,
 )
@@ -232,3 +233,17 @@ def judgement_words(kpi: Kpi) -> str:
 
 def no_verdict_below(kpi: Kpi) -> str:
     return f"no verdict below {kpi.minimum_sample} {kpi.denominator_label.lower()}"
+
+
+def other_percentiles(kpi: Kpi) -> list[str]:
+    """Names of a duration KPI's percentiles, without the one that is its value."""
+    if kpi.kind is not Kind.DURATION:
+        return []
+    return [name for name in PERCENTILES if name != f"p{round(kpi.statistic * 100)}"]
+
+
+def percentile_lines(kpi: Kpi, evaluation: Evaluation) -> list[tuple[str, str]]:
+    return [
+        (name, formatting.value_text(evaluation.percentiles[name], unit="seconds"))
+        for name in other_percentiles(kpi)
+    ]

@@ -1,6 +1,6 @@
 import pytest
 
-from pages.charts import Bar, Box, Scale, area_path, bars, last_point, line_path, make_scale, step_path
+from pages.charts import Box, Scale, area_path, last_point, line_path, make_scale
 
 BOX = Box(width=100, height=50)
 
@@ -42,11 +42,6 @@ def test_leaves_a_gap_where_there_is_no_value_and_a_dot_for_a_lone_one() -> None
     assert line_path([10, 10, None, 10], box=BOX, top=10) == "M12.5 0 L37.5 0 M87.5 0 h0.01"
 
 
-def test_draws_a_step_over_the_whole_of_each_slot() -> None:
-    path = step_path([10, 10, 0, None], box=BOX, top=10)
-    assert path == "M0 0 V0 H25 V0 H50 V50 H75"
-
-
 def test_draws_the_area_under_each_stretch() -> None:
     assert area_path([10, 0, None, 10], box=BOX, top=10) == "M12.5 50 L12.5 0 L37.5 50 L37.5 50 Z"
 
@@ -58,10 +53,3 @@ def test_draws_nothing_of_nothing() -> None:
 
 def test_finds_the_last_value() -> None:
     assert last_point([10, 5, None], box=BOX, top=10) == ("50", "25")
-
-
-def test_draws_a_bar_for_every_value_that_is_not_zero() -> None:
-    assert bars([10, 0, None, 5], box=BOX, top=10) == (
-        Bar(x="2", y="0", width="21", height="50"),
-        Bar(x="77", y="25", width="21", height="25"),
-    )

@@ -1,6 +1,8 @@
+import json
 import re
 from datetime import date, timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -32,6 +34,14 @@ def words(client: Client, path: str, *, status: int = 200, **query: str) -> str:
     assert response.status_code == status
     text = re.sub(r"<[^>]+>", " ", response.content.decode())
     return " ".join(unescape(text).replace("\N{NARROW NO-BREAK SPACE}", " ").split())
+
+
+def chart(client: Client, path: str, **query: str) -> Any:
+    """What the page gives the script."""
+    page = client.get(path, query).content.decode()
+    found = re.search(r'<script id="chart-data"[^>]*>(.*?)</script>', page)
+    assert found is not None
+    return json.loads(found[1])
 
 
 def fill(days: int) -> None:
@@ -288,29 +298,75 @@ def test_shows_no_percentiles_of_nothing(reader: Client) -> None:
     assert "Percentiles of the range" not in words(reader, TIMES)
 
 
-def test_draws_the_chart_with_target_baseline_and_previous_period(reader: Client) -> None:
+def test_gives_the_script_a_line_for_whatever_has_values(reader: Client) -> None:
     make_environment()
     make_baseline("template-suggestion-rate", "0.1", since=date(2026, 1, 1))
     fill(60)
-    page = reader.get(SUGGESTIONS, {"compare": "1"}).content.decode()
-    for line in ("value", "target", "baseline", "previous"):
-        assert re.search(rf'class="line-{line}" d="M\d', page)
-        assert f'class="legend-{line}"' in page
+
+    lines = chart(reader, SUGGESTIONS, compare="1")["lines"]
+
+    keys = [line["key"] for line in lines]
+    assert keys == ["value", "previous", "target", "baseline", "count"]
+    assert {len(line["values"]) for line in lines} == {28}
+
+
+def test_lists_the_chart_s_lines_in_its_legend(reader: Client) -> None:
+    make_environment()
+    make_durations("time-to-create-workflow", [60] * 20)
+
+    page = reader.get(TIMES).content.decode()
+
+    entries = re.findall(r'data-chart-line="(\w+)" aria-pressed="(\w+)"', page)
+    shown = {"value": "true", "count": "true"}
+    hidden = dict.fromkeys(["p75", "p90", "p95", "p99"], "false")
+    assert dict(entries) == shown | hidden
+
+
+def test_writes_what_is_shown_at_the_pointer(reader: Client) -> None:
+    make_environment()
+    make_bucket(numerator=40, denominator=100)
+    make_bucket(numerator=35, denominator=100, period_start=DAY - timedelta(days=1))
+
+    query = {"from": "2026-02-10", "to": "2026-02-11", "compare": "1"}
+    periods = chart(reader, SUGGESTIONS, **query)["periods"]
+
+    figures = [
+        ["Template suggestion rate", "40%"],
+        ["Templates suggested", "40"],
+        ["Chat messages sent", "100"],
+        ["Target", "\N{GREATER-THAN OR EQUAL TO} 30%"],
+        ["Previous period", "35%"],
+    ]
+    assert periods == [{"label": "10 Feb", "name": "10 Feb 2026", "figures": figures}]
 
 
 def test_draws_no_previous_period_unless_asked(reader: Client) -> None:
     make_environment()
     fill(40)
-    page = reader.get(SUGGESTIONS).content.decode()
-    assert 'class="line-previous" d=""' in page
-    assert 'aria-checked="false"' in page
+
+    lines = chart(reader, SUGGESTIONS)["lines"]
+
+    assert "previous" not in [line["key"] for line in lines]
+    assert 'aria-checked="false"' in reader.get(SUGGESTIONS).content.decode()
 
 
 def test_draws_nothing_where_there_is_no_value(reader: Client) -> None:
     make_environment()
+
     page = reader.get(SUGGESTIONS).content.decode()
-    assert "chart-plot" not in page
+
+    assert "chart" not in page
     assert "No events in this range" in page
+
+
+def test_says_what_the_chart_shows_without_a_script(reader: Client) -> None:
+    make_environment()
+    make_bucket(numerator=40, denominator=100)
+    make_bucket(numerator=20, denominator=100, period_start=DAY + timedelta(days=1))
+
+    text = words(reader, SUGGESTIONS)
+
+    assert "between 20% and 40%, last 20%. The table below has every figure." in text
 
 
 def test_breaks_down_by_a_dimension(reader: Client) -> None:
@@ -353,7 +409,8 @@ def test_reads_without_the_built_script(reader: Client, settings: Settings) -> N
     fill(3)
     page = reader.get(SUGGESTIONS).content.decode()
     assert "charts.js" not in page
-    assert "chart-plot" in page
+    assert "chart-drawing" not in page
+    assert "The table below has every figure." in page
 
 
 # All pages --------------------------------------------------------------------------------------------
