@@ -1,182 +1,181 @@
-"""What a KPI's own page shows: evaluation, chart, table, breakdown, provenance. Templates only print it."""
+"""A KPI's page: its value, trend, definition, breakdown and table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.utils.text import capfirst
+from django.contrib.auth.decorators import login_required
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from kpis.models import Baseline
-from kpis.reading.evaluation import TOO_FEW_EVENTS, Evaluation
-from kpis.reading.queries import Comparison, KpiReading
-from kpis.registry import Kind, Kpi
-from pages import charts, formatting
-from pages.page_state import PageState
-from pages.presentation import Link
-from pages.wording import (
-    BADGES,
-    EXCLUSIONS,
-    baseline_text,
-    no_verdict_below,
-    other_percentiles,
-    percentile_lines,
-    period_label,
-    period_value,
-    sample_text,
-    target_text,
-    value_name,
-    value_of,
+from kpis.reading.queries import (
+    Comparison,
+    KpiReading,
+    UnknownKpi,
+    compare_kpi,
+    environments,
+    find_kpi,
 )
+from kpis.registry import Kpi
+from pages.formatting import count_text, date_text, value_text, words_of
+from pages.headline import Headline
+from pages.kpi_chart import make_chart
+from pages.kpi_text import EvaluationText, Figure, period_texts, value_name
+from pages.page_controls import PageControls, breakdown_links
+from pages.page_request import PageRequest, PageState, page_request_or_404
+from pages.verdicts import judgement_text, too_few_text
 
+CHART_SCRIPT = "build/charts.js"
 SHOWN_SLICES = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    label: str
-    value: str
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PeriodTable:
-    """Rows of texts; the first column is the row's name, the others are evaluation."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str
+# What was left out of a KPI, by the rollup's reason.
+EXCLUSIONS = {
+    "no_creation": "No creation is known for the accepted draft",
+    "created_after_acceptance": "The creation is dated after the acceptance",
+    "no_request": "No request is known for the decision",
+    "decided_before_request": "The decision is dated before the request",
+    "no_start": "No start is known, and the completion reported no duration",
+    "completed_before_start": "The completion is dated before the start",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceRow:
+    """A value of the breakdown; `size` is its sample, as a number."""
+
     label: str
-    value: str
-    sample: str
-    bar_width: str
-    note: str
+    evaluation: EvaluationText
+    size: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    value: str
-    since: str
-    method: str
-    sample: str
-    set_by: str
-
-
-def make_tiles(comparison: Comparison) -> list[Tile]:
-    """The figures beside the value."""
-    kpi, total = comparison.current.kpi, comparison.current.total
-    tiles = [
-        Tile(label="Target", value=target_text(kpi, total)),
-        Tile(label="Baseline", value=baseline_text(kpi, total)),
-        Tile(label="Previous period", value=value_of(comparison.previous)),
-    ]
-    return [*tiles, *sums_tiles(kpi, total)]
-
-
-def sums_tiles(kpi: Kpi, total: Evaluation) -> list[Tile]:
-    sample = Tile(label=kpi.denominator_label, value=formatting.count(total.denominator))
-    if kpi.kind is Kind.RATIO:
-        return [Tile(label=kpi.numerator_label, value=formatting.count(total.numerator)), sample]
-    return [sample, Tile(label="Mean", value=formatting.value_text(total.mean, unit=kpi.unit))]
-
-
-def percentile_tiles(reading: KpiReading) -> list[Tile]:
-    """Empty where nothing was measured."""
-    if not reading.total.denominator:
-        return []
-    return [
-        Tile(label=f"{name[1:]}% within", value=formatting.value_text(value, unit="seconds"), note=name)
-        for name, value in reading.total.percentiles.items()
-    ]
-
-
-def make_table(reading: KpiReading) -> PeriodTable:
-    """The series, newest first."""
-    kpi = reading.kpi
-    return PeriodTable(
-        columns=["Period", value_name(kpi), *sums_columns(kpi), "Target", "Verdict"],
-        rows=[
-            [
-                period_label(reading, evaluation),
-                period_value(kpi, evaluation),
-                *sums_cells(kpi, evaluation),
-                target_text(kpi, evaluation),
-                BADGES[evaluation.verdict].short if evaluation.verdict else "\N{EN DASH}",
-            ]
-            for evaluation in reversed(reading.series)
-        ],
-        note=sample_note(reading),
+@require_safe
+@login_required
+def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
+    """The page at /kpis/<slug>/."""
+    kpi = kpi_or_404(slug)
+    known = environments()
+    if not known:
+        return render(request, "pages/first_run.html")
+    page = page_request_or_404(request, environments=known, kpi=kpi)
+    comparison = compare_kpi(
+        kpi=kpi,
+        environment=page.environment,
+        range=page.range,
+        granularity=page.state.granularity,
+        breakdown=page.state.breakdown,
+        slices=SHOWN_SLICES,
+        is_previous_by_period=page.state.compares,
+        now=page.now,
     )
+    return render(request, "pages/kpi.html", kpi_context(comparison, page=page), status=page.status)
 
 
-def sample_note(reading: KpiReading) -> str:
-    """What "too few" means, where a row says it."""
-    if all(evaluation.verdict != TOO_FEW_EVENTS for evaluation in reading.series):
-        return ""
-    return f"{BADGES[TOO_FEW_EVENTS].short}: {no_verdict_below(reading.kpi)}."
+def kpi_or_404(slug: str) -> Kpi:
+    try:
+        return find_kpi(slug)
+    except UnknownKpi:
+        raise Http404("There is no KPI of this name.") from None
 
 
-def sums_columns(kpi: Kpi) -> list[str]:
-    if kpi.kind is Kind.RATIO:
-        return [kpi.numerator_label, kpi.denominator_label]
-    if kpi.kind is Kind.SUM:
-        return [kpi.denominator_label, "Mean"]
-    return [kpi.denominator_label, "Mean", *other_percentiles(kpi)]
+def kpi_context(comparison: Comparison, *, page: PageRequest) -> dict[str, Any]:
+    """What kpi.html prints. The template's own comments say what its parts take of it."""
+    current, state = comparison.current, page.state
+    kpi = current.kpi
+    headline = Headline.from_comparison(comparison)
+    periods = period_texts(current)
+    return {
+        "kpi": kpi,
+        "persona": words_of(kpi.persona),
+        "headline": headline,
+        "tiles": make_tiles(headline),
+        "percentiles": headline.total.percentiles if current.total.denominator else [],
+        "chart": make_chart(comparison, periods=periods, compares=state.compares),
+        "chart_script": chart_script_url(),
+        "value_name": value_name(kpi),
+        "periods": periods[::-1],
+        "too_few": too_few_text(current),
+        "slices": make_slices(current),
+        "slices_left_out": current.slices_left_out,
+        "breakdown": state.breakdown,
+        "breakdowns": breakdown_links(kpi, state=state),
+        "exclusions": make_exclusions(current),
+        "baseline": baseline_figures(current.total.goal.baseline_row, kpi=kpi),
+        "judgement": judgement_text(kpi),
+        "compares": state.compares,
+        "compare_url": state.link(compares=not state.compares),
+        "overview_url": reverse("overview") + state.shared().query(),
+        "csv_url": csv_url(current, state=state),
+        "controls": PageControls.from_comparison(comparison, page=page, kpi=kpi),
+        "fault": page.fault,
+    }
 
 
-def sums_cells(kpi: Kpi, evaluation: Evaluation) -> list[str]:
-    sample = formatting.count(evaluation.denominator)
-    if kpi.kind is Kind.RATIO:
-        return [formatting.count(evaluation.numerator), sample]
-    mean = formatting.value_text(evaluation.mean, unit=kpi.unit)
-    return [sample, mean, *(text for _, text in percentile_lines(kpi, evaluation))]
+def make_tiles(headline: Headline) -> list[Figure]:
+    """The figures beside the value."""
+    return [
+        Figure("Target", headline.total.target),
+        Figure("Baseline", headline.total.baseline),
+        Figure("Previous period", headline.previous_value),
+        *headline.total.tiles,
+    ]
 
 
 def make_slices(reading: KpiReading) -> list[SliceRow]:
-    """The largest values of the breakdown, each with a bar of its size against the largest."""
-    largest = max((part.total.denominator for part in reading.slices), default=0) or 1
+    """The largest values of the breakdown, the largest first."""
     return [
         SliceRow(
             label=part.value.replace("_", " ") or "(none)",
-            value=period_value(reading.kpi, part.total),
-            sample=sample_text(reading.kpi, part.total),
-            bar_width=charts.number_text(100 * part.total.denominator / largest),
-            note="" if part.total.verdict is None else BADGES[part.total.verdict].short,
+            evaluation=EvaluationText.from_evaluation(part.total, kpi=reading.kpi),
+            size=part.total.denominator,
         )
         for part in reading.slices
     ]
 
 
-def breakdown_links(kpi: Kpi, *, state: PageState) -> list[Link]:
-    """A link a dimension, and one for none."""
+def make_exclusions(reading: KpiReading) -> list[Figure]:
+    """How many could not be measured, by reason."""
     return [
-        Link(
-            label=capfirst(name) if name else "None",
-            url=state.query(breakdown=name) or "?",
-            is_current=name == state.breakdown,
-        )
-        for name in ("", *kpi.dimensions)
-    ]
-
-
-def exclusions(reading: KpiReading) -> list[tuple[str, str]]:
-    """Reason in words, and how many."""
-    return [
-        (EXCLUSIONS.get(reason, capfirst(reason.replace("_", " "))), formatting.count(number))
+        Figure(EXCLUSIONS.get(reason, words_of(reason)), count_text(number))
         for reason, number in reading.excluded.items()
         if number
     ]
 
 
-def provenance(kpi: Kpi, row: Baseline | None) -> Provenance | None:
+def baseline_figures(row: Baseline | None, *, kpi: Kpi) -> Sequence[Figure]:
+    """Where the baseline comes from; empty where there is none."""
     if row is None:
-        return None
-    return Provenance(
-        value=formatting.value_text(float(row.value), unit=kpi.unit),
-        since=f"{row.effective_from.day} {row.effective_from:%b %Y}",
-        method=row.method,
-        sample=formatting.count(row.sample_size),
-        set_by=row.set_by.get_username() if row.set_by else "not recorded",
-    )
+        return []
+    return [
+        Figure("Value", value_text(float(row.value), unit=kpi.unit)),
+        Figure("In force since", date_text(row.effective_from)),
+        Figure("Sample", count_text(row.sample_size)),
+        Figure("Set by", row.set_by.get_username() if row.set_by else "not recorded"),
+        Figure("How it was measured", row.method),
+    ]
+
+
+def csv_url(reading: KpiReading, *, state: PageState) -> str:
+    """The API's address of the same series, with the range in moments: it stays what it is tomorrow."""
+    query = PageState(
+        environment=reading.environment,
+        start=f"{reading.range.start:%Y-%m-%dT%H:%M:%SZ}",
+        end=f"{reading.range.end:%Y-%m-%dT%H:%M:%SZ}",
+        granularity=state.granularity,
+        breakdown=state.breakdown,
+    ).query()
+    return f"{reverse('api-kpi', args=[reading.kpi.slug])}{query}&format=csv"
+
+
+def chart_script_url() -> str:
+    """Where the chart's script is served; "" where it was not built."""
+    if finders.find(CHART_SCRIPT) is None:
+        return ""
+    try:
+        return staticfiles_storage.url(CHART_SCRIPT)
+    except ValueError:
+        # It was built after the static files were collected.
+        return ""

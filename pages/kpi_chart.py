@@ -3,20 +3,10 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from kpis.reading.evaluation import Evaluation
 from kpis.reading.queries import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
-from pages import formatting
-from pages.wording import (
-    other_percentiles,
-    percentile_lines,
-    period_label,
-    period_value,
-    short_label,
-    span_words,
-    target_text,
-    value_name,
-)
+from pages.formatting import value_text
+from pages.kpi_text import EvaluationText, Figure, PeriodText, own_percentile, summary_text, value_name
 
 Values = Sequence[float | None]
 
@@ -36,7 +26,7 @@ class ChartPeriod(TypedDict):
 
     label: str
     name: str
-    figures: Sequence[tuple[str, str]]
+    figures: Sequence[Figure]
 
 
 class Chart(TypedDict):
@@ -49,17 +39,17 @@ class Chart(TypedDict):
     lines: Sequence[ChartLine]
 
 
-def make_chart(comparison: Comparison, *, compares: bool) -> Chart | None:
-    """None where no period has a value."""
+def make_chart(comparison: Comparison, *, periods: Sequence[PeriodText], compares: bool) -> Chart | None:
+    """The chart of the current series, whose texts are `periods`; None where no period has a value."""
     current = comparison.current
     if all(evaluation.value is None for evaluation in current.series):
         return None
     previous = previous_values(comparison) if compares else []
     return Chart(
         unit=current.kpi.unit,
-        summary=f"{current.kpi.title}: {span_words(current)}",
+        summary=f"{current.kpi.title}: {summary_text(current)}",
         count_name=current.kpi.denominator_label,
-        periods=make_periods(current, previous=previous),
+        periods=make_periods(periods, previous=previous, kpi=current.kpi),
         lines=make_lines(current, previous=previous),
     )
 
@@ -74,16 +64,21 @@ def previous_values(comparison: Comparison) -> list[float | None]:
 def make_lines(reading: KpiReading, *, previous: Values) -> list[ChartLine]:
     """The lines that have any value, in the order of the legend; the bars of the sample come last."""
     kpi, series = reading.kpi, reading.series
+    percentiles = [name for name in series[0].percentiles if name != own_percentile(kpi)]
     lines = [
-        make_line("value", value_name(kpi), [each.value for each in series], is_bar=kpi.kind is Kind.SUM),
-        make_line("previous", "Previous period", previous),
-        make_line("target", "Target", [each.goal.target for each in series]),
-        make_line("baseline", "Baseline", [each.goal.baseline for each in series]),
-        *(
-            make_line(name, name, [each.percentiles[name] for each in series], is_shown=False)
-            for name in other_percentiles(kpi)
+        make_line(
+            "value", value_name(kpi), [evaluation.value for evaluation in series], is_bar=kpi.kind is Kind.SUM
         ),
-        make_line("count", kpi.denominator_label, [each.denominator for each in series], is_bar=True),
+        make_line("previous", "Previous period", previous),
+        make_line("target", "Target", [evaluation.goal.target for evaluation in series]),
+        make_line("baseline", "Baseline", [evaluation.goal.baseline for evaluation in series]),
+        *(
+            make_line(name, name, [evaluation.percentiles[name] for evaluation in series], is_shown=False)
+            for name in percentiles
+        ),
+        make_line(
+            "count", kpi.denominator_label, [evaluation.denominator for evaluation in series], is_bar=True
+        ),
     ]
     return [line for line in lines if any(value is not None for value in line["values"])]
 
@@ -94,31 +89,25 @@ def make_line(
     return ChartLine(key=key, name=name, is_bar=is_bar, is_shown=is_shown, values=values)
 
 
-def make_periods(reading: KpiReading, *, previous: Values) -> list[ChartPeriod]:
-    """The periods in order; with the range before only where there is one to compare with."""
-    kpi, zone = reading.kpi, reading.range.zone
+def make_periods(periods: Sequence[PeriodText], *, previous: Values, kpi: Kpi) -> list[ChartPeriod]:
+    """`previous` has a value a period, or none at all."""
+    before = [value_text(value, unit=kpi.unit) for value in previous] or [""] * len(periods)
     return [
         ChartPeriod(
-            label=short_label(evaluation, granularity=reading.granularity, zone=zone),
-            name=period_label(reading, evaluation),
-            figures=[
-                *figures_of(kpi, evaluation),
-                *(
-                    ("Previous period", formatting.value_text(value, unit=kpi.unit))
-                    for value in previous[index : index + 1]
-                ),
-            ],
+            label=period.label,
+            name=period.name,
+            figures=pointer_figures(period.evaluation, previous=previous_value, kpi=kpi),
         )
-        for index, evaluation in enumerate(reading.series)
+        for period, previous_value in zip(periods, before, strict=True)
     ]
 
 
-def figures_of(kpi: Kpi, evaluation: Evaluation) -> list[tuple[str, str]]:
-    """The lines of a tooltip: name and figure."""
+def pointer_figures(evaluation: EvaluationText, *, previous: str, kpi: Kpi) -> list[Figure]:
+    """What is shown of a period where the pointer is; `previous` is "" without a comparison."""
     return [
-        (value_name(kpi), period_value(kpi, evaluation)),
-        *([(kpi.numerator_label, formatting.count(evaluation.numerator))] if kpi.kind is Kind.RATIO else []),
-        (kpi.denominator_label, formatting.count(evaluation.denominator)),
-        *percentile_lines(kpi, evaluation),
-        ("Target", target_text(kpi, evaluation)),
+        Figure(value_name(kpi), evaluation.value_or_reason),
+        *evaluation.counts,
+        *evaluation.other_percentiles,
+        Figure("Target", evaluation.target),
+        *([Figure("Previous period", previous)] if previous else []),
     ]

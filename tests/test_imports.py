@@ -43,6 +43,12 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "demo",
         "admin apps forms management tasks",
     ),
+    "pages": (
+        "formatting page_request period_names sparkline verdicts",
+        "headline kpi_chart kpi_text page_controls",
+        "kpi overview",
+        "apps urls",
+    ),
     "config": (
         "apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
         "management",
