@@ -34,7 +34,10 @@ function makeAxis(values, { steps, unit }) {
 
 function axisText(value, unit) {
   if (unit === "ratio") return `${+(value * 100).toFixed(1)}%`;
-  if (unit === "usd") return `$${value.toLocaleString("en-GB", { maximumFractionDigits: 4 })}`;
+  if (unit === "usd") {
+    const digits = Number.isInteger(value) ? 0 : 2;
+    return `$${value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: 4 })}`;
+  }
   if (value === 0) return "0";
   const [size, name] = TIME_UNITS.find(([seconds]) => value >= seconds) ?? TIME_UNITS.at(-1);
   return `${+(value / size).toFixed(2)} ${name}`;
@@ -97,6 +100,7 @@ function makeOption(data, entries) {
   const category = { type: "category", data: data.periods.map(({ label }) => label), axisTick: { show: false }, axisLine: { lineStyle: { color: rule } } };
   const shown = data.lines.filter(({ key }) => entries.get(key).getAttribute("aria-pressed") === "true");
   const valuesOf = (isOfAxis) => shown.filter(isOfAxis).flatMap(({ values }) => values);
+  const countAxis = makeAxis(valuesOf(({ key }) => key === "count"), { steps: COUNT_STEPS, unit: "count" });
   return {
     animation: false,
     textStyle: { fontFamily: font },
@@ -120,10 +124,8 @@ function makeOption(data, entries) {
         ...makeAxis(valuesOf(({ key }) => key !== "count"), { steps: VALUE_STEPS, unit: data.unit }),
         axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } },
       },
-      {
-        ...makeAxis(valuesOf(({ key }) => key === "count"), { steps: COUNT_STEPS, unit: "count" }),
-        gridIndex: 1, axisLabel: { ...labels, hideOverlap: true }, splitLine: { show: false },
-      },
+      // A low strip: there is room for its two ends only.
+      { ...countAxis, interval: countAxis.max, gridIndex: 1, axisLabel: { ...labels, hideOverlap: true }, splitLine: { show: false } },
     ],
     series: shown.map((line) => {
       const look = getComputedStyle(entries.get(line.key).querySelector("[data-chart-look]"));

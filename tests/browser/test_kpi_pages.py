@@ -135,6 +135,7 @@ def test_reads_without_javascript(visit_without_script: Visit) -> None:
     assert not page.locator(".chart-drawing").is_visible()
     assert page.get_by_text("The table below has every figure.").is_visible()
     assert page.get_by_role("table").is_visible()
+    assert not page.get_by_role("switch").is_visible()
 
 
 def test_changes_range_and_granularity_by_links(visit: Visit) -> None:

@@ -20,7 +20,7 @@ from tests.kpis.builders import (
     make_target,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_clock_at_now")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_clock_at_now", "_built_script")]
 
 TIMES = "/kpis/time-to-create-workflow/"
 SUGGESTIONS = "/kpis/template-suggestion-rate/"
