@@ -78,7 +78,9 @@ def fill() -> None:
             if kpi.kind is Kind.DURATION:
                 make_durations(kpi.slug, range(100, 700, 20), period_start=start)
             else:
-                make_bucket(kpi.slug, period_start=start, numerator=30 + number, denominator=100)
+                # Of 100, or in micro-dollars.
+                share = (30 + number) * (1_000_000 if kpi.kind is Kind.SUM else 1)
+                make_bucket(kpi.slug, period_start=start, numerator=share, denominator=100)
 
 
 def sign_in() -> str:

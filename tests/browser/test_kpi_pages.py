@@ -151,7 +151,7 @@ def test_changes_range_and_granularity_by_links(visit: Visit) -> None:
 AXES = {
     "time-to-create-workflow": {"10 min", "20 min", "30 min"},
     "template-suggestion-rate": {"20%", "40%", "60%"},
-    "execution-cost": {"$0"},
+    "execution-cost": {"$20", "$40", "$60"},
 }
 
 
