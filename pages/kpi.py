@@ -82,7 +82,7 @@ def kpi_or_404(slug: str) -> Kpi:
 
 
 def kpi_context(comparison: Comparison, *, page: PageRequest) -> dict[str, Any]:
-    """What kpi.html prints. The template's own comments say what its parts take of it."""
+    """What kpi.html prints; its fragments name what they take of it."""
     current, state = comparison.current, page.state
     kpi = current.kpi
     headline = Headline.from_comparison(comparison)
@@ -109,7 +109,7 @@ def kpi_context(comparison: Comparison, *, page: PageRequest) -> dict[str, Any]:
         "compare_url": state.link(compares=not state.compares),
         "overview_url": reverse("overview") + state.shared().query(),
         "csv_url": csv_url(current, state=state),
-        "controls": PageControls.from_comparison(comparison, page=page, kpi=kpi),
+        "controls": PageControls.from_comparison(comparison, page=page, has_granularities=True),
         "fault": page.fault,
     }
 

@@ -41,15 +41,17 @@ class PageControls:
     hidden: Mapping[str, str]
 
     @classmethod
-    def from_comparison(cls, comparison: Comparison, *, page: PageRequest, kpi: Kpi | None = None) -> Self:
-        """Any comparison of the page will do: its KPIs are all of one range. `kpi` is a KPI page's own."""
+    def from_comparison(
+        cls, comparison: Comparison, *, page: PageRequest, has_granularities: bool = False
+    ) -> Self:
+        """Any comparison of the page will do: they are all of one range."""
         state, shown, until = page.state, page.range, comparison.current.computed_until
         zone = shown.zone
         return cls(
             environment=page.environment,
             environments=environment_links(page),
             ranges=range_links(state),
-            granularities=granularity_links(state) if kpi else [],
+            granularities=granularity_links(state) if has_granularities else [],
             start=f"{shown.start.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
             end=f"{shown.end.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
             range_text=range_text(shown),
