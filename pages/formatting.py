@@ -1,7 +1,9 @@
-"""Figures and moments in words, for people. Programs get unrounded numbers, from the API."""
+"""Numbers and moments as text, for people. Programs get unrounded numbers, from the API."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
+
+from django.utils.text import capfirst
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
@@ -15,17 +17,17 @@ def value_text(value: float | None, *, unit: str) -> str:
     if value is None:
         return "\N{EN DASH}"
     if unit == "ratio":
-        return percent(value)
-    return duration(value) if unit == "seconds" else dollars(value)
+        return percent_text(value)
+    return duration_text(value) if unit == "seconds" else dollars_text(value)
 
 
-def percent(ratio: float) -> str:
+def percent_text(ratio: float) -> str:
     """0.314 as 31.4%; whole per cents without a decimal."""
     text = f"{ratio * 100:,.1f}".removesuffix(".0")
     return f"{text}%"
 
 
-def duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """The two largest units that say something: 0.42 s, 12.3 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     if round(seconds, 1) < MINUTE:
         return _short_duration(seconds)
@@ -49,12 +51,12 @@ def _two_units(whole: int, *, large: int, small: int, names: tuple[str, str]) ->
     return f"{text} {rest // small}{NARROW}{names[1]}" if rest // small else text
 
 
-def dollars(amount: float) -> str:
+def dollars_text(amount: float) -> str:
     """$1,234.56; below a cent with four decimals."""
     return f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
 
 
-def count(number: float) -> str:
+def count_text(number: float) -> str:
     return f"{number:,.0f}"
 
 
@@ -78,13 +80,17 @@ def _sign(number: float) -> str:
     return "+" if number > 0 else MINUS
 
 
+def date_text(day: date) -> str:
+    """15 Feb 2026."""
+    return f"{day.day} {day:%b %Y}"
+
+
 def moment_text(moment: datetime, *, zone: ZoneInfo) -> str:
     """15 Feb 2026, 13:00 in the zone."""
     local = moment.astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M}"
+    return f"{date_text(local.date())}, {local:%H:%M}"
 
 
-def date_text(moment: datetime, *, zone: ZoneInfo, with_year: bool = True) -> str:
-    """15 Feb 2026 in the zone."""
-    local = moment.astimezone(zone)
-    return f"{local.day} {local:%b %Y}" if with_year else f"{local.day} {local:%b}"
+def words_of(code: str) -> str:
+    """end_user as End user."""
+    return capfirst(code.replace("_", " "))

@@ -51,6 +51,12 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "context query",
         "readings windows",
     ),
+    "pages": (
+        "formatting page_request period_names sparkline verdicts",
+        "headline kpi_chart kpi_text page_controls",
+        "kpi overview",
+        "apps urls",
+    ),
     "config": (
         "apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
         "management",

@@ -20,7 +20,6 @@
   system.addEventListener("change", announce);
   document.addEventListener("DOMContentLoaded", function () {
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {
-      button.hidden = false;
       button.addEventListener("click", function () {
         root.dataset.theme = current() === "dark" ? "light" : "dark";
         storage.set(root.dataset.theme);

@@ -1,23 +1,41 @@
-"""A headless Chromium that notes what a page must not do: errors, warnings, requests to elsewhere."""
+"""A portal for all of these tests: they only read, so it is started once.
+
+A visit is a new tab that notes what a page must not do: errors, warnings, requests to elsewhere.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
+from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.core.management import call_command
+from django.test import Client, modify_settings
+from django.utils import timezone
 from playwright.sync_api import Browser, Page
+from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
-FRONTEND = Path(django_settings.BASE_DIR) / "frontend"
-BUNDLE = Path(django_settings.BASE_DIR) / "static" / "build" / "charts.js"
+from kpis.registry import DEFINITIONS, Kind
+from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment
+
+FRONTEND = Path(settings.BASE_DIR) / "frontend"
+BUNDLE = Path(settings.BASE_DIR) / "static" / "build" / "charts.js"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portal:
+    """A running portal; the session is that of a signed-in person."""
+
+    origin: str
+    session: str
 
 
 @dataclass
 class Visit:
-    """A signed-in browser page on the portal, and what went wrong on it."""
+    """A signed-in tab on the portal, and what went wrong in it."""
 
     page: Page
     origin: str
@@ -31,32 +49,66 @@ class Visit:
         if not url.startswith((self.origin, "data:")):
             self.faults.append(f"asked {url}")
 
-
-@pytest.fixture
-def visit(live_server: LiveServer, browser: Browser) -> Iterator[Visit]:
-    """A page in a browser profile of its own."""
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as profile:
-        profile.add_cookies([{"name": "sessionid", "value": sign_in(), "url": live_server.url}])
-        yield make_visit(profile.new_page(), origin=live_server.url)
+    def note_console(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.faults.append(text)
 
 
-def make_visit(page: Page, *, origin: str) -> Visit:
-    visit = Visit(page=page, origin=origin)
-    page.on("console", lambda message: note_console(visit, message.type, message.text))
-    page.on("pageerror", lambda error: visit.faults.append(str(error)))
-    page.on("request", lambda request: visit.note_request(request.url))
-    return visit
+@pytest.fixture(scope="package")
+def portal(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Portal]:
+    """Its rows are committed for its threads to read, and removed at the end."""
+    with django_db_blocker.unblock(), modify_settings(ALLOWED_HOSTS={"append": "localhost"}):
+        fill()
+        server = LiveServer("localhost")
+        yield Portal(origin=server.url, session=sign_in())
+        server.stop()
+        call_command("flush", interactive=False, verbosity=0)
 
 
-def note_console(visit: Visit, kind: str, text: str) -> None:
-    if kind in {"error", "warning"}:
-        visit.faults.append(text)
+def fill() -> None:
+    """28 days of every KPI, up to today."""
+    now = timezone.now()
+    make_environment(computed_until=now)
+    make_baseline("time-to-create-workflow", "1500", since=date(2026, 1, 1))
+    for number in range(28):
+        start = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=number)
+        for kpi in DEFINITIONS:
+            if kpi.kind is Kind.DURATION:
+                make_durations(kpi.slug, range(100, 700, 20), period_start=start)
+            else:
+                # Of 100, or in micro-dollars.
+                share = (30 + number) * (1_000_000 if kpi.kind is Kind.SUM else 1)
+                make_bucket(kpi.slug, period_start=start, numerator=share, denominator=100)
 
 
 def sign_in() -> str:
     client = Client()
     client.force_login(get_user_model().objects.create_user("reader"))
     return client.cookies["sessionid"].value
+
+
+@pytest.fixture
+def visit(portal: Portal, browser: Browser) -> Iterator[Visit]:
+    visit = open_tab(browser, portal=portal)
+    yield visit
+    visit.page.context.close()
+
+
+@pytest.fixture
+def visit_without_script(portal: Portal, browser: Browser) -> Iterator[Visit]:
+    visit = open_tab(browser, portal=portal, has_script=False)
+    yield visit
+    visit.page.context.close()
+
+
+def open_tab(browser: Browser, *, portal: Portal, has_script: bool = True) -> Visit:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=has_script)
+    context.add_cookies([{"name": "sessionid", "value": portal.session, "url": portal.origin}])
+    visit = Visit(page=context.new_page(), origin=portal.origin)
+    visit.page.on("console", lambda message: visit.note_console(message.type, message.text))
+    visit.page.on("pageerror", lambda error: visit.faults.append(str(error)))
+    visit.page.on("request", lambda request: visit.note_request(request.url))
+    return visit
 
 
 @pytest.fixture

@@ -1,0 +1,72 @@
+"""What is said of a KPI first, on its card and on top of its page."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE
+from kpis.reading.readings import Comparison, KpiReading
+from kpis.registry import Direction, Kpi
+from pages.formatting import change_text, value_text
+from pages.kpi_text import EvaluationText
+from pages.verdicts import Badge, badge_of
+
+# Why there is no value.
+REASONS = {
+    NO_EVENTS: "No events in this range",
+    NOT_MEASURABLE: "No other origin of workflows was ever reported here, so a share would be a guess.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Against the previous period. `tone` is good, bad or flat, `arrow` is up, down or flat."""
+
+    text: str
+    tone: str
+    arrow: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """What is said of a KPI first: its total over the range, the verdict, the change, and why there is no value."""
+
+    total: EvaluationText
+    previous_value: str
+    badge: Badge
+    change: Change | None
+    note: str
+
+    @classmethod
+    def from_comparison(cls, comparison: Comparison) -> Self:
+        current, previous = comparison.current, comparison.previous
+        return cls(
+            total=EvaluationText.from_evaluation(current.total, kpi=current.kpi),
+            previous_value=value_text(previous.total.value, unit=current.kpi.unit),
+            badge=badge_of(current),
+            change=change_of(current.total.value, previous.total.value, kpi=current.kpi),
+            note=note_of(current),
+        )
+
+
+def note_of(reading: KpiReading) -> str:
+    """Why there is no value; "" where there is one."""
+    if reading.computed_until is None or not reading.series:
+        return "Not computed yet"
+    return REASONS.get(reading.total.reason or "", "")
+
+
+def change_of(current: float | None, previous: float | None, *, kpi: Kpi) -> Change | None:
+    """None where one of both has no value."""
+    if current is None or previous is None:
+        return None
+    text = change_text(current, previous, unit=kpi.unit)
+    if text.startswith("±"):
+        return Change(text="no change", tone="flat", arrow="flat", words="unchanged")
+    is_better = (current > previous) is (kpi.direction is Direction.AT_LEAST)
+    return Change(
+        text=text,
+        tone="good" if is_better else "bad",
+        arrow="up" if current > previous else "down",
+        words="better" if is_better else "worse",
+    )

@@ -1,0 +1,113 @@
+"""What the script draws a KPI's chart from. How lines look is in portal.css, how they are drawn in charts.js."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from kpis.reading.readings import Comparison, KpiReading
+from kpis.registry import Kind, Kpi
+from pages.formatting import value_text
+from pages.kpi_text import EvaluationText, Figure, PeriodText, own_percentile, summary_text, value_name
+
+Values = Sequence[float | None]
+
+
+class ChartLine(TypedDict):
+    """A line (or the bars) of the chart, and its entry in the legend. `key` names its look in portal.css."""
+
+    key: str
+    name: str
+    is_bar: bool
+    is_shown: bool
+    values: Values
+
+
+class ChartPeriod(TypedDict):
+    """A place on the horizontal axis: its label there, and what is shown where the pointer is."""
+
+    label: str
+    name: str
+    figures: Sequence[Figure]
+
+
+class Chart(TypedDict):
+    """JSON for the script. `unit` is the KPI's; `count_name` says what the bars below the lines count."""
+
+    unit: str
+    summary: str
+    count_name: str
+    periods: Sequence[ChartPeriod]
+    lines: Sequence[ChartLine]
+
+
+def make_chart(comparison: Comparison, *, periods: Sequence[PeriodText], compares: bool) -> Chart | None:
+    """The chart of the current series, whose texts are `periods`; None where no period has a value."""
+    current = comparison.current
+    if all(evaluation.value is None for evaluation in current.series):
+        return None
+    previous = previous_values(comparison) if compares else []
+    return Chart(
+        unit=current.kpi.unit,
+        summary=f"{current.kpi.title}: {summary_text(current)}",
+        count_name=current.kpi.denominator_label,
+        periods=make_periods(periods, previous=previous, kpi=current.kpi),
+        lines=make_lines(current, previous=previous),
+    )
+
+
+def previous_values(comparison: Comparison) -> list[float | None]:
+    """The values of the range before, cut or filled to as many as the current range has periods."""
+    values = [evaluation.value for evaluation in comparison.previous.series]
+    length = len(comparison.current.series)
+    return (values + [None] * length)[:length]
+
+
+def make_lines(reading: KpiReading, *, previous: Values) -> list[ChartLine]:
+    """The lines that have any value, in the order of the legend; the bars of the sample come last."""
+    kpi, series = reading.kpi, reading.series
+    percentiles = [name for name in series[0].percentiles if name != own_percentile(kpi)]
+    lines = [
+        make_line(
+            "value", value_name(kpi), [evaluation.value for evaluation in series], is_bar=kpi.kind is Kind.SUM
+        ),
+        make_line("previous", "Previous period", previous),
+        make_line("target", "Target", [evaluation.goal.target for evaluation in series]),
+        make_line("baseline", "Baseline", [evaluation.goal.baseline for evaluation in series]),
+        *(
+            make_line(name, name, [evaluation.percentiles[name] for evaluation in series], is_shown=False)
+            for name in percentiles
+        ),
+        make_line(
+            "count", kpi.denominator_label, [evaluation.denominator for evaluation in series], is_bar=True
+        ),
+    ]
+    return [line for line in lines if any(value is not None for value in line["values"])]
+
+
+def make_line(
+    key: str, name: str, values: Values, *, is_bar: bool = False, is_shown: bool = True
+) -> ChartLine:
+    return ChartLine(key=key, name=name, is_bar=is_bar, is_shown=is_shown, values=values)
+
+
+def make_periods(periods: Sequence[PeriodText], *, previous: Values, kpi: Kpi) -> list[ChartPeriod]:
+    """`previous` has a value a period, or none at all."""
+    before = [value_text(value, unit=kpi.unit) for value in previous] or [""] * len(periods)
+    return [
+        ChartPeriod(
+            label=period.label,
+            name=period.name,
+            figures=pointer_figures(period.evaluation, previous=previous_value, kpi=kpi),
+        )
+        for period, previous_value in zip(periods, before, strict=True)
+    ]
+
+
+def pointer_figures(evaluation: EvaluationText, *, previous: str, kpi: Kpi) -> list[Figure]:
+    """What is shown of a period where the pointer is; `previous` is "" without a comparison."""
+    return [
+        Figure(value_name(kpi), evaluation.value_or_reason),
+        *evaluation.counts,
+        *evaluation.other_percentiles,
+        Figure("Target", evaluation.target),
+        *([Figure("Previous period", previous)] if previous else []),
+    ]

@@ -1,0 +1,151 @@
+"""A KPI's figures as people read them: values, targets and samples become text here and nowhere else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, Evaluation
+from kpis.reading.readings import KpiReading
+from kpis.registry import Direction, Kind, Kpi
+from pages.formatting import count_text, value_text
+from pages.period_names import period_label, period_name
+from pages.verdicts import BADGES
+
+# What a table and a tooltip say in the place of a value.
+SHORT_REASONS = {NO_EVENTS: "no events", NOT_MEASURABLE: "not measurable"}
+
+
+class Figure(NamedTuple):
+    """A text with its name, as tiles, columns and tooltips show it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationText:
+    """An evaluation as text. `verdict` is "" where there is no target to judge by.
+
+    `counts` are a ratio's two sums, or the sample of another KPI. `percentiles` are a duration's, from p50 to p99;
+    `other_percentiles` leave out the one that is the value.
+    """
+
+    value: str
+    value_or_reason: str
+    target: str
+    baseline: str
+    sample: str
+    verdict: str
+    counts: Sequence[Figure]
+    mean: Sequence[Figure]
+    percentiles: Sequence[Figure]
+    other_percentiles: Sequence[Figure]
+
+    @classmethod
+    def from_evaluation(cls, evaluation: Evaluation, *, kpi: Kpi) -> Self:
+        value = value_text(evaluation.value, unit=kpi.unit)
+        percentiles = [
+            Figure(name, value_text(percentile, unit=kpi.unit))
+            for name, percentile in evaluation.percentiles.items()
+        ]
+        mean = Figure("Mean", value_text(evaluation.mean, unit=kpi.unit))
+        return cls(
+            value=value,
+            value_or_reason=SHORT_REASONS.get(evaluation.reason or "", value),
+            target=target_text(evaluation.goal.target, kpi=kpi),
+            baseline=optional_text(evaluation.goal.baseline, kpi=kpi),
+            sample=sample_text(evaluation, kpi=kpi),
+            verdict=BADGES[evaluation.verdict].short if evaluation.verdict else "",
+            counts=count_figures(evaluation, kpi=kpi),
+            mean=[] if kpi.kind is Kind.RATIO else [mean],
+            percentiles=percentiles,
+            other_percentiles=[figure for figure in percentiles if figure.name != own_percentile(kpi)],
+        )
+
+    @property
+    def tiles(self) -> list[Figure]:
+        """What the value is made of, beside it on the KPI's page."""
+        return [*self.counts, *self.mean]
+
+    @property
+    def columns(self) -> list[Figure]:
+        """What the value is made of, in the table of periods."""
+        return [*self.counts, *self.mean, *self.other_percentiles]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodText:
+    """A period of a series as text; `label` is its short name."""
+
+    name: str
+    label: str
+    evaluation: EvaluationText
+
+
+def period_texts(reading: KpiReading) -> list[PeriodText]:
+    """The series as text, in its order."""
+    granularity, zone = reading.granularity, reading.range.zone
+    return [
+        PeriodText(
+            name=period_name(evaluation.period, granularity=granularity, zone=zone)
+            + (", so far" if is_open(evaluation, reading=reading) else ""),
+            label=period_label(evaluation.period, granularity=granularity, zone=zone),
+            evaluation=EvaluationText.from_evaluation(evaluation, kpi=reading.kpi),
+        )
+        for evaluation in reading.series
+    ]
+
+
+def is_open(evaluation: Evaluation, *, reading: KpiReading) -> bool:
+    """Whether the period is not over, or not computed to its end."""
+    return reading.computed_until is not None and reading.computed_until < evaluation.period.end
+
+
+def value_name(kpi: Kpi) -> str:
+    """What the value is called where it stands beside other figures."""
+    if kpi.kind is not Kind.DURATION:
+        return kpi.title
+    return "Median" if own_percentile(kpi) == "p50" else own_percentile(kpi)
+
+
+def own_percentile(kpi: Kpi) -> str:
+    """The name of the percentile that is the value of a duration KPI."""
+    return f"p{round(kpi.statistic * 100)}"
+
+
+def optional_text(value: float | None, *, kpi: Kpi) -> str:
+    return "none" if value is None else value_text(value, unit=kpi.unit)
+
+
+def target_text(target: float | None, *, kpi: Kpi) -> str:
+    if target is None:
+        return "needs a baseline" if kpi.baseline_factor is not None else "none"
+    is_least = kpi.direction is Direction.AT_LEAST
+    sign = "\N{GREATER-THAN OR EQUAL TO}" if is_least else "\N{LESS-THAN OR EQUAL TO}"
+    return f"{sign} {value_text(target, unit=kpi.unit)}"
+
+
+def sample_text(evaluation: Evaluation, *, kpi: Kpi) -> str:
+    """31 / 100 chat messages sent; of another KPI than a ratio: 36 drafts measured."""
+    sample = f"{count_text(evaluation.denominator)} {kpi.denominator_label.lower()}"
+    return f"{count_text(evaluation.numerator)} / {sample}" if kpi.kind is Kind.RATIO else sample
+
+
+def count_figures(evaluation: Evaluation, *, kpi: Kpi) -> list[Figure]:
+    sample = Figure(kpi.denominator_label, count_text(evaluation.denominator))
+    if kpi.kind is Kind.RATIO:
+        return [Figure(kpi.numerator_label, count_text(evaluation.numerator)), sample]
+    return [sample]
+
+
+def summary_text(reading: KpiReading) -> str:
+    """Lowest, highest and last value of the series, for those who cannot see the line."""
+    known = [evaluation.value for evaluation in reading.series if evaluation.value is not None]
+    if not known:
+        return "no values"
+    low, high, last = (
+        value_text(value, unit=reading.kpi.unit) for value in (min(known), max(known), known[-1])
+    )
+    newest = reading.series[-1]
+    is_partial = newest.value is not None and is_open(newest, reading=reading)
+    return f"between {low} and {high}, last {last}{' so far' if is_partial else ''}"

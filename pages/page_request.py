@@ -1,0 +1,162 @@
+"""What a page is asked to show: its state, read from its URL and written back into its links."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+
+from kpis.days import reporting_zone
+from kpis.reading.environments import UnknownEnvironment, choose_environment
+from kpis.reading.periods import Granularity, InvalidRange, Range, parse_range, recent_days, split
+from kpis.registry import Kpi
+
+PRESETS = {"7d": 7, "28d": 28, "90d": 90}
+DEFAULT_PRESET = "28d"
+# How long the periods may be that a page shows one by one. The total is always on it.
+GRANULARITIES = (Granularity.HOUR, Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
+DEFAULT_GRANULARITY = Granularity.DAY
+# Fewer than can be read: the previous period, which is as long in days, may have an hour more.
+MAXIMUM_PERIODS_SHOWN = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageState:
+    """The parts of the URL. An empty one is the default; `start` and `end` are the dates that a person chose."""
+
+    environment: str = ""
+    preset: str = ""
+    start: str = ""
+    end: str = ""
+    granularity: Granularity = DEFAULT_GRANULARITY
+    breakdown: str = ""
+    compares: bool = False
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str], *, kpi: Kpi | None = None) -> Self:
+        """Raises InvalidRange for a range, granularity or breakdown that the page does not have."""
+        state = cls(
+            environment=query.get("environment", ""),
+            preset=_one_of(query, "range", allowed=("", *PRESETS)),
+            start=query.get("from", "").strip(),
+            end=query.get("to", "").strip(),
+            granularity=Granularity(
+                _one_of(query, "granularity", allowed=GRANULARITIES, default=DEFAULT_GRANULARITY)
+            ),
+            breakdown=_one_of(query, "breakdown", allowed=("", *(kpi.dimensions if kpi else ()))),
+            compares=query.get("compare", "") == "1",
+        )
+        return replace(state, start="", end="") if state.preset else state
+
+    @property
+    def is_custom(self) -> bool:
+        return bool(self.start or self.end)
+
+    def range(self, *, zone: ZoneInfo, now: datetime) -> Range:
+        """The range to show. Raises InvalidRange, and TooManyPeriods for more than a page may show."""
+        if self.is_custom:
+            shown = parse_range(start=self.start, end=self.end, zone=zone, now=now)
+            split(shown, granularity=self.granularity, maximum=MAXIMUM_PERIODS_SHOWN)
+            return shown
+        return recent_days(PRESETS[self.preset or DEFAULT_PRESET], zone=zone, now=now)
+
+    def link(self, **changes: str | bool | Granularity) -> str:
+        """The address of the same page with some parts changed."""
+        return self.query(**changes) or "?"
+
+    def query(self, **changes: str | bool | Granularity) -> str:
+        """The query string of the same page with some parts changed; "" where all is as by default."""
+        state = replace(self, **changes)  # type: ignore[arg-type]
+        parts = {
+            "environment": state.environment,
+            "range": "" if state.preset == DEFAULT_PRESET else state.preset,
+            "from": state.start,
+            "to": state.end,
+            **state.kept_fields(),
+        }
+        text = urlencode({name: value for name, value in parts.items() if value})
+        return f"?{text}" if text else ""
+
+    def kept_fields(self) -> dict[str, str]:
+        """What stays as it is when a person chooses another environment or other dates."""
+        fields = {
+            "granularity": "" if self.granularity is DEFAULT_GRANULARITY else self.granularity.value,
+            "breakdown": self.breakdown,
+            "compare": "1" if self.compares else "",
+        }
+        return {name: value for name, value in fields.items() if value}
+
+    def shared(self) -> Self:
+        """What every page understands: the environment and the range."""
+        return replace(self, granularity=DEFAULT_GRANULARITY, breakdown="", compares=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageRequest:
+    """A page of an environment, as a person asked for it. With a fault, state and range are the defaults."""
+
+    state: PageState
+    environment: str
+    environments: Sequence[str]
+    range: Range
+    now: datetime
+    fault: InvalidRange | None = None
+
+    @classmethod
+    def from_query(
+        cls,
+        query: Mapping[str, str],
+        *,
+        environments: Sequence[str],
+        zone: ZoneInfo,
+        now: datetime,
+        kpi: Kpi | None = None,
+    ) -> Self:
+        """Without a KPI it keeps only what every page understands. Raises UnknownEnvironment."""
+        fault = None
+        try:
+            state = PageState.from_query(query, kpi=kpi)
+            state = state if kpi else state.shared()
+            shown = state.range(zone=zone, now=now)
+        except InvalidRange as error:
+            fault = error
+            state = PageState(environment=query.get("environment", ""))
+            shown = state.range(zone=zone, now=now)
+        environment = choose_environment(state.environment, known=environments)
+        return cls(
+            state=state,
+            environment=environment,
+            environments=environments,
+            range=shown,
+            now=now,
+            fault=fault,
+        )
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the page."""
+        return 400 if self.fault else 200
+
+
+def page_request_or_404(
+    request: HttpRequest, *, environments: Sequence[str], kpi: Kpi | None = None
+) -> PageRequest:
+    """The request's PageRequest, in the reporting zone and now. Raises Http404 for an unknown environment."""
+    try:
+        return PageRequest.from_query(
+            request.GET.dict(), environments=environments, zone=reporting_zone(), now=timezone.now(), kpi=kpi
+        )
+    except UnknownEnvironment:
+        raise Http404("There is no environment of this name.") from None
+
+
+def _one_of(query: Mapping[str, str], name: str, *, allowed: tuple[str, ...], default: str = "") -> str:
+    value = query.get(name, "") or default
+    if value not in allowed:
+        names = ", ".join(part for part in allowed if part) or "nothing"
+        raise InvalidRange(f"It takes one of: {names}.", field=name)
+    return value

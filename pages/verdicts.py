@@ -1,0 +1,67 @@
+"""Verdicts in words: badges, and how a target judges."""
+
+from dataclasses import dataclass
+
+from kpis.reading.evaluation import NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
+from kpis.reading.readings import KpiReading
+from kpis.registry import Direction, Kpi
+from pages.formatting import percent_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Badge:
+    """A verdict. `tone` names its colour and its icon, `short` is its label in a table."""
+
+    tone: str
+    label: str
+    hint: str
+    short: str = ""
+
+
+BADGES = {
+    ON_TARGET: Badge(tone="good", label="On target", short="On target", hint="The value reaches its target."),
+    OFF_TARGET: Badge(
+        tone="bad", label="Off target", short="Off target", hint="The value misses its target."
+    ),
+    TOO_FEW_EVENTS: Badge(
+        tone="few",
+        label="Too few events to judge",
+        short="Too few events",
+        hint="Below the minimum sample.",
+    ),
+    NOT_MEASURABLE: Badge(
+        tone="none",
+        label="Not measurable",
+        short="Not measurable",
+        hint="What it is compared with was never reported.",
+    ),
+}
+NO_TARGET = Badge(tone="none", label="No target set", hint="Targets are set in the admin.")
+NOT_COMPUTED = Badge(tone="none", label="Not computed yet", hint="Nothing of this range is computed.")
+
+
+def badge_of(reading: KpiReading) -> Badge:
+    if reading.total.verdict is None:
+        return NO_TARGET
+    return BADGES[reading.total.verdict] if reading.series else NOT_COMPUTED
+
+
+def judgement_text(kpi: Kpi) -> str:
+    """How the target judges."""
+    side = "at least" if kpi.direction is Direction.AT_LEAST else "at most"
+    sentences = [f"On target when the value is {side} the target."]
+    if kpi.baseline_factor is not None:
+        factor = percent_text(float(kpi.baseline_factor))
+        sentences.append(f"The target is {factor} of the baseline unless set otherwise.")
+    return " ".join([*sentences, f"There is {no_verdict_below(kpi)}."])
+
+
+def no_verdict_below(kpi: Kpi) -> str:
+    return f"no verdict below {kpi.minimum_sample} {kpi.denominator_label.lower()}"
+
+
+def too_few_text(reading: KpiReading) -> str:
+    """What "too few" means; "" where no period has too few events."""
+    if all(evaluation.verdict != TOO_FEW_EVENTS for evaluation in reading.series):
+        return ""
+    return f"{BADGES[TOO_FEW_EVENTS].short}: {no_verdict_below(reading.kpi)}."

@@ -1,0 +1,143 @@
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kpis.reading.environments import UnknownEnvironment
+from kpis.reading.periods import Granularity, InvalidRange, recent_days
+from kpis.registry import REGISTRY, Kpi
+from pages.page_request import PageRequest, PageState
+
+NOW = datetime(2026, 2, 15, 12, tzinfo=UTC)
+ZONE = ZoneInfo("UTC")
+COST = REGISTRY["execution-cost"]
+EVERYTHING = {
+    "environment": "demo",
+    "range": "7d",
+    "granularity": "hour",
+    "breakdown": "workflow",
+    "compare": "1",
+}
+QUERIES = {
+    "defaults": {},
+    "environment": {"environment": "demo"},
+    "everything": EVERYTHING,
+    "dates": {"from": "2026-02-01", "to": "2026-02-10"},
+}
+# What is wrong with a query → the query, and the field that is told.
+BAD_QUERIES = {
+    "unknown range": ({"range": "5d"}, "range"),
+    "unknown granularity": ({"granularity": "minute"}, "granularity"),
+    "granularity that is no series": ({"granularity": "total"}, "granularity"),
+    "dimension of another KPI": ({"breakdown": "trigger"}, "breakdown"),
+}
+
+
+def page_request(query: dict[str, str], *, kpi: Kpi | None = None) -> PageRequest:
+    return PageRequest.from_query(query, environments=["demo", "production"], zone=ZONE, now=NOW, kpi=kpi)
+
+
+# The state in the URL ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_writes_the_query_that_it_was_read_from(query: dict[str, str]) -> None:
+    text = PageState.from_query(query, kpi=COST).query()
+
+    parts = text.removeprefix("?").split("&")
+    assert dict(part.split("=") for part in parts if part) == query
+
+
+def test_changes_one_part_and_keeps_the_others() -> None:
+    state = PageState.from_query({"environment": "demo", "range": "7d"})
+
+    query = state.query(granularity=Granularity.WEEK)
+
+    assert query == "?environment=demo&range=7d&granularity=week"
+
+
+def test_links_to_the_defaults_without_what_the_address_has_now() -> None:
+    assert PageState.from_query({"range": "7d"}).link(preset="28d") == "?"
+
+
+def test_takes_only_environment_and_range_to_another_page() -> None:
+    state = PageState.from_query(EVERYTHING, kpi=COST)
+
+    assert state.shared().query() == "?environment=demo&range=7d"
+
+
+def test_keeps_the_rest_when_other_dates_are_chosen() -> None:
+    fields = PageState.from_query(EVERYTHING, kpi=COST).kept_fields()
+
+    assert fields == {"granularity": "hour", "breakdown": "workflow", "compare": "1"}
+
+
+@pytest.mark.parametrize(("name", "days"), [("", 28), ("7d", 7), ("90d", 90)])
+def test_shows_recent_days(name: str, days: int) -> None:
+    shown = PageState.from_query({"range": name}).range(zone=ZONE, now=NOW)
+
+    assert shown == recent_days(days, zone=ZONE, now=NOW)
+
+
+def test_prefers_a_named_range_to_dates() -> None:
+    assert not PageState.from_query({"range": "7d", "from": "2026-01-01"}).is_custom
+
+
+@pytest.mark.parametrize(("query", "field"), BAD_QUERIES.values(), ids=BAD_QUERIES)
+def test_refuses_what_the_page_does_not_have(query: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidRange) as caught:
+        PageState.from_query(query, kpi=COST)
+
+    assert caught.value.field == field
+
+
+def test_shows_a_thousand_periods() -> None:
+    state = hours_until("2026-02-11T16:00:00Z")
+
+    state.range(zone=ZONE, now=NOW)
+
+
+def test_refuses_more_than_a_thousand_periods() -> None:
+    state = hours_until("2026-02-11T16:15:00Z")
+
+    with pytest.raises(InvalidRange, match="more than 1000"):
+        state.range(zone=ZONE, now=NOW)
+
+
+def hours_until(end: str) -> PageState:
+    return PageState.from_query({"from": "2026-01-01", "to": end, "granularity": "hour"})
+
+
+# The request ------------------------------------------------------------------------------------------
+
+
+def test_asks_for_what_the_address_says() -> None:
+    page = page_request(EVERYTHING, kpi=COST)
+
+    assert page.state == PageState.from_query(EVERYTHING, kpi=COST)
+    assert page.range == recent_days(7, zone=ZONE, now=NOW)
+    assert (page.environment, page.fault, page.status) == ("demo", None, 200)
+
+
+def test_keeps_nothing_of_a_kpi_s_page_on_another() -> None:
+    query = {"granularity": "hour", "compare": "1"}
+
+    assert page_request(query).state == PageState()
+
+
+def test_chooses_production_where_no_environment_is_named() -> None:
+    assert page_request({}).environment == "production"
+
+
+def test_falls_back_to_the_defaults_with_the_fault_and_keeps_the_environment() -> None:
+    page = page_request({**EVERYTHING, "range": "5d"}, kpi=COST)
+
+    assert page.state == PageState(environment="demo")
+    assert page.range == recent_days(28, zone=ZONE, now=NOW)
+    assert page.fault is not None
+    assert (page.fault.field, page.status) == ("range", 400)
+
+
+def test_refuses_an_environment_that_there_is_not() -> None:
+    with pytest.raises(UnknownEnvironment):
+        page_request({"environment": "prod"})
