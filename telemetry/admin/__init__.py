@@ -43,32 +43,17 @@ from telemetry.models import (
     QuarantinedEvent,
     RawEvent,
 )
+from telemetry.plan.codes import RejectionCode
 
 # How many of the newest arrivals tell which day is the newest.
 RECENT_ARRIVALS = 200
 DAYS_AFTER, DAYS_BEFORE = 2, 10
-REJECTION_CODES = (
-    "unknown_event",
-    "missing_property",
-    "unknown_property",
-    "wrong_type",
-    "not_in_enum",
-    "out_of_range",
-    "too_long",
-    "bad_timestamp",
-    "timestamp_in_future",
-    "timestamp_too_old",
-    "looks_like_pii",
-    "event_too_large",
-    "bad_id",
-    "deprecated",
-)
 OUTCOMES = ("accepted", "duplicate", "rejected")
 
 
 def same(values: Iterable[str]) -> list[tuple[str, str]]:
     """Choices that are shown as they are stored."""
-    return [(value, value) for value in values]
+    return [(str(value), str(value)) for value in values]
 
 
 def link(url: str, text: object) -> SafeString:
@@ -437,7 +422,7 @@ class RawEventAdmin(BrowsedModelAdmin):
 @admin.register(QuarantinedEvent)
 class QuarantinedEventAdmin(BrowsedModelAdmin):
     list_display = ("received_at", "event", "code", "where", "environment", "source", "arrival")
-    list_filter = (EnvironmentFilter, choice_filter(field="code", choices=same(REJECTION_CODES)))
+    list_filter = (EnvironmentFilter, choice_filter(field="code", choices=same(RejectionCode)))
     search_fields = ("arrival_id__exact",)
     search_help_text = "The number of an arrival"
     fields = (

@@ -18,6 +18,7 @@ from telemetry.intake.instruments import count_dry_run
 from telemetry.intake.storage import EventRow, QuarantineRow
 from telemetry.intake.validation import Problem, RejectedEvent, ValidEvent, check_event
 from telemetry.models import ApiKey
+from telemetry.plan.codes import NoticeCode
 
 # An event as it comes to the door: its JSON text, or the refusal of a protocol that does not know its type.
 Posted = msgspec.Raw | bytes | RejectedEvent
@@ -184,8 +185,8 @@ def answer(checked: CheckedBatch, *, known: Collection[str]) -> IngestResult:
     )
 
 
-DUPLICATE = Problem(code="duplicate", field="id", message="This event was already received.")
-ACCEPTED = Problem(code="accepted", field="", message="This event keeps to the plan.")
+DUPLICATE = Problem(code=NoticeCode.DUPLICATE, field="id", message="This event was already received.")
+ACCEPTED = Problem(code=NoticeCode.ACCEPTED, field="", message="This event keeps to the plan.")
 
 
 def entries(checked: CheckedBatch, *, duplicates: Sequence[int]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from telemetry.intake.privacy import looks_like_pii, may_hold_pii, pseudonymise
 from telemetry.intake.problems import Problem, find_event_id_fault, find_problems, find_time_fault, is_over
 from telemetry.intake.redaction import redact_event, redact_event_id, redact_event_name
 from telemetry.plan import CompiledEvent, CompiledPlan, TrackingPlan, get_compiled_plan
+from telemetry.plan.codes import NoticeCode, RejectionCode
 from telemetry.plan.values import CONTROL, IS_ID, find_fault, parse_timestamp, trim_to_origin_and_path
 
 __all__ = ["MAX_EVENT_BYTES", "Problem", "RejectedEvent", "ValidEvent", "check_event"]
@@ -92,7 +93,9 @@ def _warnings(event: Any, compiled: CompiledEvent, now: datetime) -> tuple[Probl
             return None
         instead = f" Send instead: {mark.instead}." if mark.instead else ""
         field = f"properties.{name}" if name else "event"
-        warnings.append(Problem("deprecated", field, f"This is accepted up to {mark.until}.{instead}"))
+        warnings.append(
+            Problem(NoticeCode.DEPRECATED, field, f"This is accepted up to {mark.until}.{instead}")
+        )
     return tuple(warnings)
 
 
@@ -137,16 +140,18 @@ def _given(properties: Any, names: tuple[str, ...]) -> list[Any]:
 def _reject(text: bytes, plan: TrackingPlan, now: datetime) -> RejectedEvent:
     problems: tuple[Problem, ...] = ()
     if len(text) > MAX_EVENT_BYTES:
-        problems = (Problem("event_too_large", "", f"An event has at most {MAX_EVENT_BYTES} bytes."),)
+        problems = (
+            Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event has at most {MAX_EVENT_BYTES} bytes."),
+        )
     try:
         event = _read(text)
     except (ValueError, RecursionError):
         event = None
-        problems += (Problem("wrong_type", "", "This is not JSON that can be read."),)
+        problems += (Problem(RejectionCode.WRONG_TYPE, "", "This is not JSON that can be read."),)
     else:
         problems += find_problems(event, plan=plan, now=now)
     # A key that stands twice can make the two readers see different events.
-    problems = problems or (Problem("wrong_type", "", "A key stands twice in the event."),)
+    problems = problems or (Problem(RejectionCode.WRONG_TYPE, "", "A key stands twice in the event."),)
     name, event_id = (event.get("event"), event.get("id")) if isinstance(event, dict) else (None, None)
     return RejectedEvent(
         event=redact_event_name(name, plan=plan),

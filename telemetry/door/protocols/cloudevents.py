@@ -30,6 +30,7 @@ from telemetry.intake.ingest import Posted
 from telemetry.intake.redaction import redact_event_name
 from telemetry.intake.validation import Problem
 from telemetry.plan import get_plan
+from telemetry.plan.codes import RejectionCode
 from web.errors import ApiError
 
 STRUCTURED = "application/cloudevents+json"
@@ -38,8 +39,8 @@ BATCHED = "application/cloudevents-batch+json"
 DATA_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
 HEADER = "HTTP_CE_"
 
-WRONG_VERSION = Problem("unsupported_type", "specversion", "The portal takes CloudEvents 1.0.")
-WRONG_DATA = Problem("unsupported_type", "datacontenttype", "The data of an event is JSON.")
+WRONG_VERSION = Problem(RejectionCode.UNSUPPORTED_TYPE, "specversion", "The portal takes CloudEvents 1.0.")
+WRONG_DATA = Problem(RejectionCode.UNSUPPORTED_TYPE, "datacontenttype", "The data of an event is JSON.")
 
 
 def is_cloudevent(request: HttpRequest) -> bool:

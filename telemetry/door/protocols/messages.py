@@ -12,6 +12,7 @@ from telemetry.intake.privacy import looks_like_pii
 from telemetry.intake.redaction import redact_event_id, redact_event_name
 from telemetry.intake.validation import Problem, RejectedEvent
 from telemetry.plan import get_plan
+from telemetry.plan.codes import RejectionCode
 from telemetry.plan.values import parse_timestamp
 
 # What a request takes on its way. Up to here a difference of the clocks is none: a resend keeps its timestamp,
@@ -135,7 +136,7 @@ def unsupported(name: str, *, event_id: msgspec.Raw | None, message: str) -> Rej
 
     Nothing of it is kept but its type and its id: not even a redacted form of what it says of a person.
     """
-    return refused(Problem("unsupported_type", "type", message), name=name, event_id=event_id)
+    return refused(Problem(RejectionCode.UNSUPPORTED_TYPE, "type", message), name=name, event_id=event_id)
 
 
 def refused(problem: Problem, *, name: str, event_id: msgspec.Raw | None) -> RejectedEvent:

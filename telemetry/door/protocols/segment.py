@@ -26,6 +26,7 @@ from telemetry.door.protocols.messages import (
 )
 from telemetry.intake.ingest import Posted
 from telemetry.intake.validation import MAX_EVENT_BYTES, Problem
+from telemetry.plan.codes import RejectionCode
 
 # Segment's own limit of a request; one of an event is the plan's as well.
 MAX_BODY_BYTES = 500 * 1024
@@ -41,7 +42,7 @@ ROUTES = {
     **{route: call for call in (TRACK, *OTHER_CALLS) for route in (call, call[0])},
 }
 
-TOO_LARGE = Problem("event_too_large", "", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+TOO_LARGE = Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event has at most {MAX_EVENT_BYTES} bytes.")
 
 
 def translate(text: bytes, *, call: str, now: datetime) -> Translation:
