@@ -44,7 +44,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "admin apps forms management tasks",
     ),
     "config": (
-        "apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
+        "admin apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
         "management",
     ),
 }
