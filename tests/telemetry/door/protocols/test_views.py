@@ -349,7 +349,7 @@ def test_listed_origins_may_use_the_routes(path: str, settings: Settings, db: No
     assert "x-retry-count" in answer.headers["access-control-allow-headers"]
 
 
-@pytest.mark.parametrize("path", ["/v1/tracks", "/v1/", "/batches/", "/e/x", "/array/a b/config"])
+@pytest.mark.parametrize("path", ["/v1/tracks", "/v1/", "/batch/x", "/e/x", "/array/a b/config"])
 def test_other_paths_are_404_in_the_one_shape(path: str, db: None) -> None:
     assert fault(post(path, {})) == (404, "not_found")
 
