@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from rest_framework.views import APIView
 
-from telemetry.intake.ingest import IngestResult, Posted, ingest_events
+from telemetry.intake.ingest import IngestResult, PostedEvent, ingest_events
 from telemetry.models import ApiKey
 from web.errors import Unavailable
 from web.negotiation import AnyAccept
@@ -35,7 +35,7 @@ class DoorView(APIView):
 
 def store(
     request: HttpRequest,
-    events: Sequence[Posted],
+    events: Sequence[PostedEvent],
     *,
     key: ApiKey,
     now: datetime,

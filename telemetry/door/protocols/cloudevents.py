@@ -26,7 +26,7 @@ from telemetry.door.protocols.messages import (
     time_of,
     wrong_shape,
 )
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.redaction import redact_event_name
 from telemetry.intake.validation import Problem
 from telemetry.plan import get_plan
@@ -107,7 +107,7 @@ def translate(messages: list[msgspec.Raw], *, now: datetime) -> Translation:
     )
 
 
-def translate_event(raw: msgspec.Raw, *, now: datetime) -> Posted:
+def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:
     """One CloudEvent as an event of the plan, or its refusal."""
     message = read_object(raw)
     if message is None:
@@ -131,7 +131,7 @@ def translate_event(raw: msgspec.Raw, *, now: datetime) -> Posted:
     )
 
 
-def refuse(problem: Problem, message: Message) -> Posted:
+def refuse(problem: Problem, message: Message) -> PostedEvent:
     name = redact_event_name(text_of(message.get("type")), plan=get_plan())
     return refused(problem, name=name, event_id=given(message, "id"))
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from telemetry.door.body import check_count, unreadable
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.privacy import looks_like_pii
 from telemetry.intake.redaction import redact_event_id, redact_event_name
 from telemetry.intake.validation import Problem, RejectedEvent
@@ -35,7 +35,7 @@ class Translation:
     `dropped_properties` counts what the protocol's SDKs add to properties on their own.
     """
 
-    events: list[Posted]
+    events: list[PostedEvent]
     secret: str = ""
     origins: list[str] | None = None
     dropped_properties: int = field(default=0, kw_only=True)

@@ -31,7 +31,7 @@ from telemetry.door.protocols.messages import (
     unsupported,
     wrong_shape,
 )
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 FORM = "application/x-www-form-urlencoded"
@@ -120,7 +120,7 @@ def sent_at_of(milliseconds: str) -> datetime | None:
     return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
 
 
-def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime) -> tuple[Posted, int]:
+def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime) -> tuple[PostedEvent, int]:
     """One event as the plan has it, or its refusal; and how many of its properties were dropped."""
     message = read_object(raw)
     if message is None:

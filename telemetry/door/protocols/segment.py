@@ -24,7 +24,7 @@ from telemetry.door.protocols.messages import (
     unsupported,
     wrong_shape,
 )
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.validation import MAX_EVENT_BYTES, Problem
 from telemetry.plan.codes import RejectionCode
 
@@ -70,7 +70,7 @@ def first_key(messages: list[msgspec.Raw]) -> str:
     return text_of((first or {}).get("writeKey")) or ""
 
 
-def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime) -> Posted:
+def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime) -> PostedEvent:
     """One call as an event of the plan, or its refusal; an empty `call` is the type that the message names."""
     message = read_object(raw)
     if message is None:
