@@ -16,7 +16,7 @@ from telemetry.door.protocols.messages import (
     Message,
     Translation,
     as_raw,
-    given,
+    first_value,
     plan_event,
     read_list,
     read_object,
@@ -35,7 +35,7 @@ from web.errors import ApiError
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
-# Data of binary mode; text/plain is what a beacon makes of JSON.
+# Content types of the data in binary mode. Beacons send JSON as text/plain.
 DATA_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
 HEADER = "HTTP_CE_"
 
@@ -77,7 +77,7 @@ def read_checked(request: HttpRequest) -> bytes:
 
 
 def from_binary(request: HttpRequest) -> msgspec.Raw:
-    """The request of binary mode as an event of structured mode."""
+    """A request in binary mode, rewritten as an event in structured mode."""
     if not (request.content_type or "").endswith("+json"):
         check_content_type(request, taken=DATA_TYPES, names="application/json")
     body = read_decompressed(request)
@@ -108,7 +108,7 @@ def translate(messages: list[msgspec.Raw], *, now: datetime) -> Translation:
 
 
 def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:
-    """One CloudEvent as an event of the plan, or its refusal."""
+    """A CloudEvent as an event of the plan, or its rejection."""
     message = read_object(raw)
     if message is None:
         return raw
@@ -119,28 +119,28 @@ def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:
     except ValueError:
         return refuse(WRONG_DATA, message)
     by_name = read_object(data)
-    session_id = given(message, "sessionid") or given(by_name or {}, "sessionId")
+    session_id = first_value(message, "sessionid") or first_value(by_name or {}, "sessionId")
     if by_name is not None:
         by_name.pop("sessionId", None)
     return plan_event(
         event=message.get("type"),
-        event_id=given(message, "id"),
+        event_id=first_value(message, "id"),
         session_id=session_id,
-        timestamp=time_of(given(message, "time"), sent_at=None, now=now),
+        timestamp=time_of(first_value(message, "time"), sent_at=None, now=now),
         properties=data if by_name is None else by_name,
     )
 
 
 def refuse(problem: Problem, message: Message) -> PostedEvent:
     name = redact_event_name(text_of(message.get("type")), plan=get_plan())
-    return refused(problem, name=name, event_id=given(message, "id"))
+    return refused(problem, name=name, event_id=first_value(message, "id"))
 
 
 def data_of(message: Message) -> msgspec.Raw | None:
-    """The data as JSON; raises ValueError for data of another kind."""
-    encoded = text_of(given(message, "data_base64"))
+    """The data as JSON. Raises ValueError if they are not JSON."""
+    encoded = text_of(first_value(message, "data_base64"))
     if encoded is None:
-        return given(message, "data")
+        return first_value(message, "data")
     try:
         return msgspec.Raw(json_text(base64.b64decode(encoded, validate=True)))
     except (ValueError, ApiError):
