@@ -1,4 +1,4 @@
-"""All that is wrong with an event, one problem after the other. Only refused events come here."""
+"""Finds all problems of an event. Only events that the compiled validators refused come here."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ MAX_PROBLEMS = 100
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong: the code of the public interface, where, and a sentence without the value."""
+    """A problem or a notice of an event: its code, the field, and a sentence that does not repeat the value."""
 
     code: RejectionCode | NoticeCode
     field: str
@@ -37,9 +37,9 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def find_problems(event: object, *, plan: TrackingPlan, now: datetime) -> tuple[Problem, ...]:
-    """What is wrong with an event that was read from JSON: at most 100 problems; none when it is good.
+    """The problems of an event that was read from JSON: at most 100, and none if it is valid.
 
-    It is the door's second opinion: it finds a problem exactly in what the compiled validators refuse.
+    It finds a problem in exactly those events that the compiled validators refuse.
     """
     if not isinstance(event, dict):
         return (Problem(RejectionCode.WRONG_TYPE, "", "An event is a JSON object."),)
@@ -47,7 +47,7 @@ def find_problems(event: object, *, plan: TrackingPlan, now: datetime) -> tuple[
 
 
 def find_time_fault(moment: datetime, *, now: datetime) -> Fault | None:
-    """Whether a moment is over 10 minutes ahead of `now`, or older than the late window; None: neither.
+    """The fault of a moment over 10 minutes ahead of `now`, or older than the late window; None for others.
 
     Exactly 10 minutes and exactly LATE_WINDOW_DAYS times 24 hours are accepted.
     """
@@ -65,7 +65,7 @@ def _days(days: int) -> timedelta:
 
 
 def is_over(deprecation: Deprecation | None, *, now: datetime) -> bool:
-    """Whether what is deprecated is no longer accepted: from the day after `until`, in UTC."""
+    """Whether a deprecated part is no longer accepted: from the UTC day after `until` on."""
     return deprecation is not None and now.date() > deprecation.until
 
 
@@ -141,7 +141,7 @@ def _properties_problems(
         yield from _value_problems("properties", properties, fault)
         properties = {}
     if definition is None:
-        # Which properties an unknown event takes nobody knows; what must not be kept is known.
+        # The properties of an unknown event can't be checked, but PII must be reported.
         if holds_pii(properties):
             yield _pii("properties")
         return
@@ -167,7 +167,7 @@ def _property_problems(
     elif is_over(definition.deprecation, now=now):
         yield Problem(RejectionCode.UNKNOWN_PROPERTY, field, "The plan no longer has this property.")
     elif definition.pseudonymised:
-        # Only its keyed hash is kept, so an e-mail address is as good as any id.
+        # Only its keyed hash is kept, so an e-mail address may be an id.
         fault = find_fault(value, definition)
         yield from [Problem(fault[0], field, fault[1])] if fault else []
     else:

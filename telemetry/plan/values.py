@@ -1,4 +1,4 @@
-"""The rules for single values: timestamps, characters, and what a property of the plan takes."""
+"""The rules for single values: timestamps, allowed characters, and the types of properties."""
 
 import re
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ _is_rfc3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 ).fullmatch
 IS_ID = re.compile(r"[!-~]+").fullmatch
-# C0, DEL and C1 controls, and lone surrogates: PostgreSQL can't store some of them, nobody needs the rest.
+# C0, DEL and C1 controls, and lone surrogates. PostgreSQL can't store some of them, and nobody needs the others.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _USER_IN_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*@")
 
@@ -19,10 +19,10 @@ Fault = tuple[RejectionCode, str]
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """The moment of an RFC 3339 text with a zone, or None when it is not one.
+    """The moment of an RFC 3339 text with a zone, or None for any other text.
 
-    In UTC, cut off (not rounded) at microseconds. A leap second (":60") and "24:00" are no moments here. At
-    the ends of year 1 and year 9999, where UTC has no name for the moment, it keeps its own offset.
+    It is in UTC, and cut off (not rounded) at microseconds. A leap second (":60") and "24:00" are refused. At the
+    ends of the years 1 and 9999, where the moment is out of range in UTC, it keeps its own offset.
     """
     if not _is_rfc3339(text):
         return None
@@ -44,7 +44,7 @@ def trim_to_origin_and_path(url: str) -> str:
 
 
 def find_fault(value: object, definition: PropertyDefinition) -> Fault | None:
-    """What is wrong with a property's value, or None. It says nothing on privacy (see privacy.py)."""
+    """What is wrong with a property's value, or None. Privacy is checked in telemetry.intake.privacy."""
     kind = definition.type
     if kind is PropertyType.BOOL:
         return None if isinstance(value, bool) else (RejectionCode.WRONG_TYPE, "This is true or false.")
