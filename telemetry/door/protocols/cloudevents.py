@@ -72,14 +72,14 @@ def read(request: HttpRequest, *, now: datetime) -> Translation:
 
 
 def read_checked(request: HttpRequest) -> bytes:
-    check_content_type(request, taken={STRUCTURED, BATCHED}, names=f"{STRUCTURED} or {BATCHED}")
+    check_content_type(request, accepted={STRUCTURED, BATCHED}, names=f"{STRUCTURED} or {BATCHED}")
     return read_decompressed(request)
 
 
 def from_binary(request: HttpRequest) -> msgspec.Raw:
     """A request in binary mode, rewritten as an event in structured mode."""
     if not (request.content_type or "").endswith("+json"):
-        check_content_type(request, taken=DATA_TYPES, names="application/json")
+        check_content_type(request, accepted=DATA_TYPES, names="application/json")
     body = read_decompressed(request)
     attributes = {
         name.removeprefix(HEADER).lower(): as_raw(attribute(value))
