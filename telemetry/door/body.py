@@ -52,9 +52,9 @@ def check_content_type(
     names: str = "application/json or text/plain",
 ) -> None:
     if request.content_type not in accepted:
-        raise unsupported(f"The Content-Type is {names}.")
+        raise unsupported(f"The Content-Type must be {names}.")
     if (request.content_params or {}).get("charset", "").lower() not in CHARSETS:
-        raise unsupported("The charset is utf-8.")
+        raise unsupported("The charset must be utf-8.")
 
 
 def read_bytes(request: HttpRequest) -> bytes:
@@ -86,7 +86,7 @@ def decompress(body: bytes, *, encoding: str) -> bytes:
     if name in {"", "identity"}:
         return body
     if name not in DECOMPRESSORS:
-        raise unsupported("The Content-Encoding is one of gzip, deflate and zstd, applied once.")
+        raise unsupported("The Content-Encoding must be gzip, deflate or zstd, applied once.")
     try:
         return check_size(DECOMPRESSORS[name](body))
     except (zlib.error, zstandard.ZstdError, EOFError):
@@ -156,7 +156,7 @@ def check_count(events: list[msgspec.Raw]) -> list[msgspec.Raw]:
         raise ApiError(
             status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             code="too_many_events",
-            message=f"A batch has at most {MAX_EVENTS} events.",
+            message=f"A batch may have at most {MAX_EVENTS} events.",
         )
     return events
 
@@ -167,7 +167,7 @@ def single_event(text: bytes) -> msgspec.Raw:
     except msgspec.DecodeError:
         keys = {}
     if "event" not in keys or "events" in keys:
-        raise unreadable(code="wrong_shape", message='The body is {"events": […]} or one event object.')
+        raise unreadable(code="wrong_shape", message='The body must be {"events": […]} or one event object.')
     return msgspec.Raw(text)
 
 

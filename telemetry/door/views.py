@@ -80,6 +80,6 @@ class RecentEventsView(DoorView):
 
 def limit_of(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_RECENT):
-        message = f"limit: It takes a whole number from 1 to {MAX_RECENT}."
+        message = f"limit: This must be a whole number from 1 to {MAX_RECENT}."
         raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_parameter", message=message)
     return int(text)

@@ -42,7 +42,7 @@ def find_problems(event: object, *, plan: TrackingPlan, now: datetime) -> tuple[
     It finds a problem in exactly those events that the compiled validators refuse.
     """
     if not isinstance(event, dict):
-        return (Problem(RejectionCode.WRONG_TYPE, "", "An event is a JSON object."),)
+        return (Problem(RejectionCode.WRONG_TYPE, "", "An event must be a JSON object."),)
     return tuple(islice(_problems(event, plan, now), MAX_PROBLEMS))
 
 
@@ -72,9 +72,9 @@ def is_over(deprecation: Deprecation | None, *, now: datetime) -> bool:
 def find_event_id_fault(value: object) -> Fault | None:
     """What is wrong with the client's idempotency id, or None."""
     if not isinstance(value, str):
-        return RejectionCode.BAD_ID, "The id is a text."
+        return RejectionCode.BAD_ID, "The id must be a text."
     if not 1 <= len(value) <= MAX_EVENT_ID_LENGTH:
-        return RejectionCode.BAD_ID, f"The id has 1 to {MAX_EVENT_ID_LENGTH} characters."
+        return RejectionCode.BAD_ID, f"The id must have 1 to {MAX_EVENT_ID_LENGTH} characters."
     if CONTROL.search(value):
         return RejectionCode.BAD_ID, "The id has characters that cannot be printed."
     return None
@@ -98,9 +98,9 @@ def _name_problems(
     event: Mapping[str, object], definition: EventDefinition | None, now: datetime
 ) -> Iterator[Problem]:
     if "event" not in event:
-        yield Problem(RejectionCode.MISSING_PROPERTY, "event", "An event has a name.")
+        yield Problem(RejectionCode.MISSING_PROPERTY, "event", "An event must have a name.")
     elif not isinstance(event["event"], str):
-        yield Problem(RejectionCode.WRONG_TYPE, "event", "The event's name is a text.")
+        yield Problem(RejectionCode.WRONG_TYPE, "event", "The event's name must be a text.")
     elif definition is None:
         fault = RejectionCode.UNKNOWN_EVENT, "The plan has no such event."
         yield from _value_problems("event", event["event"], fault)
@@ -110,9 +110,7 @@ def _name_problems(
 
 def _session_problems(event: Mapping[str, object]) -> Iterator[Problem]:
     if "sessionId" not in event:
-        yield Problem(
-            RejectionCode.MISSING_PROPERTY, "sessionId", "An event says which session it belongs to."
-        )
+        yield Problem(RejectionCode.MISSING_PROPERTY, "sessionId", "An event must name its session.")
         return
     value = event["sessionId"]
     yield from _value_problems("sessionId", value, find_id_fault(value, max_length=MAX_ID_LENGTH))
@@ -120,12 +118,12 @@ def _session_problems(event: Mapping[str, object]) -> Iterator[Problem]:
 
 def _timestamp_problems(event: Mapping[str, object], now: datetime) -> Iterator[Problem]:
     if "timestamp" not in event:
-        yield Problem(RejectionCode.MISSING_PROPERTY, "timestamp", "An event says when it happened.")
+        yield Problem(RejectionCode.MISSING_PROPERTY, "timestamp", "An event must say when it happened.")
         return
     value = event["timestamp"]
     moment = parse_timestamp(value) if isinstance(value, str) else None
     if moment is None:
-        message = "This is RFC 3339 with a zone, like 2026-02-02T10:00:00Z."
+        message = "This must be RFC 3339 with a zone, like 2026-02-02T10:00:00Z."
         fault: Fault | None = (RejectionCode.BAD_TIMESTAMP, message)
     else:
         fault = find_time_fault(moment, now=now)
@@ -137,7 +135,7 @@ def _properties_problems(
 ) -> Iterator[Problem]:
     properties = event.get("properties", {})
     if not isinstance(properties, dict):
-        fault = RejectionCode.WRONG_TYPE, "The properties are an object."
+        fault = RejectionCode.WRONG_TYPE, "The properties must be an object."
         yield from _value_problems("properties", properties, fault)
         properties = {}
     if definition is None:

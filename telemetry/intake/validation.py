@@ -141,7 +141,7 @@ def _rejected_event(text: bytes, plan: TrackingPlan, now: datetime) -> RejectedE
     problems: tuple[Problem, ...] = ()
     if len(text) > MAX_EVENT_BYTES:
         problems = (
-            Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event has at most {MAX_EVENT_BYTES} bytes."),
+            Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at most {MAX_EVENT_BYTES} bytes."),
         )
     try:
         event = _read(text)

@@ -47,7 +47,7 @@ def find_fault(value: object, definition: PropertyDefinition) -> Fault | None:
     """What is wrong with a property's value, or None. Privacy is checked in telemetry.intake.privacy."""
     kind = definition.type
     if kind is PropertyType.BOOL:
-        return None if isinstance(value, bool) else (RejectionCode.WRONG_TYPE, "This is true or false.")
+        return None if isinstance(value, bool) else (RejectionCode.WRONG_TYPE, "This must be true or false.")
     if kind is PropertyType.ENUM:
         return _find_enum_fault(value, definition)
     if kind is PropertyType.IDS:
@@ -60,27 +60,27 @@ def find_fault(value: object, definition: PropertyDefinition) -> Fault | None:
 def find_id_fault(value: object, *, max_length: int) -> Fault | None:
     """What is wrong with an id, or None."""
     if not isinstance(value, str):
-        return RejectionCode.WRONG_TYPE, "An id is a text."
+        return RejectionCode.WRONG_TYPE, "An id must be a text."
     if not IS_ID(value):
-        return RejectionCode.BAD_ID, "An id is printable ASCII without spaces, and not empty."
+        return RejectionCode.BAD_ID, "An id must be printable ASCII without spaces, and not empty."
     if len(value) > max_length:
-        return RejectionCode.TOO_LONG, f"An id has at most {max_length} characters."
+        return RejectionCode.TOO_LONG, f"An id may have at most {max_length} characters."
     return None
 
 
 def _find_enum_fault(value: object, definition: PropertyDefinition) -> Fault | None:
     if not isinstance(value, str):
-        return RejectionCode.WRONG_TYPE, "This is a text."
+        return RejectionCode.WRONG_TYPE, "This must be a text."
     if value not in definition.values:
-        return RejectionCode.NOT_IN_ENUM, f"This is one of: {', '.join(definition.values)}."
+        return RejectionCode.NOT_IN_ENUM, f"This must be one of: {', '.join(definition.values)}."
     return None
 
 
 def _find_list_fault(value: object, definition: PropertyDefinition) -> Fault | None:
     if not isinstance(value, list):
-        return RejectionCode.WRONG_TYPE, "This is a list of ids."
+        return RejectionCode.WRONG_TYPE, "This must be a list of ids."
     if len(value) > (definition.max_items or 0):
-        return RejectionCode.TOO_LONG, f"The list has at most {definition.max_items} items."
+        return RejectionCode.TOO_LONG, f"The list may have at most {definition.max_items} items."
     faults = (find_id_fault(item, max_length=definition.max_length or 0) for item in value)
     return next((fault for fault in faults if fault), None)
 
@@ -88,12 +88,12 @@ def _find_list_fault(value: object, definition: PropertyDefinition) -> Fault | N
 def _find_number_fault(value: object, definition: PropertyDefinition) -> Fault | None:
     whole = definition.type.is_whole
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        message = "This is a whole number, without a point." if whole else "This is a number."
+        message = "This must be a whole number, without a point." if whole else "This must be a number."
         return RejectionCode.WRONG_TYPE, message
     minimum, maximum = definition.minimum, definition.maximum
     # Written so that NaN, which compares false with everything, is out of range too.
     if minimum is not None and maximum is not None and not minimum <= value <= maximum:
-        return RejectionCode.OUT_OF_RANGE, f"This is a number from {minimum} to {maximum}."
+        return RejectionCode.OUT_OF_RANGE, f"This must be a number from {minimum} to {maximum}."
     return None
 
 
@@ -102,11 +102,11 @@ def _find_text_fault(value: object, definition: PropertyDefinition) -> Fault | N
     if definition.type is PropertyType.ID:
         return find_id_fault(value, max_length=limit)
     if not isinstance(value, str):
-        return RejectionCode.WRONG_TYPE, "This is a text."
+        return RejectionCode.WRONG_TYPE, "This must be a text."
     if CONTROL.search(value):
-        message = "This has characters that a short text does not take, such as a line break."
+        message = "This has characters that a short text may not have, such as a line break."
         return RejectionCode.OUT_OF_RANGE, message
     kept = re.split("[?#]", value, maxsplit=1)[0] if definition.keeps_origin_and_path else value
     if len(kept) > limit:
-        return RejectionCode.TOO_LONG, f"This has at most {limit} characters."
+        return RejectionCode.TOO_LONG, f"This may have at most {limit} characters."
     return None

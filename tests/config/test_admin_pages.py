@@ -23,7 +23,9 @@ OURS = [
     model for app in ("telemetry", "workbench", "kpis") for model in apps.get_app_config(app).get_models()
 ]
 REGISTERED = list(admin.site._registry)
-READ_ONLY = [model for model in REGISTERED if isinstance(admin.site.get_model_admin(model), ReadOnlyModelAdmin)]
+READ_ONLY = [
+    model for model in REGISTERED if isinstance(admin.site.get_model_admin(model), ReadOnlyModelAdmin)
+]
 
 
 def url_of(model: type[Model], page: str, *arguments: Any) -> str:

@@ -39,8 +39,8 @@ BATCHED = "application/cloudevents-batch+json"
 DATA_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
 HEADER = "HTTP_CE_"
 
-WRONG_VERSION = Problem(RejectionCode.UNSUPPORTED_TYPE, "specversion", "The portal takes CloudEvents 1.0.")
-WRONG_DATA = Problem(RejectionCode.UNSUPPORTED_TYPE, "datacontenttype", "The data of an event is JSON.")
+WRONG_VERSION = Problem(RejectionCode.UNSUPPORTED_TYPE, "specversion", "The portal accepts CloudEvents 1.0.")
+WRONG_DATA = Problem(RejectionCode.UNSUPPORTED_TYPE, "datacontenttype", "The data of an event must be JSON.")
 
 
 def is_cloudevent(request: HttpRequest) -> bool:
@@ -62,7 +62,7 @@ def read(request: HttpRequest, *, now: datetime) -> Translation:
     if request.content_type == BATCHED:
         messages = read_list(json_text(read_checked(request)))
         if messages is None:
-            raise wrong_shape("The body of a batch is a list of CloudEvents.")
+            raise wrong_shape("The body of a batch must be a list of CloudEvents.")
         return translate(messages, now=now)
     if is_structured(request):
         text = json_text(read_checked(request))
@@ -96,7 +96,7 @@ def attribute(header: str) -> str:
     try:
         return unquote(header, errors="strict")
     except UnicodeDecodeError:
-        message = "The CloudEvents headers are percent-encoded UTF-8."
+        message = "The CloudEvents headers must be percent-encoded UTF-8."
         raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_encoding", message=message) from None
 
 

@@ -62,7 +62,7 @@ def require_object(text: msgspec.Raw | bytes) -> Message:
     """The JSON object that is the whole body. Raises ApiError (400) for anything but an object."""
     message = read_object(text)
     if message is None:
-        raise wrong_shape("The body is a JSON object.")
+        raise wrong_shape("The body must be a JSON object.")
     return message
 
 

@@ -80,7 +80,7 @@ def from_base64(body: bytes) -> bytes:
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:
-        raise unreadable(code="bad_json", message="The body is neither JSON nor base64 of it.") from None
+        raise unreadable(code="bad_json", message="The body is neither JSON nor base64 of JSON.") from None
 
 
 def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) -> Translation:
@@ -98,7 +98,7 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
         if "batch" in body:
             messages = read_list(body["batch"])
     if messages is None:
-        raise wrong_shape('A batch is {"api_key": …, "batch": […]}.')
+        raise wrong_shape('A batch must be {"api_key": …, "batch": […]}.')
     sent_at = moment_of(first_value(body, "sent_at", "sentAt")) or sent_at
     translated = [translate_event(message, sent_at=sent_at, now=now) for message in messages]
     return Translation(
@@ -129,7 +129,7 @@ def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime
     name = text_of(message.get("event"))
     if name is not None and name.startswith("$"):
         shown = safe_name(name, known=_is_own_name(name) is not None)
-        sentence = "Events of PostHog's own are not in the plan."
+        sentence = "PostHog's own events are not in the plan."
         return unsupported(shown, event_id=event_id, message=sentence), 0
     properties = first_value(message, "properties")
     by_name = read_object(properties)

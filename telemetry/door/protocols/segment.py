@@ -42,7 +42,7 @@ ROUTES = {
     **{route: call for call in (TRACK, *OTHER_CALLS) for route in (call, call[0])},
 }
 
-TOO_LARGE = Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+TOO_LARGE = Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at most {MAX_EVENT_BYTES} bytes.")
 
 
 def translate(text: bytes, *, call: str, now: datetime) -> Translation:
@@ -59,7 +59,7 @@ def translate(text: bytes, *, call: str, now: datetime) -> Translation:
         return Translation([translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)], secret)
     messages = read_list(body.get("batch"))
     if messages is None:
-        raise wrong_shape('The body of a batch is {"batch": […], "writeKey": …}.')
+        raise wrong_shape('The body of a batch must be {"batch": […], "writeKey": …}.')
     events = [translate_call(message, call="", sent_at=sent_at, now=now) for message in messages]
     return Translation(events, secret or first_key(messages))
 
@@ -79,7 +79,7 @@ def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now
     call = call or text_of(first_value(message, "type")) or TRACK
     if call != TRACK:
         name = safe_name(call, known=call in OTHER_CALLS)
-        return unsupported(name, event_id=event_id, message="The portal takes track calls only.")
+        return unsupported(name, event_id=event_id, message="The portal accepts track calls only.")
     if memoryview(raw).nbytes > MAX_EVENT_BYTES:
         return refused(
             TOO_LARGE, name=safe_name(text_of(message.get("event")), known=False), event_id=event_id
