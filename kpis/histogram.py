@@ -1,9 +1,12 @@
-"""Mergeable histograms of durations, from which percentiles of any range are read.
+"""Histograms of durations that can be merged, and percentiles read from them.
 
-A duration of d seconds falls into bin ceil(log(d) / log(GAMMA)); a bin's estimate is the value whose relative
-distance to both its bounds is the same, so no estimate is more than RELATIVE_ERROR away from the truth (the
-construction of DDSketch: Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
-relative-error guarantees", VLDB 2019). Merging adds counts, so the order of merges cannot change a percentile.
+A duration of d seconds falls into the bin with the index ceil(log(d) / log(GAMMA)). One estimate stands for all
+durations of a bin: the value that is relatively as far from the bin's lower bound as from its upper one. So no
+estimate is more than RELATIVE_ERROR away from the true duration. Merging adds counts, so the order of merges
+cannot change a percentile.
+
+Source: DDSketch (Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error
+guarantees", VLDB 2019).
 """
 
 import math
@@ -15,14 +18,14 @@ from itertools import accumulate
 RELATIVE_ERROR = 0.009
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 LOG_GAMMA = math.log(GAMMA)
-# Durations of zero have no logarithm; the shortest that can be measured, 1 microsecond, is in bin -767.
+# Zero has no logarithm. The shortest duration above zero, 1 microsecond, is in bin -767.
 ZERO_BIN = -1000
 
 Histogram = Mapping[int, int]
 
 
 def bin_of(microseconds: int) -> int:
-    """The bin of a duration; raises ValueError for a negative one."""
+    """The index of the bin that a duration falls into. Raises ValueError for a negative duration."""
     if microseconds < 0:
         raise ValueError("a duration cannot be negative")
     if microseconds == 0:
@@ -31,14 +34,14 @@ def bin_of(microseconds: int) -> int:
 
 
 def estimate(bin_index: int) -> float:
-    """Seconds that stand for every duration in the bin."""
+    """The seconds that stand for every duration in the bin: 2 * GAMMA ** index / (GAMMA + 1)."""
     if bin_index == ZERO_BIN:
         return 0.0
     return float(2 * GAMMA**bin_index / (GAMMA + 1))
 
 
 def merge(histograms: Iterable[Histogram]) -> dict[int, int]:
-    """The histogram of all durations of the given ones."""
+    """One histogram of all the durations."""
     merged: defaultdict[int, int] = defaultdict(int)
     for histogram in histograms:
         for bin_index, count in histogram.items():
@@ -47,23 +50,24 @@ def merge(histograms: Iterable[Histogram]) -> dict[int, int]:
 
 
 def percentiles(histogram: Histogram, fractions: Sequence[float]) -> list[float | None]:
-    """Seconds at each fraction (0 to 1); None for every one of an empty histogram.
+    """The seconds at each fraction (0 to 1), in the order given; all None for an empty histogram.
 
-    Between two neighbours it interpolates linearly, as PostgreSQL's percentile_cont, numpy's default and
-    statistics.median do: the median of an even number of durations is the mean of the middle two.
+    The position of a fraction is fraction * (count - 1), counted from 0. Between two neighbours it interpolates
+    linearly, as PostgreSQL's percentile_cont, numpy's default and statistics.median do: the median of an even
+    number of durations is the mean of the middle two.
     """
     bins = sorted(histogram)
-    seen = list(accumulate(map(histogram.__getitem__, bins)))
-    if not seen or not seen[-1]:
+    # How many durations there are up to and including each bin.
+    running_counts = list(accumulate(map(histogram.__getitem__, bins)))
+    count = running_counts[-1] if running_counts else 0
+    if not count:
         return [None] * len(fractions)
-    return [_at_position(bins, seen, (seen[-1] - 1) * fraction) for fraction in fractions]
+    return [_at_position(bins, running_counts, fraction * (count - 1)) for fraction in fractions]
 
 
-def _at_position(bins: Sequence[int], seen: Sequence[int], position: float) -> float:
-    """Seconds at a position in the sorted durations, 0 the first; a broken one lies between two neighbours.
-
-    `seen` counts the durations up to and including each bin.
-    """
-    lower = estimate(bins[bisect_right(seen, math.floor(position))])
-    upper = estimate(bins[bisect_right(seen, math.ceil(position))])
-    return lower + (upper - lower) * (position - math.floor(position))
+def _at_position(bins: Sequence[int], running_counts: Sequence[int], position: float) -> float:
+    """The seconds at a position in the sorted durations; a fractional one lies between two neighbours."""
+    below, above = math.floor(position), math.ceil(position)
+    lower = estimate(bins[bisect_right(running_counts, below)])
+    upper = estimate(bins[bisect_right(running_counts, above)])
+    return lower + (upper - lower) * (position - below)

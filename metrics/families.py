@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from kpis.models import Freshness
 from kpis.reading.evaluation import OFF_TARGET, ON_TARGET
-from kpis.reading.queries import WindowReading, read_windows
+from kpis.reading.windows import WindowReading, read_windows
 from telemetry.counters.bridge import SUM, Counters, Series
 from telemetry.counters.families import DEFINITIONS, FAMILIES, INFINITY, Family, FamilyType
 from telemetry.models import Arrival, Environment

@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 
 from kpis.models import Baseline
 from kpis.reading.evaluation import PERCENTILES, TOO_FEW_EVENTS, Evaluation
-from kpis.reading.queries import Comparison, KpiReading
+from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
 from pages import charts, formatting
 from pages.charts import Bar, Box

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from kpis.reading.periods import Granularity, Range
-from kpis.reading.queries import Comparison, KpiReading
+from kpis.reading.readings import Comparison, KpiReading
 from pages import charts, formatting
 from pages.charts import Box
 from pages.page_state import DEFAULT_PRESET, GRANULARITIES, PRESETS, PageState

@@ -14,9 +14,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
-from kpis.reading import queries
+from kpis.reading.environments import UnknownEnvironment, choose_environment, environments
 from kpis.reading.periods import InvalidRange, Range
-from kpis.reading.queries import Comparison
+from kpis.reading.query import UnknownKpi, find_kpi
+from kpis.reading.readings import Comparison, compare_kpi, compare_kpis
 from kpis.registry import Kpi
 from pages import kpi as kpi_page
 from pages import presentation, wording
@@ -29,11 +30,11 @@ CHART_SCRIPT = "build/charts.js"
 @login_required
 def show_overview(request: HttpRequest) -> HttpResponse:
     """Every KPI by persona."""
-    known = queries.environments()
+    known = environments()
     if not known:
         return render(request, "pages/first_run.html")
     asked = what_is_asked(request)
-    comparisons = queries.compare_kpis(
+    comparisons = compare_kpis(
         environment=environment_of(asked.state, known=known), range=asked.range, now=asked.now
     )
     context = {
@@ -50,11 +51,11 @@ def show_overview(request: HttpRequest) -> HttpResponse:
 def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     """One KPI, with all there is to say of it."""
     kpi = kpi_of(slug)
-    known = queries.environments()
+    known = environments()
     if not known:
         return render(request, "pages/first_run.html")
     asked = what_is_asked(request, kpi=kpi)
-    comparison = queries.compare_kpi(
+    comparison = compare_kpi(
         kpi=kpi,
         environment=environment_of(asked.state, known=known),
         range=asked.range,
@@ -73,8 +74,8 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
 
 def kpi_of(slug: str) -> Kpi:
     try:
-        return queries.find_kpi(slug)
-    except queries.UnknownKpi:
+        return find_kpi(slug)
+    except UnknownKpi:
         raise Http404("There is no KPI of this name.") from None
 
 
@@ -102,8 +103,8 @@ def what_is_asked(request: HttpRequest, *, kpi: Kpi | None = None) -> Asked:
 
 def environment_of(state: PageState, *, known: list[str]) -> str:
     try:
-        return queries.choose_environment(state.environment, known=known)
-    except queries.UnknownEnvironment:
+        return choose_environment(state.environment, known=known)
+    except UnknownEnvironment:
         raise Http404("There is no environment of this name.") from None
 
 

@@ -14,7 +14,7 @@ from kpis.reading.evaluation import (
     Evaluation,
 )
 from kpis.reading.periods import Granularity, Range, last_date
-from kpis.reading.queries import Comparison, KpiReading
+from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Direction, Kind, Kpi, Persona
 from pages import formatting
 

@@ -1,6 +1,5 @@
 """Builders with defaults: what a test does not name does not matter to it."""
 
-import itertools
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -8,12 +7,12 @@ from typing import Any
 
 from django.db.models import Model
 
-from telemetry.models import ApiKey, Arrival, Environment, RawEvent, Scope
+from telemetry.keys import create_key
+from telemetry.models import ApiKey, Arrival, RawEvent, Scope
 from workbench.fold import pending
 
 MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
-
-_numbers = itertools.count(1)
+KEYS_MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def minutes(count: float) -> datetime:
@@ -26,17 +25,18 @@ def table(model: type[Model], *fields: str) -> list[tuple[Any, ...]]:
     return sorted(model._default_manager.values_list(*fields), key=repr)
 
 
-def make_key(*, environment: str = "production", source: str = "web", scope: str = Scope.INGEST) -> ApiKey:
-    Environment.objects.get_or_create(name=environment)
-    number = next(_numbers)
-    return ApiKey.objects.create(
-        prefix=f"wb_{number}",
-        digest=f"{number:064x}",
-        scope=scope,
-        environment_id=environment,
-        source=source,
-        requests_per_minute=60_000,
-    )
+def issue_key(*, now: datetime = KEYS_MADE_AT, **given: Any) -> tuple[ApiKey, str]:
+    """A key and its secret; what is given replaces the defaults of `create_key`'s arguments."""
+    defaults = {"scope": Scope.INGEST, "environment": "production", "source": "web"}
+    return create_key(now=now, **defaults | given)
+
+
+def make_key(**given: Any) -> ApiKey:
+    return issue_key(**given)[0]
+
+
+def make_secret(**given: Any) -> str:
+    return issue_key(**given)[1]
 
 
 def event(name: str, at: datetime = MOMENT, *, session: str = "s-1", **properties: Any) -> dict[str, Any]:

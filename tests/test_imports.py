@@ -46,7 +46,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "arrivals counters keys quarantine raw_events",
     ),
     "web": (
-        "api_paths negotiation peers request_ids requests",
+        "api_paths moments negotiation peers request_ids requests",
         "errors",
         "maintenance middleware",
     ),
@@ -59,6 +59,14 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "api",
         "demo",
         "admin apps forms management tasks",
+    ),
+    "kpis.reading": (
+        "periods",
+        "goals spans sums",
+        "evaluation",
+        "environments measurability stored_rows",
+        "context query",
+        "readings windows",
     ),
     "config": (
         "admin apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
@@ -190,7 +198,8 @@ def test_no_class_name_stands_twice() -> None:
         ("from .models import Draft", "workbench.admin", set()),
         ("if True:\n  from config import env", "kpis.admin", {"config", "config.env"}),
         ("from metrics import views", "pages.overview", {"metrics", "metrics.views"}),
-        ("from kpis.reading import queries", "kpis.compute.rollup", {"kpis.reading", "kpis.reading.queries"}),
+        ("from kpis.reading import windows", "kpis.compute.rollup", {"kpis.reading", "kpis.reading.windows"}),
+        ("from kpis.reading import query", "kpis.reading.evaluation", {"kpis.reading.query"}),
         ("from telemetry.door import views", "telemetry.door.protocols.segment", {"telemetry.door.views"}),
         ("from telemetry.intake import ingest", "telemetry.door.posting", set()),
     ],

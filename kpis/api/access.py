@@ -1,4 +1,4 @@
-"""Who may read through the API, and which environment: a key of scope `read`, or a signed-in session."""
+"""Who may read through the API, and which environment: a key of scope `read`, or a person who is signed in."""
 
 from http import HTTPStatus
 
@@ -11,14 +11,15 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from kpis.reading import queries
+from kpis.api.parameters import not_found, read_parameters
+from kpis.reading.environments import UnknownEnvironment, choose_environment, environments
 from telemetry import keys
 from telemetry.models import ApiKey, Scope
 from web.errors import ApiError
 
 
 class ReadKeyAuthentication(BaseAuthentication):
-    """A request that brings a key is judged by the key alone, whatever session it has."""
+    """A request with a key is judged by the key alone, even if it comes with a session."""
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser | None, ApiKey] | None:
         if not keys.secret_of(request._request):
@@ -43,31 +44,26 @@ class CanRead(BasePermission):
 
 
 class ReadView(APIView):
-    """A view of the read API."""
+    """A view of the read API, which takes the parameters that it names and no others."""
 
     authentication_classes = [ReadKeyAuthentication, SessionAuthentication]
     permission_classes = [CanRead]
-    # What a request may ask with; every other name is refused, so that no typing error is taken for a default.
     parameter_names: tuple[str, ...] = ()
 
     def parameters(self, request: Request) -> dict[str, str]:
-        """The query parameters by name; raises ApiError 400 for one that the view does not know."""
-        for name in request.query_params:
-            if name not in {*self.parameter_names, "format", "key"}:
-                names = ", ".join(self.parameter_names)
-                raise bad_parameter(f"There is no parameter {name[:40]!r}; there are {names}, format.")
-        return {name: request.query_params.get(name, "") for name in self.parameter_names}
+        """The view's query parameters by name. Raises ApiError 400 for a parameter that it does not have."""
+        return read_parameters(request, names=self.parameter_names)
 
     def environment(self, request: Request, *, name: str) -> str:
-        """The environment to read: a key's own, or the one that is asked for, or the default.
+        """The key's own environment; for a person the named one, or the default for "".
 
-        Raises ApiError: 403 for another one than the key's, 404 for one that there is not.
+        Raises ApiError: 403 where the key belongs to another environment, 404 for an unknown one.
         """
         if isinstance(request.auth, ApiKey):
             return own_environment(request.auth, name=name)
         try:
-            return queries.choose_environment(name, known=queries.environments())
-        except queries.UnknownEnvironment:
+            return choose_environment(name, known=environments())
+        except UnknownEnvironment:
             raise not_found("unknown_environment", "There is no environment of this name.") from None
 
 
@@ -79,11 +75,3 @@ def own_environment(key: ApiKey, *, name: str) -> str:
             message=f"This key reads the environment {key.environment_id} only.",
         )
     return key.environment_id
-
-
-def bad_parameter(message: str, *, code: str = "bad_parameter") -> ApiError:
-    return ApiError(status=HTTPStatus.BAD_REQUEST, code=code, message=message)
-
-
-def not_found(code: str, message: str) -> ApiError:
-    return ApiError(status=HTTPStatus.NOT_FOUND, code=code, message=message)

@@ -7,14 +7,14 @@ from typing import Any
 
 from rest_framework.renderers import BaseRenderer
 
-# A cell that begins like this is a formula to a spreadsheet, whatever it says.
+# A spreadsheet runs a cell that begins like this as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-# Of an answer, on every row: a file must say by itself what it shows.
-HEAD = ("kpi", "environment", "time_zone", "unit")
+# These stand on every row, because a file must say by itself what it shows.
+REPEATED_FIELDS = ("kpi", "environment", "time_zone", "unit")
 
 
 class CsvRenderer(BaseRenderer):
-    """The series of a KPI answer, or of each value of its breakdown; the same fields as in JSON, flat."""
+    """Writes the series of a KPI's answer, or the series of each value of its breakdown, with JSON's fields."""
 
     media_type = "text/csv"
     format = "csv"
@@ -30,19 +30,19 @@ class CsvRenderer(BaseRenderer):
 
 
 def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a period; with a breakdown, a row a period and value."""
-    head = {name: answer[name] for name in HEAD}
+    """A row for each period of a KPI's answer; with a breakdown, for each period of each value."""
+    repeated = {name: answer[name] for name in REPEATED_FIELDS}
     if "breakdown" not in answer:
-        return [head | row for row in answer["series"]]
+        return [repeated | period for period in answer["series"]]
     return [
-        head | {"dimension": answer["dimension"], "dimension_value": part["value"]} | row
+        repeated | {"dimension": answer["dimension"], "dimension_value": part["value"]} | period
         for part in answer["breakdown"]
-        for row in part["series"]
+        for period in part["series"]
     ]
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows with a header of every name that occurs, in order of appearance; "" for no rows."""
+    """The rows below a header with every name that occurs, in order of appearance; "" without rows."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, fieldnames=names, restval="")
@@ -53,5 +53,8 @@ def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def safe_cell(value: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe before it (OWASP, CSV injection)."""
+    """The cell as it is; with an apostrophe before text that a spreadsheet would run.
+
+    Source: OWASP, "CSV Injection".
+    """
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -1,4 +1,4 @@
-"""What the read API answers, for the OpenAPI schema. The answers themselves are made in api.py."""
+"""The shapes of the read API's answers, for the OpenAPI document alone; answers.py makes the answers."""
 
 from typing import Any
 
@@ -20,6 +20,8 @@ class ErrorSerializer(serializers.Serializer[Any]):
 class FiguresSerializer(serializers.Serializer[Any]):
     """Figures of one period: numerator and denominator, or what a duration KPI has in their place."""
 
+    # An Evaluation. The class names the published schema "Figures", so it keeps its name.
+
     numerator = serializers.FloatField(required=False, help_text="A count, or dollars for a cost")
     denominator = serializers.IntegerField(required=False)
     count = serializers.IntegerField(required=False, help_text="Durations measured")
@@ -38,7 +40,7 @@ class FiguresSerializer(serializers.Serializer[Any]):
 class PeriodSerializer(FiguresSerializer):
     period_start = serializers.DateTimeField()
     period_end = serializers.DateTimeField(help_text="Not included")
-    target = serializers.FloatField(allow_null=True, help_text="The target of that time")
+    target = serializers.FloatField(allow_null=True, help_text="The target in force on the period's last day")
 
 
 class SliceSerializer(serializers.Serializer[Any]):
@@ -62,10 +64,10 @@ class ListedKpiSerializer(HeadSerializer, FiguresSerializer):
 
 
 def range_fields() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-    """`from` is no name for a Python attribute."""
+    """Fields of a range; a function, because `from` cannot be the name of a Python attribute."""
     return {
         "environment": serializers.CharField(),
-        "time_zone": serializers.CharField(help_text="The zone that days are days of"),
+        "time_zone": serializers.CharField(help_text="The reporting zone, whose days these are"),
         "computed_until": serializers.DateTimeField(
             allow_null=True, help_text="null: nothing is computed yet"
         ),
@@ -83,16 +85,14 @@ class KpiListSerializer(serializers.Serializer[Any]):
 
 class KpiSerializer(HeadSerializer):
     granularity = serializers.ChoiceField(["hour", "day", "week", "month", "total"])
-    total = FiguresSerializer(help_text="Over exactly the periods of the series")
-    series = PeriodSerializer(many=True, help_text="Without what is not computed yet")
+    total = FiguresSerializer(help_text="Over all periods of the series together")
+    series = PeriodSerializer(many=True, help_text="Periods that are not computed yet are left out")
     excluded = serializers.DictField(
         child=serializers.IntegerField(), help_text="What could not be measured, counted by reason"
     )
-    dimension = serializers.CharField(required=False, help_text="As breakdown= asked")
+    dimension = serializers.CharField(required=False, help_text="The dimension that breakdown= names")
     breakdown = SliceSerializer(many=True, required=False, help_text="The 100 largest values")
-    breakdown_left_out = serializers.IntegerField(
-        required=False, help_text="How many values there are beyond"
-    )
+    breakdown_left_out = serializers.IntegerField(required=False, help_text="How many more values there are")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {**super().get_fields(), **range_fields()}

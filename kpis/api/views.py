@@ -1,24 +1,29 @@
-"""The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/queries.md)."""
+"""The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/reading.md)."""
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from kpis.api.access import ReadView, bad_parameter, not_found
+from kpis.api.access import ReadView
+from kpis.api.answers import list_json, reading_json
 from kpis.api.csv_export import CsvRenderer
+from kpis.api.parameters import (
+    KnownFormats,
+    bad_parameter,
+    bad_range,
+    granularity_of,
+    not_found,
+    range_of,
+)
 from kpis.api.schema import ErrorSerializer, KpiListSerializer, KpiSerializer
-from kpis.days import reporting_zone
-from kpis.reading import queries
-from kpis.reading.evaluation import Evaluation
-from kpis.reading.periods import Granularity, InvalidRange, Range, parse_range
-from kpis.reading.queries import KpiReading, Slice
-from kpis.registry import DEFINITIONS, Kind, Kpi
+from kpis.reading.periods import Granularity, InvalidRange
+from kpis.reading.query import UnknownDimension, UnknownKpi, find_kpi
+from kpis.reading.readings import KpiReading, read_kpi, read_kpis
+from kpis.registry import DEFINITIONS, Kpi
 
 ERRORS = {400: ErrorSerializer, 401: ErrorSerializer, 403: ErrorSerializer, 404: ErrorSerializer}
 RANGE_PARAMETERS = [
@@ -32,17 +37,6 @@ RANGE_PARAMETERS = [
     ),
     OpenApiParameter("to", description="As `from`, not included; default: the end of today."),
 ]
-
-
-class KnownFormats(DefaultContentNegotiation):
-    """A format that there is not is a bad parameter (400), not a page that is missing (404)."""
-
-    def filter_renderers(self, renderers: list[BaseRenderer], format: str) -> list[BaseRenderer]:  # type: ignore[override]
-        found = [renderer for renderer in renderers if renderer.format == format]
-        if not found:
-            names = " or ".join(renderer.format or "" for renderer in renderers)
-            raise bad_parameter(f"format: It takes {names}.")
-        return found
 
 
 class KpiListView(ReadView):
@@ -62,17 +56,14 @@ class KpiListView(ReadView):
         parameters = self.parameters(request)
         environment = self.environment(request, name=parameters["environment"])
         now = timezone.now()
-        try:
-            readings = queries.read_kpis(
-                kpis=DEFINITIONS,
-                environment=environment,
-                range=range_of(parameters, now=now),
-                granularity=Granularity.TOTAL,
-                now=now,
-            )
-        except InvalidRange as error:
-            raise bad_parameter(f"{error.field}: {error}", code=error.code) from error
-        return Response(list_json(readings, environment=environment))
+        readings = read_kpis(
+            kpis=DEFINITIONS,
+            environment=environment,
+            range=range_of(parameters, now=now),
+            granularity=Granularity.TOTAL,
+            now=now,
+        )
+        return Response(list_json(readings))
 
 
 class KpiView(ReadView):
@@ -101,24 +92,24 @@ class KpiView(ReadView):
     def get(self, request: Request, slug: str) -> Response:
         parameters = self.parameters(request)
         kpi = kpi_of(slug)
-        answer = kpi_json(
-            read(kpi, parameters, environment=self.environment(request, name=parameters["environment"]))
-        )
-        return Response(answer, headers=attachment(request, answer))
+        environment = self.environment(request, name=parameters["environment"])
+        reading = read(kpi, parameters, environment=environment)
+        return Response(reading_json(reading), headers=file_headers(request, reading))
 
 
 def kpi_of(slug: str) -> Kpi:
+    """Raises ApiError 404."""
     try:
-        return queries.find_kpi(slug)
-    except queries.UnknownKpi:
+        return find_kpi(slug)
+    except UnknownKpi:
         raise not_found("unknown_kpi", "There is no KPI of this name; /api/kpis/ lists them.") from None
 
 
-def read(kpi: Kpi, parameters: dict[str, str], *, environment: str) -> KpiReading:
-    """The reading that the parameters ask for; raises ApiError 400 for what they can't ask for."""
+def read(kpi: Kpi, parameters: Mapping[str, str], *, environment: str) -> KpiReading:
+    """The reading that the parameters ask for. Raises ApiError 400."""
     now = timezone.now()
     try:
-        return queries.read_kpi(
+        return read_kpi(
             kpi=kpi,
             environment=environment,
             range=range_of(parameters, now=now),
@@ -127,115 +118,15 @@ def read(kpi: Kpi, parameters: dict[str, str], *, environment: str) -> KpiReadin
             now=now,
         )
     except InvalidRange as error:
-        raise bad_parameter(f"{error.field}: {error}", code=error.code) from error
-    except queries.UnknownDimension:
+        raise bad_range(error) from error
+    except UnknownDimension:
         names = ", ".join(kpi.dimensions) or "no dimension"
         raise bad_parameter(f"breakdown: This KPI is broken down by {names}.") from None
 
 
-def range_of(parameters: dict[str, str], *, now: datetime) -> Range:
-    zone = reporting_zone()
-    return parse_range(start=parameters["from"], end=parameters["to"], zone=zone, now=now)
-
-
-def granularity_of(name: str) -> Granularity:
-    try:
-        return Granularity(name or Granularity.DAY)
-    except ValueError:
-        raise bad_parameter(f"granularity: It takes {', '.join(Granularity)}.") from None
-
-
-def attachment(request: Request, answer: dict[str, Any]) -> dict[str, str]:
-    """The headers that name the file, where the answer is one."""
+def file_headers(request: Request, reading: KpiReading) -> dict[str, str]:
+    """The header that names the file where the answer is CSV."""
     if request.accepted_renderer.format != CsvRenderer.format:
         return {}
-    name = f"{answer['kpi']}-{answer['environment'] or 'none'}.csv"
+    name = f"{reading.kpi.slug}-{reading.environment or 'none'}.csv"
     return {"Content-Disposition": f'attachment; filename="{name}"'}
-
-
-# Readings as JSON -----------------------------------------------------------------------------------------
-
-
-def list_json(readings: list[KpiReading], *, environment: str) -> dict[str, Any]:
-    first = readings[0]
-    return {
-        "environment": environment,
-        "time_zone": first.range.zone.key,
-        "computed_until": moment_json(first.computed_until),
-        "from": moment_json(first.range.start),
-        "to": moment_json(first.range.end),
-        "kpis": [
-            head_json(each) | figures_json(each.kpi, each.total) | {"dimensions": list(each.kpi.dimensions)}
-            for each in readings
-        ],
-    }
-
-
-def kpi_json(each: KpiReading) -> dict[str, Any]:
-    answer = {
-        **head_json(each),
-        "environment": each.environment,
-        "time_zone": each.range.zone.key,
-        "computed_until": moment_json(each.computed_until),
-        "from": moment_json(each.range.start),
-        "to": moment_json(each.range.end),
-        "granularity": each.granularity.value,
-        "total": figures_json(each.kpi, each.total),
-        "series": [period_json(each.kpi, evaluation) for evaluation in each.series],
-        "excluded": dict(each.excluded),
-    }
-    if each.breakdown:
-        answer["dimension"] = each.breakdown
-        answer["breakdown"] = [slice_json(each.kpi, part) for part in each.slices]
-        answer["breakdown_left_out"] = each.slices_left_out
-    return answer
-
-
-def head_json(each: KpiReading) -> dict[str, Any]:
-    goal = each.total.goal
-    return {
-        "kpi": each.kpi.slug,
-        "title": each.kpi.title,
-        "persona": each.kpi.persona.value,
-        "unit": each.kpi.unit,
-        "direction": each.kpi.direction.value,
-        "target": goal.target,
-        "baseline": goal.baseline,
-    }
-
-
-def slice_json(kpi: Kpi, part: Slice) -> dict[str, Any]:
-    return {
-        "value": part.value,
-        "total": figures_json(kpi, part.total),
-        "series": [period_json(kpi, evaluation) for evaluation in part.series],
-    }
-
-
-def period_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
-    period = {
-        "period_start": moment_json(evaluation.period.start),
-        "period_end": moment_json(evaluation.period.end),
-    }
-    return period | figures_json(kpi, evaluation) | {"target": evaluation.goal.target}
-
-
-def figures_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
-    answer = {**sums_json(kpi, evaluation), "value": evaluation.value, "verdict": evaluation.verdict}
-    return answer if evaluation.reason is None else answer | {"reason": evaluation.reason}
-
-
-def sums_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
-    if kpi.kind is not Kind.DURATION:
-        return {"numerator": evaluation.numerator, "denominator": evaluation.denominator}
-    return {
-        "count": evaluation.denominator,
-        "sum_seconds": evaluation.numerator,
-        "mean": evaluation.mean,
-        **evaluation.percentiles,
-    }
-
-
-def moment_json(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, with Z."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,12 +1,12 @@
-"""A KPI's evaluation in one period: its value, why there is none, and the verdict on it."""
+"""The evaluation of a KPI's sums against its goals: values, why there is none, and verdicts. No database."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from kpis.histogram import percentiles
 from kpis.reading.goals import Goal
 from kpis.reading.periods import Period
-from kpis.reading.sums import Sums
+from kpis.reading.sums import Sums, add_up
 from kpis.registry import Direction, Kind, Kpi
 
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -23,9 +23,13 @@ NO_EVENTS = "no_events"
 class Evaluation:
     """A KPI's evaluation in one period.
 
-    numerator and denominator are counts for a ratio; for a duration seconds (their sum) and how many were
-    measured; for a sum dollars and how many things were summed. value is in the KPI's unit, or None with a
-    reason. percentiles (p50 … p99, in seconds) and mean are a duration KPI's.
+    | kind     | numerator       | denominator     | value, in the KPI's unit                   |
+    | ratio    | a count         | a count         | numerator / denominator                    |
+    | duration | seconds, summed | durations       | the percentile that the KPI names, seconds |
+    | sum      | dollars, summed | things summed   | the numerator                              |
+
+    The value is None where the denominator is 0 or the KPI cannot be measured; `reason` says which. A duration
+    also has percentiles (p50 to p99, in seconds) and, like a sum, a mean.
     """
 
     period: Period
@@ -39,10 +43,70 @@ class Evaluation:
     mean: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One value of a breakdown, or "" for the whole KPI. Its series may be left out."""
+
+    value: str
+    total: Evaluation
+    series: tuple[Evaluation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yardstick:
+    """What the sums of a KPI over a range are evaluated against: a goal for each period, and one for the total."""
+
+    kpi: Kpi
+    total_period: Period
+    total_goal: Goal
+    periods: Sequence[Period]
+    goals: Sequence[Goal]
+    is_measurable: bool = True
+
+
+def evaluate_slice(
+    yardstick: Yardstick, *, sums: Sequence[Sums], value: str = "", has_series: bool = True
+) -> Slice:
+    """Evaluates the sums, one for each period of the yardstick, and all of them together.
+
+    Without a series only the total is evaluated, which is cheaper.
+    """
+    series = _evaluate_series(yardstick, sums=sums) if has_series else ()
+    return Slice(value=value, total=_evaluate_total(yardstick, sums=sums, series=series), series=series)
+
+
+def _evaluate_series(yardstick: Yardstick, *, sums: Sequence[Sums]) -> tuple[Evaluation, ...]:
+    return tuple(
+        evaluate(
+            yardstick.kpi,
+            sums=period_sums,
+            period=period,
+            goal=goal,
+            is_measurable=yardstick.is_measurable,
+        )
+        for period_sums, period, goal in zip(sums, yardstick.periods, yardstick.goals, strict=True)
+    )
+
+
+def _evaluate_total(
+    yardstick: Yardstick, *, sums: Sequence[Sums], series: Sequence[Evaluation]
+) -> Evaluation:
+    if len(series) == 1:
+        # Percentiles are the costly part: a single period has those of the total already.
+        return replace(series[0], period=yardstick.total_period)
+    return evaluate(
+        yardstick.kpi,
+        sums=add_up(sums),
+        period=yardstick.total_period,
+        goal=yardstick.total_goal,
+        is_measurable=yardstick.is_measurable,
+    )
+
+
 def evaluate(kpi: Kpi, *, sums: Sums, period: Period, goal: Goal, is_measurable: bool = True) -> Evaluation:
-    """The figures of a period from its sums; a value of nothing is None with the reason, never zero."""
-    spread = _percentiles(kpi, sums)
-    value = _value(kpi, sums=sums, spread=spread) if is_measurable else None
+    """Evaluates the sums of one period. Where there is nothing to divide, the value is None and never zero."""
+    seconds = _percentiles(kpi, sums)
+    value = _value(kpi, sums=sums, seconds=seconds) if is_measurable else None
     return Evaluation(
         period=period,
         numerator=sums.numerator if kpi.kind is Kind.RATIO else sums.numerator / MICRO,
@@ -50,33 +114,29 @@ def evaluate(kpi: Kpi, *, sums: Sums, period: Period, goal: Goal, is_measurable:
         value=value,
         reason=_reason(value, is_measurable=is_measurable),
         verdict=judge(
-            kpi,
-            value=value,
-            sample=sums.denominator,
-            target=goal.target,
-            is_measurable=is_measurable,
+            kpi, value=value, sample=sums.denominator, target=goal.target, is_measurable=is_measurable
         ),
         goal=goal,
-        percentiles=spread,
+        percentiles=seconds,
         mean=_mean(kpi, sums),
     )
 
 
 def _percentiles(kpi: Kpi, sums: Sums) -> dict[str, float | None]:
-    """Seconds by name, p50 to p99; the statistic that a KPI's value is, is one of them."""
+    """Seconds by the percentile's name; empty for a KPI that is no duration."""
     if kpi.kind is not Kind.DURATION:
         return {}
     return dict(zip(PERCENTILES, percentiles(sums.histogram(), list(PERCENTILES.values())), strict=True))
 
 
-def _value(kpi: Kpi, *, sums: Sums, spread: Mapping[str, float | None]) -> float | None:
+def _value(kpi: Kpi, *, sums: Sums, seconds: Mapping[str, float | None]) -> float | None:
     if not sums.denominator:
         return None
     if kpi.kind is Kind.RATIO:
         return sums.numerator / sums.denominator
     if kpi.kind is Kind.SUM:
         return sums.numerator / MICRO
-    return spread[f"p{round(kpi.statistic * 100)}"]
+    return seconds[f"p{round(kpi.statistic * 100)}"]
 
 
 def _mean(kpi: Kpi, sums: Sums) -> float | None:
@@ -94,9 +154,10 @@ def _reason(value: float | None, *, is_measurable: bool) -> str | None:
 def judge(
     kpi: Kpi, *, value: float | None, sample: int, target: float | None, is_measurable: bool = True
 ) -> str | None:
-    """The verdict on a value; None where there is no target to judge it by.
+    """The verdict on a value; None where there is no target.
 
-    The sample is a ratio's denominator, or how many things a duration or a sum is made of.
+    The sample is the denominator: below the KPI's minimum_sample the verdict is too_few_events. A value that
+    equals its target reaches it.
     """
     if not is_measurable:
         return NOT_MEASURABLE

@@ -11,7 +11,7 @@ from kpis.registry import Kpi
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What judges a KPI on a day: values in its unit; baseline_row says where the baseline comes from."""
+    """What a KPI is judged by on a day, in its unit; the rows say where the numbers come from."""
 
     target: float | None
     baseline: float | None
@@ -24,13 +24,14 @@ DatedRow = TypeVar("DatedRow", Target, Baseline)
 
 @dataclass(frozen=True, kw_only=True)
 class Goals:
-    """All targets and baselines of some KPIs: small tables that people fill, read once for a page."""
+    """All targets and baselines of some KPIs. People enter them, so the tables are small."""
 
     targets: Sequence[Target]
     baselines: Sequence[Baseline]
 
     @classmethod
     def load(cls, kpis: Sequence[Kpi]) -> "Goals":
+        """Those of every environment, in two queries."""
         slugs = [kpi.slug for kpi in kpis]
         return cls(
             targets=list(Target.objects.filter(kpi__in=slugs)),
@@ -38,20 +39,19 @@ class Goals:
         )
 
     def in_force(self, kpi: Kpi, *, environment: str, on: date) -> Goal:
-        """What is in force on the day (of the reporting zone)."""
-        row = _in_force(self.targets, kpi=kpi, environment=environment, on=on)
-        baseline_row = _in_force(self.baselines, kpi=kpi, environment=environment, on=on)
-        baseline = float(baseline_row.value) if baseline_row else None
+        """The goal on a day of the reporting zone, without a query."""
+        target_row = _row_in_force(self.targets, kpi=kpi, environment=environment, on=on)
+        baseline_row = _row_in_force(self.baselines, kpi=kpi, environment=environment, on=on)
         return Goal(
-            target=_target(kpi, row=row, baseline_row=baseline_row),
-            baseline=baseline,
+            target=_target(kpi, target_row=target_row, baseline_row=baseline_row),
+            baseline=float(baseline_row.value) if baseline_row else None,
             baseline_row=baseline_row,
-            target_row=row,
+            target_row=target_row,
         )
 
 
-def _in_force(rows: Iterable[DatedRow], *, kpi: Kpi, environment: str, on: date) -> DatedRow | None:
-    """The newest row in force on the day; one for the environment wins over one for all of them."""
+def _row_in_force(rows: Iterable[DatedRow], *, kpi: Kpi, environment: str, on: date) -> DatedRow | None:
+    """The newest row that starts on the day or before it; the environment's own rows go before those for all."""
     candidates = [
         row
         for row in rows
@@ -60,9 +60,10 @@ def _in_force(rows: Iterable[DatedRow], *, kpi: Kpi, environment: str, on: date)
     return max(candidates, key=lambda row: (row.environment != "", row.effective_from), default=None)
 
 
-def _target(kpi: Kpi, *, row: Target | None, baseline_row: Baseline | None) -> float | None:
+def _target(kpi: Kpi, *, target_row: Target | None, baseline_row: Baseline | None) -> float | None:
+    """The row's target, else the registry's; of a KPI that is judged by its baseline, factor times baseline."""
     if kpi.baseline_factor is None:
-        target = row.value if row else kpi.target
+        target = target_row.value if target_row else kpi.target
         return None if target is None else float(target)
-    factor = row.value if row else kpi.baseline_factor
+    factor = target_row.value if target_row else kpi.baseline_factor
     return float(factor * baseline_row.value) if baseline_row else None

@@ -1,11 +1,11 @@
 """Ranges of time, and the periods that a range is shown in, in the reporting zone.
 
-Every moment here is aware and in UTC; every end is excluded. A *day* is a day of the reporting zone, 23 or 25
-hours long where its clocks change. All boundaries are boundaries of base buckets (15 minutes in UTC).
+Every moment is aware and in UTC. Every end is excluded. A *day* is a day of the reporting zone: 23 or 25 hours
+long where its clocks change. Every boundary is also a boundary of base buckets (15 minutes in UTC).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -13,21 +13,24 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from kpis.days import day_start, local_day
-from kpis.models import StoredGranularity
 from workbench.buckets import bucket_of, bucket_start
 
 MAXIMUM_PERIODS = 2_000
 DEFAULT_DAYS = 28
-# Outside of these years nothing can have been measured, and zones have offsets that break the 15 minutes.
+# No workbench measured anything outside these years. Before them zones had offsets that are no multiple of
+# 15 minutes, so that days would not begin with a bucket.
 FIRST_DATE = date(2000, 1, 1)
 LAST_DATE = date(2100, 1, 1)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# Python reads more than RFC 3339: week dates, dates without dashes, hours alone.
+# fromisoformat reads more than RFC 3339: week dates, dates without dashes, hours alone.
 MOMENT = re.compile(DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?")
 
 
 class Granularity(StrEnum):
-    """How long a period is; a week starts on Monday (ISO 8601)."""
+    """How long a reader's periods are; a week starts on Monday (ISO 8601).
+
+    Rows are stored in fewer lengths: see StoredGranularity.
+    """
 
     HOUR = "hour"
     DAY = "day"
@@ -37,7 +40,7 @@ class Granularity(StrEnum):
 
 
 class InvalidRange(ValueError):
-    """The range that was asked for cannot be read; `field` is the parameter at fault."""
+    """A range that cannot be understood or answered; `field` names the parameter at fault."""
 
     code = "bad_parameter"
 
@@ -47,13 +50,13 @@ class InvalidRange(ValueError):
 
 
 class BucketNotAligned(InvalidRange):
-    """A moment that is not on a boundary of 15 minutes: what is stored cannot answer it."""
+    """A moment that is not on a 15-minute boundary, so that no stored row begins there."""
 
     code = "bucket_not_aligned"
 
 
 class TooManyPeriods(InvalidRange):
-    """The range has more periods of its granularity than one answer may carry."""
+    """A range with more periods than one answer may have."""
 
     code = "too_many_periods"
 
@@ -68,16 +71,9 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class Range(Period):
-    """A period in a reporting zone, as a reader asked for it."""
+    """The period that a reader asks for, with the zone whose days count."""
 
     zone: ZoneInfo
-
-
-@dataclass(frozen=True, kw_only=True)
-class Span(Period):
-    """StoredGranularity rows of one granularity (`base` or `day`) whose period_start lies in the span."""
-
-    granularity: str
 
 
 def last_date(period: Period, *, zone: ZoneInfo) -> date:
@@ -86,7 +82,7 @@ def last_date(period: Period, *, zone: ZoneInfo) -> date:
 
 
 def recent_days(days: int, *, zone: ZoneInfo, now: datetime) -> Range:
-    """Today and the days before it, `days` in all; it ends at the end of today."""
+    """The range of `days` days that ends with the end of today."""
     today = local_day(now, zone=zone)
     return Range(
         start=day_start(today - timedelta(days=days - 1), zone=zone),
@@ -96,10 +92,10 @@ def recent_days(days: int, *, zone: ZoneInfo, now: datetime) -> Range:
 
 
 def parse_range(*, start: str, end: str, zone: ZoneInfo, now: datetime) -> Range:
-    """The range of `from` (included) and `to` (excluded): dates in the zone, or RFC 3339 moments.
+    """The range from `start` (included) to `end` (excluded): dates in the zone, or RFC 3339 moments.
 
-    An empty end is the end of today; an empty start is 28 days before the end.
-    Raises InvalidRange, BucketNotAligned for a moment that is not on a 15-minute boundary.
+    An empty end is the end of today. An empty start is 28 days before the end.
+    Raises InvalidRange; BucketNotAligned for a moment that is not on a 15-minute boundary.
     """
     until = parse_moment(end, field="to", zone=zone) if end else recent_days(1, zone=zone, now=now).end
     since = (
@@ -113,29 +109,33 @@ def parse_range(*, start: str, end: str, zone: ZoneInfo, now: datetime) -> Range
 
 
 def parse_moment(text: str, *, field: str, zone: ZoneInfo) -> datetime:
-    """A date in the zone (its first moment) or an RFC 3339 moment, in UTC; raises as parse_range."""
+    """A date (its first moment in the zone) or an RFC 3339 moment, in UTC.
+
+    Raises InvalidRange; BucketNotAligned for a moment that is not on a 15-minute boundary.
+    """
     try:
-        if DATE.fullmatch(text):
-            moment = day_start(date.fromisoformat(text), zone=zone)
-        else:
-            moment = datetime.fromisoformat(_checked_form(text))
-            moment = moment.astimezone(UTC) if moment.tzinfo else moment
+        moment = _read_moment(text, zone=zone)
     except (ValueError, OverflowError):
         raise InvalidRange(
             "It takes a date like 2026-02-01 or a moment like 2026-02-01T00:00:00Z.", field=field
         ) from None
     if moment.tzinfo is None:
         raise InvalidRange("A moment needs a zone: end it with Z or an offset like +01:00.", field=field)
-    return _checked(moment, field=field, zone=zone)
+    _check_boundary(moment, field=field, zone=zone)
+    return moment
 
 
-def _checked_form(text: str) -> str:
+def _read_moment(text: str, *, zone: ZoneInfo) -> datetime:
+    """In UTC; naive where the text names no zone. Raises ValueError or OverflowError for any other text."""
+    if DATE.fullmatch(text):
+        return day_start(date.fromisoformat(text), zone=zone)
     if not MOMENT.fullmatch(text):
         raise ValueError("not RFC 3339")
-    return text
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment
 
 
-def _checked(moment: datetime, *, field: str, zone: ZoneInfo) -> datetime:
+def _check_boundary(moment: datetime, *, field: str, zone: ZoneInfo) -> None:
     if not day_start(FIRST_DATE, zone=zone) <= moment <= day_start(LAST_DATE, zone=zone):
         raise InvalidRange(f"It takes {FIRST_DATE} to {LAST_DATE}.", field=field)
     if bucket_start(bucket_of(moment)) != moment:
@@ -144,24 +144,21 @@ def _checked(moment: datetime, *, field: str, zone: ZoneInfo) -> datetime:
             "figures are kept in buckets of 15 minutes.",
             field=field,
         )
-    return moment
 
 
 def shift_days(moment: datetime, days: int, *, zone: ZoneInfo) -> datetime:
-    """The same time of day in the zone, days later (negative: earlier)."""
+    """The same time of day in the zone, that many days later; a negative number is earlier."""
     local = moment.astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
 def previous_range(current: Range, *, until: datetime | None) -> Range:
-    """What lies directly before the range and is as long, in days of the zone.
+    """The range directly before, with as many days of the zone.
 
-    `until` is how far the current range is computed: what came after that time of day on its last day is left
-    out of the previous one too, so that a day that is not over is compared with the same part of a day.
+    `until` is how far the current range is computed. If it lies within the range, the previous range ends at the
+    same time of day: a day that is not over is compared with the same part of a day.
     """
-    days = (last_date(current, zone=current.zone) - local_day(current.start, zone=current.zone)).days
-    if shift_days(current.end, -days, zone=current.zone) > current.start:
-        days += 1
+    days = _days_in(current)
     end = current.end
     if until is not None and current.start < until < end:
         end = min(end, bucket_start(bucket_of(until) + 1))
@@ -172,12 +169,19 @@ def previous_range(current: Range, *, until: datetime | None) -> Range:
     )
 
 
-def split(wanted: Range, *, granularity: Granularity, maximum: int = MAXIMUM_PERIODS) -> tuple[Period, ...]:
-    """The range's periods in order, without gaps; those at its edges are clipped to it.
+def _days_in(range: Range) -> int:
+    """How many days the range must move back to end where it starts now, or earlier."""
+    days = (last_date(range, zone=range.zone) - local_day(range.start, zone=range.zone)).days
+    is_enough = shift_days(range.end, -days, zone=range.zone) <= range.start
+    return days if is_enough else days + 1
+
+
+def split(range: Range, *, granularity: Granularity, maximum: int = MAXIMUM_PERIODS) -> tuple[Period, ...]:
+    """The range's periods in order, without gaps. The first and the last are cut off at the range's ends.
 
     Raises TooManyPeriods above the maximum.
     """
-    periods = tuple(islice(_periods(wanted, granularity=granularity), maximum + 1))
+    periods = tuple(islice(_periods(range, granularity=granularity), maximum + 1))
     if len(periods) > maximum:
         raise TooManyPeriods(
             f"The range has more than {maximum} periods of one {granularity}; "
@@ -187,20 +191,20 @@ def split(wanted: Range, *, granularity: Granularity, maximum: int = MAXIMUM_PER
     return periods
 
 
-def _periods(wanted: Range, *, granularity: Granularity) -> Iterator[Period]:
-    start = wanted.start
-    while start < wanted.end:
-        end = min(_next_start(start, granularity=granularity, zone=wanted.zone) or wanted.end, wanted.end)
+def _periods(range: Range, *, granularity: Granularity) -> Iterator[Period]:
+    start = range.start
+    while start < range.end:
+        end = min(_next_start(start, granularity=granularity, zone=range.zone) or range.end, range.end)
         yield Period(start=start, end=end)
         start = end
 
 
 def _next_start(moment: datetime, *, granularity: Granularity, zone: ZoneInfo) -> datetime | None:
-    """Where the period after the moment's begins; None: never."""
+    """The start of the period after the one that holds the moment; None for a total, which has no next one."""
     local = moment.astimezone(zone)
     today = local.date()
     if granularity is Granularity.HOUR:
-        # Steps of real time: the hour that a 25-hour day has twice is two periods.
+        # Elapsed time: an hour that the clocks repeat is two periods.
         return moment + timedelta(minutes=60 - local.minute)
     if granularity is Granularity.DAY:
         return _next_day_start(moment, day=today + timedelta(days=1), zone=zone)
@@ -212,27 +216,6 @@ def _next_start(moment: datetime, *, granularity: Granularity, zone: ZoneInfo) -
 
 
 def _next_day_start(moment: datetime, *, day: date, zone: ZoneInfo) -> datetime:
-    """Start of the day, or of the one after it where the zone skipped the day (Samoa, 2011-12-30)."""
+    """The start of the day; of the next one where the zone skipped the day (Samoa, 2011-12-30)."""
     start = day_start(day, zone=zone)
     return start if start > moment else day_start(day + timedelta(days=1), zone=zone)
-
-
-def stored_spans(periods: Sequence[Period], *, granularity: Granularity, zone: ZoneInfo) -> tuple[Span, ...]:
-    """The stored rows that answer the periods (consecutive, as of split): whole days from `day` rows, the
-    rest from `base` rows. At most three spans; together they cover the periods exactly once.
-    """
-    if not periods:
-        return ()
-    start, end = periods[0].start, periods[-1].end
-    first = day_start(local_day(start, zone=zone), zone=zone)
-    if first < start:
-        first = day_start(local_day(start, zone=zone) + timedelta(days=1), zone=zone)
-    last = day_start(local_day(end, zone=zone), zone=zone)
-    if granularity is Granularity.HOUR or first >= last:
-        return (Span(start=start, end=end, granularity=StoredGranularity.BASE),)
-    spans = (
-        Span(start=start, end=first, granularity=StoredGranularity.BASE),
-        Span(start=first, end=last, granularity=StoredGranularity.DAY),
-        Span(start=last, end=end, granularity=StoredGranularity.BASE),
-    )
-    return tuple(span for span in spans if span.start < span.end)

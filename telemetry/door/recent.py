@@ -1,10 +1,10 @@
 """What became of a key's last events, for people who write a client and want to see its events arrive."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
+from web.moments import rfc3339
 
 # Posts of duplicates only have nothing to show, so the number of posts that are searched is bounded.
 MAX_ARRIVALS = 200
@@ -106,7 +106,3 @@ def described_event(
         "timestamp": timestamp,
         "errors": list(errors),
     }
-
-
-def rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,6 +1,6 @@
 """The only way into the database: each event is checked against the plan, and stored once.
 
-The door with all its protocols and the demo data come through `ingest_events`.
+The door, its other protocols and the demo data all come through `ingest_events`.
 """
 
 from collections import Counter

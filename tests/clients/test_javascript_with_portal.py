@@ -11,8 +11,8 @@ from playwright.sync_api import Page
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from telemetry.keys import create_key
 from telemetry.models import QuarantinedEvent, RawEvent
+from tests.builders import make_secret
 from tests.clients.conftest import ScriptedPortal, wait_until
 
 SCRIPT = """
@@ -35,8 +35,7 @@ console.log(JSON.stringify(rejected));
 
 @pytest.fixture
 def key(live_server: LiveServer) -> str:
-    _, secret = create_key(scope="ingest", environment="production", source="web", now=datetime.now(tz=UTC))
-    return secret
+    return make_secret()
 
 
 def run_in_node(package: Path, *arguments: str) -> list[dict[str, str]]:

@@ -27,7 +27,14 @@ def exact(durations: list[int], fraction: float) -> float:
 
 @pytest.mark.parametrize(
     ("microseconds", "expected"),
-    [(0, ZERO_BIN), (1, -767), (SECOND, 0), (SECOND + 1, 1), (int(GAMMA * SECOND), 1), (DAYS_30, 821)],
+    [
+        pytest.param(0, ZERO_BIN, id="zero"),
+        pytest.param(1, -767, id="the shortest above zero"),
+        pytest.param(SECOND, 0, id="the end of bin 0"),
+        pytest.param(SECOND + 1, 1, id="the start of bin 1"),
+        pytest.param(int(GAMMA * SECOND), 1, id="the end of bin 1"),
+        pytest.param(DAYS_30, 821, id="30 days"),
+    ],
 )
 def test_a_duration_falls_into_the_bin_that_ends_with_it(microseconds: int, expected: int) -> None:
     assert bin_of(microseconds) == expected
@@ -36,6 +43,7 @@ def test_a_duration_falls_into_the_bin_that_ends_with_it(microseconds: int, expe
 @pytest.mark.parametrize("power", [-300, -100, -1, 0, 1, 100, 800])
 def test_a_bin_includes_its_upper_bound_and_not_its_lower(power: int) -> None:
     bound = GAMMA**power * SECOND
+
     assert bin_of(math.floor(bound)) == power
     assert bin_of(math.floor(bound) + 1) == power + 1
 
@@ -62,20 +70,21 @@ def test_percentiles_are_within_one_percent_of_the_exact_ones(durations: list[in
 @given(st.lists(DURATIONS, min_size=1, max_size=60))
 def test_percentiles_never_fall_with_the_fraction(durations: list[int]) -> None:
     found = [value or 0.0 for value in percentiles(Counter(map(bin_of, durations)), FRACTIONS)]
+
     assert all(left <= right * (1 + 1e-12) for left, right in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize(
     ("histogram", "fraction", "expected"),
     [
-        ({0: 1}, 0.5, estimate(0)),
-        ({0: 2, 100: 1}, 0.5, estimate(0)),
-        ({0: 1, 100: 2}, 0.5, estimate(100)),
-        ({0: 1, 100: 1}, 0.5, (estimate(0) + estimate(100)) / 2),
-        ({ZERO_BIN: 1, 0: 1}, 0.5, estimate(0) / 2),
-        ({ZERO_BIN: 3}, 0.99, 0.0),
-        ({-5: 1, 0: 1, 5: 1}, 0.0, estimate(-5)),
-        ({-5: 1, 0: 1, 5: 1}, 1.0, estimate(5)),
+        pytest.param({0: 1}, 0.5, estimate(0), id="one duration"),
+        pytest.param({0: 2, 100: 1}, 0.5, estimate(0), id="the middle one is short"),
+        pytest.param({0: 1, 100: 2}, 0.5, estimate(100), id="the middle one is long"),
+        pytest.param({0: 1, 100: 1}, 0.5, (estimate(0) + estimate(100)) / 2, id="between two"),
+        pytest.param({ZERO_BIN: 1, 0: 1}, 0.5, estimate(0) / 2, id="between zero and another"),
+        pytest.param({ZERO_BIN: 3}, 0.99, 0.0, id="all of them zero"),
+        pytest.param({-5: 1, 0: 1, 5: 1}, 0.0, estimate(-5), id="the shortest"),
+        pytest.param({-5: 1, 0: 1, 5: 1}, 1.0, estimate(5), id="the longest"),
     ],
 )
 def test_between_two_neighbours_it_interpolates(
@@ -100,9 +109,15 @@ def test_merges_in_any_grouping_and_order_are_the_same(
 
 
 def test_a_merge_leaves_what_it_merges() -> None:
-    one = {1: 1}
-    assert merge([one, one]) == {1: 2}
-    assert one == {1: 1}
+    histogram = {1: 1}
+
+    merged = merge([histogram, histogram])
+
+    assert merged == {1: 2}
+    assert histogram == {1: 1}
+
+
+def test_a_merge_of_nothing_is_empty() -> None:
     assert merge([]) == {}
 
 
@@ -132,6 +147,7 @@ def test_the_bin_in_sql_is_the_bin_in_python(durations: list[int]) -> None:
 def test_the_bin_in_sql_is_the_bin_in_python_at_every_bound() -> None:
     bounds = {math.floor(GAMMA**power * SECOND) + step for power in range(-766, 822) for step in (0, 1)}
     durations = sorted(bounds)
+
     assert bins_in_sql([*durations]) == [bin_of(duration) for duration in durations]
 
 

@@ -12,8 +12,8 @@ from metrics.collector import read_snapshot
 from metrics.families import ACTIVE_FOR, cumulated
 from telemetry.counters.bridge import Increment, increase, observe_many
 from telemetry.counters.families import FAMILIES
-from telemetry.keys import create_key
 from telemetry.models import ApiKey, Arrival, Environment
+from tests.builders import make_key
 from workbench.models import AppServerState, WorkflowRun
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ PRODUCTION = ("environment", "production")
 
 @pytest.fixture
 def key(now: datetime) -> ApiKey:
-    return create_key(scope="ingest", environment="production", source="web", now=now)[0]
+    return make_key(now=now)
 
 
 def scraped(*, now: datetime) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:

@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from metrics import collector
 from metrics.collector import snapshots
-from telemetry import keys
 from telemetry.counters.bridge import Increment, increase
 from telemetry.intake.instruments import count_dry_run
+from tests.builders import make_secret
 
 pytestmark = pytest.mark.django_db
 
@@ -40,12 +40,6 @@ def _no_snapshot() -> Iterator[None]:
 @pytest.fixture(params=ENDPOINTS)
 def path(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def make_key(scope: str, *, now: datetime, expires_at: datetime | None = None) -> str:
-    return keys.create_key(
-        scope=scope, environment="production", source="prometheus", now=now, expires_at=expires_at
-    )[1]
 
 
 def samples(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -123,20 +117,20 @@ def test_a_trusted_proxy_elsewhere_leaves_loopback_open(
 
 
 def test_a_key_of_scope_metrics_may_read(client: Client, path: str, now: datetime) -> None:
-    bearer = {"authorization": f"Bearer {make_key('metrics', now=now)}"}
+    bearer = {"authorization": f"Bearer {make_secret(scope='metrics', now=now)}"}
     assert client.get(path, REMOTE_ADDR=ELSEWHERE, headers=bearer).status_code == 200
 
 
 @pytest.mark.parametrize("scope", ["ingest", "read"])
 def test_a_key_of_another_scope_may_not(client: Client, path: str, now: datetime, scope: str) -> None:
-    bearer = {"authorization": f"Bearer {make_key(scope, now=now)}"}
+    bearer = {"authorization": f"Bearer {make_secret(scope=scope, now=now)}"}
     answer = client.get(path, REMOTE_ADDR=ELSEWHERE, headers=bearer)
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong_scope")
 
 
 def test_an_expired_key_may_not(client: Client, path: str) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    bearer = {"authorization": f"Bearer {make_key('metrics', now=yesterday, expires_at=yesterday)}"}
+    bearer = {"authorization": f"Bearer {make_secret(scope='metrics', now=yesterday, expires_at=yesterday)}"}
     assert client.get(path, REMOTE_ADDR=ELSEWHERE, headers=bearer).status_code == 403
 
 

@@ -15,8 +15,8 @@ from kpis.histogram import bin_of
 from kpis.models import EnteredCount, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY
 from telemetry.intake.ingest import IngestResult, ingest_events
-from telemetry.keys import create_key
-from telemetry.models import ApiKey, Environment, RawEvent, Scope
+from telemetry.models import ApiKey, Environment, RawEvent
+from tests.builders import make_key
 from tests.oracle.compute import (
     AcceptedEvent,
     Entered,
@@ -53,9 +53,7 @@ SCRATCH = {
 def make_keys(*, now: datetime) -> Keys:
     """Two keys of each source in each environment of the random streams."""
     return {
-        (environment, source, number): create_key(
-            scope=Scope.INGEST, environment=environment, source=source, now=now
-        )[0]
+        (environment, source, number): make_key(environment=environment, source=source, now=now)
         for environment in ENVIRONMENTS
         for source in SOURCES
         for number in range(2)

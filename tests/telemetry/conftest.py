@@ -1,12 +1,12 @@
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 from django.utils import timezone
 
 from telemetry import keys
 from telemetry.door import throttling
-from telemetry.keys import create_key
-from telemetry.models import ApiKey, Scope
+from telemetry.models import ApiKey
+from tests.builders import make_key, make_secret
 
 
 @pytest.fixture(autouse=True)
@@ -25,22 +25,9 @@ def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
 
 @pytest.fixture
 def ingest_key(db: None) -> ApiKey:
-    return make_key()[0]
+    return make_key()
 
 
 @pytest.fixture
 def secret(db: None, clock: datetime) -> str:
-    return make_key()[1]
-
-
-def make_key(
-    *,
-    scope: str = Scope.INGEST,
-    environment: str = "production",
-    source: str = "web",
-    rate: int | None = None,
-) -> tuple[ApiKey, str]:
-    made_at = datetime(2026, 1, 1, tzinfo=UTC)
-    return create_key(
-        scope=scope, environment=environment, source=source, now=made_at, requests_per_minute=rate
-    )
+    return make_secret()

@@ -14,6 +14,7 @@ from django.db import close_old_connections
 
 from config.wsgi import application
 from telemetry.intake.storage import EventRow, PostedRows, QuarantineRow
+from tests.telemetry.builders import MISSING, make_event
 
 URL = "/api/workbench/telemetry"
 
@@ -26,13 +27,13 @@ def event(
     session_id: str = "s-1",
     **properties: object,
 ) -> dict[str, Any]:
-    built: dict[str, Any] = {
-        "event": name,
-        "sessionId": session_id,
-        "timestamp": at if isinstance(at, str) else at.isoformat(),
-        "properties": properties or {"source": "chat", "draftId": "d-1"},
-    }
-    return built if event_id is None else {**built, "id": event_id}
+    return make_event(
+        name,
+        id=MISSING if event_id is None else event_id,
+        sessionId=session_id,
+        timestamp=at if isinstance(at, str) else at.isoformat(),
+        **({"properties": properties} if properties else {}),
+    )
 
 
 def raw(value: object) -> bytes:

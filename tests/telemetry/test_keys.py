@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from telemetry import keys
 from telemetry.keys import BadKeyName, authenticate, create_key, find_key, revoke_key
 from telemetry.models import ApiKey, Environment, Scope
-from tests.telemetry.conftest import make_key
+from tests.builders import issue_key, make_key, make_secret
 from web.errors import ApiError
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def test_makes_a_key_and_its_environment(now: datetime) -> None:
 
 
 def test_stores_a_digest_and_a_prefix_but_not_the_secret() -> None:
-    key, secret = make_key()
+    key, secret = issue_key()
     stored = ApiKey.objects.filter(pk=key.pk).values_list().get()
     assert secret not in map(str, stored)
     assert key.digest == keys.digest_of(secret)
@@ -40,14 +40,14 @@ def test_stores_a_digest_and_a_prefix_but_not_the_secret() -> None:
 
 
 def test_a_second_key_shares_the_environment() -> None:
-    (first, _), (second, _) = make_key(), make_key()
+    first, second = make_key(), make_key()
     assert first.pk != second.pk
     assert Environment.objects.count() == 1
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 64, "web-app", "web.app_2", "0a"])
 def test_takes_plain_names(name: str) -> None:
-    assert make_key(environment=name, source=name)[0].source == name
+    assert make_key(environment=name, source=name).source == name
 
 
 @pytest.mark.parametrize("name", ["", "a" * 65, "Web", "web app", "-web", "wéb", "web\0", "web\n"])
@@ -65,7 +65,7 @@ def test_refuses_an_unknown_scope() -> None:
 
 
 def test_finds_a_key_by_its_secret() -> None:
-    key, secret = make_key()
+    key, secret = issue_key()
     assert find_key(secret) == key
 
 
@@ -80,7 +80,7 @@ def test_finds_nothing_by_another_text(secret: str) -> None:
 def test_a_busy_key_costs_no_query_within_a_second(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: object
 ) -> None:
-    _, secret = make_key()
+    secret = make_secret()
     monkeypatch.setattr(keys.time, "monotonic", lambda: 100.0)
     find_key(secret)
     monkeypatch.setattr(keys.time, "monotonic", lambda: 100.9)
@@ -94,7 +94,7 @@ def test_a_busy_key_costs_no_query_within_a_second(
 def test_another_process_sees_a_revocation_within_a_second(
     monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
-    key, secret = make_key()
+    key, secret = issue_key()
     monkeypatch.setattr(keys.time, "monotonic", lambda: 100.0)
     find_key(secret)
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=now)
@@ -103,7 +103,7 @@ def test_another_process_sees_a_revocation_within_a_second(
 
 
 def test_revoking_twice_keeps_the_first_moment(now: datetime) -> None:
-    key, _ = make_key()
+    key = make_key()
     revoke_key(key=key, now=now)
     revoke_key(key=key, now=now + timedelta(hours=1))
     assert key.revoked_at == ApiKey.objects.get().revoked_at == now
@@ -111,13 +111,13 @@ def test_revoking_twice_keeps_the_first_moment(now: datetime) -> None:
 
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "Bearer  {} "])
 def test_takes_a_bearer_token(header: str, now: datetime) -> None:
-    key, secret = make_key()
+    key, secret = issue_key()
     request = RequestFactory().get("/", headers={"Authorization": header.format(secret)})
     assert authenticate(request, scope=Scope.INGEST, now=now) == key
 
 
 def test_takes_the_workbench_header_and_the_query(now: datetime) -> None:
-    key, secret = make_key()
+    key, secret = issue_key()
     by_header = RequestFactory().get("/", headers={"X-Workbench-Key": secret, "Authorization": "Basic eDp5"})
     by_query = RequestFactory().get("/", query_params={"key": secret})
     for request in (by_header, by_query):
@@ -125,7 +125,7 @@ def test_takes_the_workbench_header_and_the_query(now: datetime) -> None:
 
 
 def test_the_header_wins_over_the_query(now: datetime) -> None:
-    _, secret = make_key()
+    secret = make_secret()
     assert fault(now=now, query=f"?key={secret}", authorization="Bearer x") == (401, "unknown_key")
 
 
@@ -146,7 +146,7 @@ def test_no_key_and_an_unknown_key_are_401(headers: dict[str, str], code: str, n
 
 @pytest.mark.parametrize(("held", "wanted"), [("read", "ingest"), ("metrics", "ingest"), ("ingest", "read")])
 def test_a_key_of_another_scope_is_403(held: str, wanted: str, now: datetime) -> None:
-    _, secret = make_key(scope=held)
+    secret = make_secret(scope=held)
     assert fault(now=now, scope=wanted, authorization=f"Bearer {secret}") == (403, "wrong_scope")
 
 
@@ -159,13 +159,13 @@ def test_a_key_expires_at_its_moment(now: datetime) -> None:
 
 
 def test_a_revoked_key_is_403(now: datetime) -> None:
-    key, secret = make_key()
+    key, secret = issue_key()
     revoke_key(key=key, now=now)
     assert fault(now=now, authorization=f"Bearer {secret}") == (403, "revoked_key")
 
 
 def test_no_fault_and_no_log_names_the_secret(now: datetime, caplog: pytest.LogCaptureFixture) -> None:
-    _, secret = make_key(scope=Scope.READ)
+    secret = make_secret(scope=Scope.READ)
     request = RequestFactory().get("/", headers={"Authorization": f"Bearer {secret}"})
     with caplog.at_level(logging.DEBUG), pytest.raises(ApiError) as caught:
         authenticate(request, scope=Scope.INGEST, now=now)

@@ -8,9 +8,9 @@ from django.core.management import call_command
 from django.utils import timezone
 from workbench_analytics import Client
 
-from telemetry.keys import create_key
-from telemetry.models import RawEvent, Scope
+from telemetry.models import RawEvent
 from telemetry.plan import get_plan
+from tests.builders import make_secret
 from tests.telemetry.builders import make_properties
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,8 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def secret():
-    _, secret = create_key(scope=Scope.INGEST, environment="production", source="worker", now=timezone.now())
-    return secret
+    return make_secret()
 
 
 def stored():

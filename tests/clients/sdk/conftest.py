@@ -12,13 +12,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import Page, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from telemetry.keys import create_key
-from telemetry.models import QuarantinedEvent, RawEvent, Scope
+from telemetry.models import QuarantinedEvent, RawEvent
+from tests.builders import make_secret
 from tests.services import CHROMIUM, program
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,8 +29,7 @@ Row = list[Any]
 
 @pytest.fixture
 def write_key(transactional_db: None) -> str:
-    _, secret = create_key(scope=Scope.INGEST, environment="production", source="sdk", now=timezone.now())
-    return secret
+    return make_secret()
 
 
 @pytest.fixture

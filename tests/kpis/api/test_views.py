@@ -2,6 +2,7 @@ import csv
 import io
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from kpis.api.csv_export import rows_of, write_csv
 from kpis.registry import DEFINITIONS
-from telemetry.keys import create_key, revoke_key
+from telemetry.keys import revoke_key
 from telemetry.models import Scope
+from tests.builders import issue_key, make_secret
 from tests.kpis.builders import (
     DAY,
     NOW,
@@ -46,8 +48,7 @@ def fault(response: Any) -> tuple[int, str]:
     return response.status_code, body["code"]
 
 
-def make_read_key(*, environment: str = "production", scope: str = Scope.READ) -> str:
-    return create_key(scope=scope, environment=environment, source="reports", now=NOW)[1]
+make_read_key = partial(make_secret, scope=Scope.READ, source="reports", now=NOW)
 
 
 # Answers ----------------------------------------------------------------------------------------------
@@ -56,6 +57,7 @@ def make_read_key(*, environment: str = "production", scope: str = Scope.READ) -
 def test_answers_a_ratio_as_documented(reader: Client) -> None:
     make_environment()
     make_bucket(numerator=3, denominator=11)
+
     assert answer(reader) == {
         "kpi": "template-suggestion-rate",
         "title": "Template suggestion rate",
@@ -99,7 +101,9 @@ def test_answers_a_ratio_as_documented(reader: Client) -> None:
 def test_answers_a_duration_with_its_percentiles(reader: Client) -> None:
     make_environment()
     make_durations("time-to-create-workflow", [60, 60, 60])
+
     total = answer(reader, "/api/kpis/time-to-create-workflow/")["total"]
+
     assert list(total) == [
         "count",
         "sum_seconds",
@@ -119,14 +123,18 @@ def test_answers_a_duration_with_its_percentiles(reader: Client) -> None:
 def test_answers_a_cost_in_dollars(reader: Client) -> None:
     make_environment()
     make_bucket("execution-cost", numerator=2_500_000, denominator=4)
+
     total = answer(reader, "/api/kpis/execution-cost/")["total"]
+
     assert total == {"numerator": 2.5, "denominator": 4, "value": 2.5, "verdict": None}
 
 
 def test_says_why_adoption_has_no_value(reader: Client) -> None:
     make_environment()
     make_bucket("workbench-adoption", numerator=30, denominator=30)
+
     total = answer(reader, "/api/kpis/workbench-adoption/")["total"]
+
     assert total == {
         "numerator": 30,
         "denominator": 30,
@@ -138,12 +146,15 @@ def test_says_why_adoption_has_no_value(reader: Client) -> None:
 
 def test_leaves_out_periods_that_are_not_computed(reader: Client) -> None:
     make_environment(computed_until=DAY)
-    assert [each["period_start"] for each in answer(reader)["series"]] == ["2026-02-09T00:00:00Z"]
+
+    assert [period["period_start"] for period in answer(reader)["series"]] == ["2026-02-09T00:00:00Z"]
 
 
 def test_answers_an_environment_that_nothing_is_computed_for(reader: Client) -> None:
     make_environment(computed_until=None)
+
     body = answer(reader)
+
     assert (body["computed_until"], body["series"], body["total"]["value"]) == (None, [], None)
 
 
@@ -151,16 +162,20 @@ def test_names_the_reporting_zone_and_counts_its_days(reader: Client, settings: 
     settings.REPORTING_TIME_ZONE = "Europe/Berlin"
     make_environment()
     make_bucket(period_start=DAY - timedelta(hours=1))
+
     body = answer(reader, **{"from": "2026-02-10"})
+
     assert body["time_zone"] == "Europe/Berlin"
-    assert [each["period_start"] for each in body["series"]] == ["2026-02-09T23:00:00Z"]
+    assert [period["period_start"] for period in body["series"]] == ["2026-02-09T23:00:00Z"]
     assert body["total"]["denominator"] == 10
 
 
 def test_answers_a_breakdown(reader: Client) -> None:
     make_environment()
     make_bucket("execution-cost", dimension="workflow", value="triage", numerator=1_000_000, denominator=2)
+
     body = answer(reader, "/api/kpis/execution-cost/", breakdown="workflow", granularity="total")
+
     assert body["dimension"] == "workflow"
     assert [(part["value"], part["total"]["value"], len(part["series"])) for part in body["breakdown"]] == [
         ("triage", 1.0, 1)
@@ -170,16 +185,20 @@ def test_answers_a_breakdown(reader: Client) -> None:
 def test_shows_the_target_of_each_period(reader: Client) -> None:
     make_environment()
     make_target("template-suggestion-rate", "0.4", since=DAY.date())
+
     body = answer(reader)
-    assert [each["target"] for each in body["series"]] == [0.3, 0.4]
+
+    assert [period["target"] for period in body["series"]] == [0.3, 0.4]
     assert body["target"] == 0.4
 
 
 def test_lists_every_kpi_with_its_newest_value(reader: Client) -> None:
     make_environment()
     make_bucket(numerator=12, denominator=30)
+
     body = get(reader, "/api/kpis/").json()
-    assert [each["kpi"] for each in body["kpis"]] == [kpi.slug for kpi in DEFINITIONS]
+
+    assert [kpi["kpi"] for kpi in body["kpis"]] == [kpi.slug for kpi in DEFINITIONS]
     assert (body["environment"], body["time_zone"], body["computed_until"]) == (
         "production",
         "UTC",
@@ -203,6 +222,7 @@ def test_lists_every_kpi_with_its_newest_value(reader: Client) -> None:
 
 def test_lists_kpis_where_there_is_no_environment_yet(reader: Client) -> None:
     body = get(reader, "/api/kpis/").json()
+
     assert (body["environment"], body["computed_until"], len(body["kpis"])) == ("", None, len(DEFINITIONS))
 
 
@@ -212,27 +232,31 @@ def test_lists_kpis_where_there_is_no_environment_yet(reader: Client) -> None:
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
-        ({"from": "soon"}, "bad_parameter"),
-        ({"from": "2026-02-30"}, "bad_parameter"),
-        ({"from": "2026-02-11", "to": "2026-02-11"}, "bad_parameter"),
-        ({"to": "2026-02-10T10:00:00"}, "bad_parameter"),
-        ({"from": "2026-02-10T10:07:00Z"}, "bucket_not_aligned"),
-        ({"from": "2020-01-01", "granularity": "hour"}, "too_many_periods"),
-        ({"granularity": "minute"}, "bad_parameter"),
-        ({"breakdown": "workflow"}, "bad_parameter"),
-        ({"format": "xml"}, "bad_parameter"),
-        ({"granularty": "day"}, "bad_parameter"),
-        ({"from": "\x00"}, "bad_parameter"),
-        ({"from": "\ud800".encode("utf-8", "replace").decode()}, "bad_parameter"),
+        pytest.param({"from": "soon"}, "bad_parameter", id="no moment"),
+        pytest.param({"from": "2026-02-30"}, "bad_parameter", id="no such day"),
+        pytest.param({"from": "2026-02-11", "to": "2026-02-11"}, "bad_parameter", id="empty range"),
+        pytest.param({"to": "2026-02-10T10:00:00"}, "bad_parameter", id="no zone"),
+        pytest.param({"from": "2026-02-10T10:07:00Z"}, "bucket_not_aligned", id="off the boundary"),
+        pytest.param({"from": "2020-01-01", "granularity": "hour"}, "too_many_periods", id="long range"),
+        pytest.param({"granularity": "minute"}, "bad_parameter", id="unknown granularity"),
+        pytest.param({"breakdown": "workflow"}, "bad_parameter", id="unknown dimension"),
+        pytest.param({"format": "xml"}, "bad_parameter", id="unknown format"),
+        pytest.param({"granularty": "day"}, "bad_parameter", id="misspelt parameter"),
+        pytest.param({"from": "\x00"}, "bad_parameter", id="NUL"),
+        pytest.param(
+            {"from": "\ud800".encode("utf-8", "replace").decode()}, "bad_parameter", id="lone surrogate"
+        ),
     ],
 )
 def test_refuses_a_bad_parameter(reader: Client, parameters: dict[str, str], code: str) -> None:
     make_environment()
+
     assert fault(get(reader, **parameters)) == (400, code)
 
 
 def test_names_the_parameter_at_fault(reader: Client) -> None:
     make_environment()
+
     assert get(reader, granularity="minute").json()["message"].startswith("granularity: ")
 
 
@@ -245,12 +269,14 @@ def test_does_not_find_a_kpi_that_there_is_not(reader: Client, slug: str) -> Non
 @pytest.mark.parametrize("name", ["prod", "\x00", "x" * 500])
 def test_does_not_find_an_environment_that_there_is_not(reader: Client, path: str, name: str) -> None:
     make_environment()
+
     assert fault(get(reader, path, environment=name)) == (404, "unknown_environment")
 
 
 def test_reads_production_unless_another_environment_is_named(reader: Client) -> None:
     make_environment("demo")
     make_environment("production")
+
     assert answer(reader)["environment"] == "production"
     assert answer(reader, environment="demo")["environment"] == "demo"
 
@@ -261,6 +287,7 @@ def test_reads_production_unless_another_environment_is_named(reader: Client) ->
 @pytest.mark.parametrize("path", ["/api/kpis/", KPI])
 def test_asks_for_a_key_or_a_session(client: Client, path: str) -> None:
     response = get(client, path)
+
     assert fault(response) == (401, "not_authenticated")
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
@@ -275,7 +302,7 @@ def test_refuses_a_key_of_another_scope(client: Client, scope: str) -> None:
 
 
 def test_refuses_a_revoked_key(client: Client) -> None:
-    key, secret = create_key(scope=Scope.READ, environment="production", source="reports", now=NOW)
+    key, secret = issue_key(scope=Scope.READ, source="reports", now=NOW)
     revoke_key(key=key, now=NOW)
     assert fault(get(client, key=secret)) == (403, "revoked_key")
 
@@ -284,6 +311,7 @@ def test_reads_a_keys_own_environment(client: Client) -> None:
     make_environment("demo")
     make_environment("production")
     secret = make_read_key(environment="demo")
+
     assert get(client, key=secret).json()["environment"] == "demo"
     assert get(client, "/api/kpis/", key=secret, environment="demo").json()["environment"] == "demo"
 
@@ -292,12 +320,14 @@ def test_reads_a_keys_own_environment(client: Client) -> None:
 def test_refuses_another_environment_than_the_keys(client: Client, name: str) -> None:
     make_environment("production")
     secret = make_read_key(environment="demo")
+
     assert fault(get(client, key=secret, environment=name)) == (403, "wrong_environment")
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_only_reads(reader: Client, method: str) -> None:
     reader.handler.enforce_csrf_checks = False
+
     assert fault(getattr(reader, method)(KPI)) == (405, "method_not_allowed")
 
 
@@ -307,10 +337,12 @@ def test_only_reads(reader: Client, method: str) -> None:
 def test_writes_the_series_as_csv(reader: Client) -> None:
     make_environment()
     make_bucket()
+
     response = get(reader, format="csv", **RANGE)
+    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert "template-suggestion-rate-production.csv" in response.headers["Content-Disposition"]
-    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
     assert [(row["period_start"], row["numerator"], row["value"], row["reason"]) for row in rows] == [
         ("2026-02-09T00:00:00Z", "0", "", "no_events"),
         ("2026-02-10T00:00:00Z", "3", "0.3", ""),
@@ -323,16 +355,20 @@ def test_writes_the_series_as_csv(reader: Client) -> None:
 def test_writes_a_breakdown_as_csv(reader: Client) -> None:
     make_environment()
     make_bucket("execution-cost", dimension="workflow", value="=HYPERLINK(1)")
+
     response = get(
         reader, "/api/kpis/execution-cost/", format="csv", breakdown="workflow", granularity="total"
     )
     rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+
     assert [(row["dimension"], row["dimension_value"]) for row in rows] == [("workflow", "'=HYPERLINK(1)")]
 
 
 def test_answers_a_fault_as_json_where_csv_was_asked_for(reader: Client) -> None:
     make_environment()
+
     response = get(reader, format="csv", granularity="minute")
+
     assert fault(response) == (400, "bad_parameter")
     assert response.headers["Content-Type"] == "application/json"
 
@@ -340,11 +376,13 @@ def test_answers_a_fault_as_json_where_csv_was_asked_for(reader: Client) -> None
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_writes_no_cell_that_a_spreadsheet_would_run(start: str) -> None:
     text = write_csv([{"name": f"{start}1+1", "value": -1}])
+
     assert list(csv.reader(io.StringIO(text, newline="")))[1] == [f"'{start}1+1", "-1"]
 
 
 def test_writes_an_empty_file_for_no_rows() -> None:
     head = {"kpi": "k", "environment": "e", "time_zone": "UTC", "unit": "ratio"}
+
     assert write_csv(rows_of({**head, "series": []})) == ""
 
 
@@ -358,6 +396,7 @@ def test_reads_a_kpi_in_a_fixed_number_of_queries(
     make_environment()
     for number in range(days):
         make_bucket(period_start=DAY - timedelta(days=number))
+
     # Session and user, environments, freshness, targets, baselines, buckets.
     with django_assert_num_queries(7):
         get(reader)
@@ -367,6 +406,7 @@ def test_lists_kpis_in_a_fixed_number_of_queries(
     reader: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_environment()
+
     with django_assert_num_queries(8):
         get(reader, "/api/kpis/")
 
@@ -377,8 +417,9 @@ def test_describes_itself_without_a_warning(tmp_path: Any) -> None:
 
 def test_serves_its_schema(client: Client) -> None:
     response = client.get("/api/schema/", {"format": "json"})
-    assert response.status_code == 200
     schema = response.json()
+
+    assert response.status_code == 200
     assert schema["openapi"].startswith("3.")
     assert {"/api/kpis/", "/api/kpis/{slug}/"} <= set(schema["paths"])
 

@@ -1,19 +1,19 @@
 import random
 import threading
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from kpis.compute import rollup
 from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
 from telemetry.models import Arrival, RawEvent
 from tests.builders import event, make_key, minutes, store, table
+from tests.threads import run_together
 from workbench.buckets import bucket_of, mark_touched
 from workbench.fold import pending
 from workbench.models import (
@@ -347,25 +347,6 @@ def test_the_command_takes_all_and_says_nothing(
     assert capsys.readouterr() == ("", "")
 
 
-def together(*works: Callable[[], Any]) -> list[BaseException]:
-    faults: list[BaseException] = []
-
-    def run(work: Callable[[], Any]) -> None:
-        try:
-            work()
-        except BaseException as fault:
-            faults.append(fault)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return faults
-
-
 @pytest.mark.postgres
 @pytest.mark.only_on("postgresql")
 @pytest.mark.django_db(transaction=True)
@@ -392,7 +373,7 @@ def test_an_environment_that_another_worker_rolls_up_is_left_to_it_unless_asked_
         rollup.roll_up(environment="production", now=now, wait=True)
         assert computed_until() == now
 
-    assert together(hold, leave_it) == []
+    assert run_together(hold, leave_it) == []
 
 
 @pytest.mark.postgres
@@ -413,7 +394,7 @@ def test_workers_that_fold_and_roll_up_at_once_lose_nothing(
         for _ in range(8):
             rollup.bring_up_to_date(now=now)
 
-    assert together(post, work, work) == []
+    assert run_together(post, work, work) == []
     rollup.bring_up_to_date(now=now)
     assert TouchedBucket.objects.count() == 0
     expected: dict[datetime, int] = {}

@@ -12,7 +12,7 @@ from kpis.demo.events import demo_events
 from kpis.demo.loading import DemoLoad, load_demo
 from kpis.management.commands import load_demo as command
 from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, Target
-from kpis.reading.queries import read_windows
+from kpis.reading.windows import read_windows
 from kpis.registry import REGISTRY
 from telemetry.models import ApiKey, Arrival, BridgeCounter, QuarantinedEvent, RawEvent
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, Session, WorkflowRun

@@ -1,7 +1,7 @@
 import json
 import random
-import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment, increase, observe, observe_many, raise_to, read_counters
 from telemetry.models import BridgeCounter
+from tests.threads import run_together
 
 RETRIES = "agent_retries_total"
 RUNS = "workflow_runs_total"
@@ -234,25 +235,13 @@ def test_a_series_that_was_rolled_back_is_not_known() -> None:
 @pytest.mark.only_on("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_that_meet_the_same_series_in_other_orders_lose_nothing() -> None:
-    faults: list[BaseException] = []
-
     def work(seed: int) -> None:
         order = random.Random(seed)
-        try:
-            for _ in range(20):
-                increments = [retry(f"agent-{number}") for number in range(40)]
-                order.shuffle(increments)
-                with transaction.atomic():
-                    increase(increments)
-        except BaseException as fault:
-            faults.append(fault)
-        finally:
-            connection.close()
+        for _ in range(20):
+            increments = [retry(f"agent-{number}") for number in range(40)]
+            order.shuffle(increments)
+            with transaction.atomic():
+                increase(increments)
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert faults == []
+    assert run_together(partial(work, 0), partial(work, 1)) == []
     assert stored() == {("production", f"agent-{number}", ""): 40 for number in range(40)}

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from telemetry import keys
 from telemetry.models import QuarantinedEvent, RawEvent
-from tests.telemetry.conftest import make_key
+from tests.builders import make_secret
 from tests.telemetry.door.test_views import fault
 from tests.telemetry.posts import Answer, event, post, send
 
@@ -63,7 +63,7 @@ def test_the_newest_post_comes_first_and_its_rejected_events_before_the_others(s
 
 
 def test_a_key_sees_its_own_events_alone(secret: str) -> None:
-    others = [make_key()[1], make_key(source="other")[1], make_key(environment="staging")[1]]
+    others = [make_secret(), make_secret(source="other"), make_secret(environment="staging")]
     for each in others:
         post(event(event_id="theirs"), secret=each)
     post(event(event_id="mine", at="2026-02-15T09:00:00Z"), secret=secret)
@@ -86,7 +86,7 @@ def test_another_limit_is_400(limit: str, secret: str) -> None:
 
 @pytest.mark.parametrize("scope", ["read", "metrics"])
 def test_it_wants_an_ingest_key(scope: str, secret: str) -> None:
-    assert fault(recent(make_key(scope=scope)[1])) == (403, "wrong_scope")
+    assert fault(recent(make_secret(scope=scope))) == (403, "wrong_scope")
     assert fault(send(method="GET", path="/api/ingest/recent/")) == (401, "missing_key")
 
 

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from telemetry.intake import storage
 from telemetry.keys import revoke_key
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
-from tests.telemetry.conftest import make_key
+from tests.builders import make_secret
 from tests.telemetry.posts import Answer, event, post, raw, send
 
 PLAIN = {"accepted": 1, "duplicates": 0, "rejected": 0, "results": []}
@@ -114,7 +114,7 @@ def test_no_key_and_an_unknown_key_are_401(secret: str) -> None:
 
 @pytest.mark.parametrize("scope", ["read", "metrics"])
 def test_a_key_of_another_scope_is_403(scope: str, secret: str) -> None:
-    assert fault(post(event(), secret=make_key(scope=scope)[1])) == (403, "wrong_scope")
+    assert fault(post(event(), secret=make_secret(scope=scope))) == (403, "wrong_scope")
     assert nothing_is_stored()
 
 
@@ -150,7 +150,7 @@ def test_a_key_above_its_rate_is_429_whatever_address_it_claims(
     settings: Settings, clock: datetime, db: None
 ) -> None:
     settings.WEB_WORKERS = 1
-    _, secret = make_key(rate=3)
+    secret = make_secret(requests_per_minute=3)
     answers = [post(event(), secret=secret, HTTP_X_FORWARDED_FOR=f"10.0.0.{n}") for n in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert fault(answers[3]) == (429, "too_many_requests")
@@ -456,7 +456,7 @@ def test_another_origin_and_another_path_may_not(app_origin: str, db: None) -> N
 @pytest.mark.parametrize("path", ["/api/plan/", "/api/plan/schema.json"])
 @pytest.mark.parametrize("scope", ["ingest", "read", "metrics"])
 def test_any_key_reads_the_plan(path: str, scope: str, db: None) -> None:
-    answer = send(method="GET", path=path, HTTP_X_WORKBENCH_KEY=make_key(scope=scope)[1])
+    answer = send(method="GET", path=path, HTTP_X_WORKBENCH_KEY=make_secret(scope=scope))
     assert answer.status_code == 200
     assert "workbench.draft_created" in answer.content.decode()
 

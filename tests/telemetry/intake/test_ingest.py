@@ -10,7 +10,7 @@ from telemetry.intake import ingest
 from telemetry.intake.ingest import IngestResult, ingest_events
 from telemetry.intake.validation import Problem, ValidEvent
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
-from tests.telemetry.conftest import make_key
+from tests.builders import make_key
 from tests.telemetry.posts import event, raw
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +115,7 @@ def test_a_duplicate_has_the_same_environment_and_source(
     other: dict[str, str], is_duplicate: bool, ingest_key: ApiKey, now: datetime
 ) -> None:
     take(event(event_id="e-1"), key=ingest_key, now=now)
-    key, _ = make_key(**other)
+    key = make_key(**other)
     assert take(event(event_id="e-1"), key=key, now=now)[1] == int(is_duplicate)
 
 
@@ -222,7 +222,7 @@ def test_any_order_batching_and_resend_leave_the_same_events(now: datetime) -> N
     sent += [event(at=now - timedelta(hours=n), draftId=f"d-{n}", source="blank") for n in range(20)]
     tables = []
     for seed in (1, 2, 3):
-        key, _ = make_key()
+        key = make_key()
         chance = random.Random(seed)
         posted = chance.sample(sent, k=len(sent)) + chance.choices(sent, k=30)
         while posted:

@@ -1,7 +1,6 @@
 """One contract on both databases: what is new is stored once, and the arrival row says what became of the rest."""
 
 import json
-import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,8 +9,9 @@ from django.db import DatabaseError, connection
 
 from telemetry.intake.storage import EventRow, PostedRows, QuarantineRow, keys_already_stored, store_batch
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
-from tests.telemetry.conftest import make_key
+from tests.builders import make_key
 from tests.telemetry.posts import batch_of, row
+from tests.threads import run_together
 
 AT = datetime(2026, 2, 14, 23, 59, 59, 999_999, tzinfo=UTC)
 NEXT_DAY = AT + timedelta(microseconds=1)
@@ -98,7 +98,7 @@ def test_a_post_of_rejected_events_alone_has_an_arrival(ingest_key: ApiKey, now:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("properties", ["not json", ""])
 def test_a_row_that_the_database_refuses_leaves_nothing_behind(properties: str, now: datetime) -> None:
-    key, _ = make_key()
+    key = make_key()
     with pytest.raises(DatabaseError):
         store_batch(batch_of(row(at=AT), row(at=AT, properties=properties)), key=key, now=now)
     assert not RawEvent.objects.exists()
@@ -124,7 +124,7 @@ def test_stores_the_largest_batch(ingest_key: ApiKey, now: datetime) -> None:
 def test_one_round_trip_stores_a_batch_on_postgresql(
     now: datetime, django_assert_num_queries: Callable[..., object]
 ) -> None:
-    key, _ = make_key()
+    key = make_key()
     expected = 1 if connection.vendor == "postgresql" else 4
     with django_assert_num_queries(expected):  # type: ignore[attr-defined]
         store_batch(batch_of(row(at=AT)), key=key, now=now)
@@ -133,28 +133,9 @@ def test_one_round_trip_stores_a_batch_on_postgresql(
 # Posts at the same time -----------------------------------------------------------------------------------
 
 
-def in_threads(*jobs: Callable[[], None]) -> list[Exception]:
-    failures: list[Exception] = []
-
-    def run(job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception as error:
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return failures
-
-
 @pytest.mark.django_db(transaction=True)
 def test_overlapping_posts_at_the_same_time_store_each_event_once(now: datetime) -> None:
-    key, _ = make_key()
+    key = make_key()
     rows: list[EventRow] = [row(at=AT + timedelta(minutes=index)) for index in range(120)]
     accepted: list[int] = []
 
@@ -167,7 +148,7 @@ def test_overlapping_posts_at_the_same_time_store_each_event_once(now: datetime)
 
         return job
 
-    assert in_threads(post(0, 1), post(30, -1), post(60, 1), post(90, -1)) == []
+    assert run_together(post(0, 1), post(30, -1), post(60, 1), post(90, -1)) == []
     assert (sum(accepted), RawEvent.objects.count()) == (120, 120)
     counts = Arrival.objects.values_list("accepted", "duplicates")
     assert sum(one for one, _ in counts) == 120

@@ -1,6 +1,5 @@
 """Partitions of the raw events by UTC day; only PostgreSQL has them."""
 
-import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from telemetry.intake import storage
 from telemetry.lifecycle import partitions
 from telemetry.models import ApiKey, RawEvent
 from tests.telemetry.posts import batch_of, row
+from tests.threads import run_together
 
 TODAY = date(2026, 2, 15)
 
@@ -96,17 +96,10 @@ def test_several_processes_may_make_them_at_once() -> None:
     made: list[date] = []
 
     def make() -> None:
-        try:
-            made.extend(partitions.ensure_partitions(today=TODAY))
-        finally:
-            connection.close()
+        made.extend(partitions.ensure_partitions(today=TODAY))
 
-    threads = [threading.Thread(target=make) for _ in range(3)]
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=30)
+        assert run_together(make, make, make) == []
         assert sorted(made) == [TODAY + timedelta(days=offset) for offset in range(-2, 8)]
     finally:
         drop_partitions()

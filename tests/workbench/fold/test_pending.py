@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from telemetry.models import Arrival, BridgeCounter, Environment, LedgerHour, RawEvent
 from tests.builders import MOMENT, event, make_key, minutes, store, table
+from tests.threads import run_together
 from workbench.fold import batch, bridging, merges, pending, recompute
 from workbench.models import EventCount, Session, TouchedBucket
 
@@ -223,26 +224,6 @@ two_workers = [
 ]
 
 
-def together(*works: Callable[[], Any]) -> list[BaseException]:
-    """Runs the works in threads of their own; returns what they raised."""
-    faults: list[BaseException] = []
-
-    def run(work: Callable[[], Any]) -> None:
-        try:
-            work()
-        except BaseException as fault:
-            faults.append(fault)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return faults
-
-
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending, "EVENTS_PER_BATCH", 3)
@@ -262,7 +243,7 @@ def mark(*marks: pytest.MarkDecorator) -> Callable[[Callable[..., Any]], Callabl
 def test_two_workers_never_count_twice(now: datetime) -> None:
     for number in range(12):
         store(*chats(2, minute=number), environment=f"environment-{number % 3}")
-    assert together(*[lambda: pending.fold_pending(now=now)] * 3) == []
+    assert run_together(*[lambda: pending.fold_pending(now=now)] * 3) == []
     pending.fold_pending(now=now)
     assert pending_ids() == []
     assert table(EventCount, "environment", "events") == [(f"environment-{n}", 8) for n in range(3)]
@@ -288,7 +269,7 @@ def test_an_environment_that_another_worker_folds_is_left_to_it(now: datetime) -
         finally:
             done.set()
 
-    assert together(hold, take_the_other) == []
+    assert run_together(hold, take_the_other) == []
     assert table(EventCount, "environment", "events") == [("b", 2)]
     assert pending.fold_pending(now=now) == 1
 
@@ -309,7 +290,7 @@ def test_who_waits_takes_the_environment_after_the_other_worker(now: datetime) -
         assert pending.fold_pending(now=now, wait=True) == 1
         asked.set()
 
-    assert together(hold, wait_and_take) == []
+    assert run_together(hold, wait_and_take) == []
     assert pending_ids() == []
 
 
@@ -318,4 +299,4 @@ def test_a_key_is_made_while_its_environment_is_folded(now: datetime) -> None:
     make_key(environment="a")
     with transaction.atomic():
         Environment.objects.select_for_update(no_key=True).get(name="a")
-        assert together(lambda: make_key(environment="a")) == []
+        assert run_together(lambda: make_key(environment="a")) == []

@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import RequestFactory
 
 from telemetry.door.protocols import cloudevents
 from telemetry.door.protocols.messages import Translation
+from tests.telemetry.builders import make_event
 from tests.telemetry.door.protocols.reading import read_all
 from web.errors import ApiError
 
@@ -30,15 +32,7 @@ def cloudevent(**more: Any) -> dict[str, Any]:
     return {**attributes, "data": {"source": "chat"}, **more}
 
 
-def event(**more: Any) -> dict[str, Any]:
-    return {
-        "event": "workbench.draft_created",
-        "id": "c-1",
-        "sessionId": "s-1",
-        "timestamp": SENT,
-        "properties": {"source": "chat"},
-        **more,
-    }
+event = partial(make_event, id="c-1", sessionId="s-1", timestamp=SENT, properties={"source": "chat"})
 
 
 def read(body: bytes, *, content_type: str, headers: dict[str, str] | None = None) -> Translation:

@@ -4,12 +4,14 @@ import base64
 import gzip
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
 from telemetry.door.protocols import posthog
+from tests.telemetry.builders import make_event
 from tests.telemetry.door.protocols.reading import read_all
 from web.errors import ApiError
 
@@ -28,15 +30,7 @@ def capture(**more: Any) -> dict[str, Any]:
     }
 
 
-def event(**more: Any) -> dict[str, Any]:
-    return {
-        "event": "workbench.draft_created",
-        "id": "u-1",
-        "sessionId": "s-1",
-        "timestamp": SENT,
-        "properties": {"source": "chat"},
-        **more,
-    }
+event = partial(make_event, id="u-1", sessionId="s-1", timestamp=SENT, properties={"source": "chat"})
 
 
 def translated(body: object, *, sent_at: datetime | None = None) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from telemetry.door.protocols import segment
 from telemetry.door.protocols.messages import LATENCY
 from telemetry.intake.validation import RejectedEvent
+from tests.telemetry.builders import make_event
 from tests.telemetry.door.protocols.reading import read_all
 from web.errors import ApiError
 
@@ -27,15 +29,9 @@ def call(**more: Any) -> dict[str, Any]:
     }
 
 
-def event(**more: Any) -> dict[str, Any]:
-    return {
-        "event": "workbench.draft_created",
-        "id": "m-1",
-        "sessionId": "a-1",
-        "timestamp": "2026-02-15T11:00:00.000Z",
-        "properties": {"source": "chat"},
-        **more,
-    }
+event = partial(
+    make_event, id="m-1", sessionId="a-1", timestamp="2026-02-15T11:00:00.000Z", properties={"source": "chat"}
+)
 
 
 def translated(body: object, *, route: str = "track") -> list[Any]:

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from telemetry.counters.ledger import outcomes
 from telemetry.models import Arrival, QuarantinedEvent, RawEvent
-from tests.telemetry.conftest import make_key
+from tests.builders import make_secret
 from tests.telemetry.door.test_views import fault, nothing_is_stored
 from tests.telemetry.posts import URL, Answer, raw, send
 
@@ -272,14 +272,14 @@ def test_no_key_an_unknown_one_and_one_of_another_scope_are_refused(path: str, s
     assert fault(post(path, body_of(path, secret="x"))) == (401, "unknown_key")
     assert fault(post(path, body_of(path), HTTP_AUTHORIZATION=basic("x"))) == (401, "unknown_key")
     assert fault(post(path, body_of(path), HTTP_AUTHORIZATION="Basic é")) == (401, "missing_key")
-    assert fault(post(path, body_of(path, secret=make_key(scope="read")[1]))) == (403, "wrong_scope")
+    assert fault(post(path, body_of(path, secret=make_secret(scope="read")))) == (403, "wrong_scope")
     assert nothing_is_stored()
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_key_above_its_rate_is_429(path: str, settings: Settings, clock: datetime, db: None) -> None:
     settings.WEB_WORKERS = 1
-    _, secret = make_key(rate=1)
+    secret = make_secret(requests_per_minute=1)
     in_body = [post(path, body_of(path, secret=secret)).status_code for _ in range(2)]
     assert in_body == [200, 429]
     answer = post(path, body_of(path), HTTP_AUTHORIZATION=f"Bearer {secret}")

@@ -1,0 +1,107 @@
+"""Readings as the read API answers them. docs/reading.md describes every field; schema.py is its OpenAPI form."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kpis.reading.evaluation import Evaluation, Slice
+from kpis.reading.readings import KpiReading
+from kpis.registry import Kind, Kpi
+from web.moments import rfc3339
+
+
+def list_json(readings: Sequence[KpiReading]) -> dict[str, Any]:
+    """Several KPIs over one range of one environment; there must be one at least."""
+    return range_json(readings[0]) | {"kpis": [listed_kpi_json(reading) for reading in readings]}
+
+
+def listed_kpi_json(reading: KpiReading) -> dict[str, Any]:
+    return {
+        **kpi_json(reading),
+        **evaluation_json(reading.kpi, reading.total),
+        "dimensions": list(reading.kpi.dimensions),
+    }
+
+
+def reading_json(reading: KpiReading) -> dict[str, Any]:
+    """One KPI over a range, with its series and, if it was asked for, its breakdown."""
+    return {
+        **kpi_json(reading),
+        **range_json(reading),
+        "granularity": reading.granularity.value,
+        "total": evaluation_json(reading.kpi, reading.total),
+        "series": series_json(reading.kpi, reading.series),
+        "excluded": dict(reading.excluded),
+        **breakdown_json(reading),
+    }
+
+
+def kpi_json(reading: KpiReading) -> dict[str, Any]:
+    """What the KPI is, and what its total is judged by."""
+    kpi, goal = reading.kpi, reading.total.goal
+    return {
+        "kpi": kpi.slug,
+        "title": kpi.title,
+        "persona": kpi.persona.value,
+        "unit": kpi.unit,
+        "direction": kpi.direction.value,
+        "target": goal.target,
+        "baseline": goal.baseline,
+    }
+
+
+def range_json(reading: KpiReading) -> dict[str, Any]:
+    return {
+        "environment": reading.environment,
+        "time_zone": reading.range.zone.key,
+        "computed_until": rfc3339(reading.computed_until) if reading.computed_until else None,
+        "from": rfc3339(reading.range.start),
+        "to": rfc3339(reading.range.end),
+    }
+
+
+def breakdown_json(reading: KpiReading) -> dict[str, Any]:
+    """Empty without a breakdown."""
+    if not reading.breakdown:
+        return {}
+    return {
+        "dimension": reading.breakdown,
+        "breakdown": [slice_json(reading.kpi, part) for part in reading.slices],
+        "breakdown_left_out": reading.slices_left_out,
+    }
+
+
+def slice_json(kpi: Kpi, part: Slice) -> dict[str, Any]:
+    return {
+        "value": part.value,
+        "total": evaluation_json(kpi, part.total),
+        "series": series_json(kpi, part.series),
+    }
+
+
+def series_json(kpi: Kpi, series: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    return [
+        {
+            "period_start": rfc3339(evaluation.period.start),
+            "period_end": rfc3339(evaluation.period.end),
+            **evaluation_json(kpi, evaluation),
+            "target": evaluation.goal.target,
+        }
+        for evaluation in series
+    ]
+
+
+def evaluation_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
+    """Sums, value and verdict; the reason only where there is no value."""
+    answer = {**sums_json(kpi, evaluation), "value": evaluation.value, "verdict": evaluation.verdict}
+    return answer if evaluation.reason is None else answer | {"reason": evaluation.reason}
+
+
+def sums_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
+    if kpi.kind is not Kind.DURATION:
+        return {"numerator": evaluation.numerator, "denominator": evaluation.denominator}
+    return {
+        "count": evaluation.denominator,
+        "sum_seconds": evaluation.numerator,
+        "mean": evaluation.mean,
+        **evaluation.percentiles,
+    }

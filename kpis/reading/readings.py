@@ -1,0 +1,164 @@
+"""Readings of KPIs: what pages and API show.
+
+A reading takes three steps: a frozen query (query.py), one database read of the sums that it asks for, and their
+evaluation against the goals (evaluation.py). Sums are added up before anything is divided or a percentile is
+taken. No event is read, so the cost depends on the periods alone, and the number of queries is fixed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kpis.reading.context import EvaluationContext
+from kpis.reading.evaluation import Evaluation, Slice, Yardstick, evaluate_slice
+from kpis.reading.periods import Granularity, Range
+from kpis.reading.query import BREAKDOWN_LIMIT, EXCLUDED, KpiQuery, read_sums
+from kpis.reading.sums import SumTable
+from kpis.registry import DEFINITIONS, Kpi
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpiReading:
+    """A KPI over a range. The series ends where nothing is computed yet; the total is over the series' periods.
+
+    `excluded` counts, by reason, what belongs to the range and could not be measured. `slices` are the largest
+    values of the breakdown; `slices_left_out` is how many more values there are.
+    """
+
+    kpi: Kpi
+    environment: str
+    range: Range
+    granularity: Granularity
+    computed_until: datetime | None
+    is_measurable: bool
+    total: Evaluation
+    series: tuple[Evaluation, ...]
+    excluded: Mapping[str, int]
+    breakdown: str
+    slices: tuple[Slice, ...] = ()
+    slices_left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A KPI over a range, and over the range of the same length before it."""
+
+    current: KpiReading
+    previous: KpiReading
+
+
+def read_kpi(
+    *,
+    kpi: Kpi,
+    environment: str,
+    range: Range,
+    granularity: Granularity,
+    now: datetime,
+    breakdown: str = "",
+) -> KpiReading:
+    """One KPI over the range, in five queries at most.
+
+    Raises UnknownDimension, TooManyPeriods.
+    """
+    query = KpiQuery(
+        kpis=[kpi], environment=environment, range=range, granularity=granularity, breakdown=breakdown
+    )
+    return _read(query, context=_load_context(query, now=now))[0]
+
+
+def read_kpis(
+    *, kpis: Sequence[Kpi], environment: str, range: Range, granularity: Granularity, now: datetime
+) -> list[KpiReading]:
+    """Several KPIs over the range, in the order given, in five queries at most. Raises TooManyPeriods."""
+    query = KpiQuery(kpis=kpis, environment=environment, range=range, granularity=granularity)
+    return _read(query, context=_load_context(query, now=now))
+
+
+def compare_kpi(
+    *,
+    kpi: Kpi,
+    environment: str,
+    range: Range,
+    granularity: Granularity,
+    now: datetime,
+    breakdown: str = "",
+    slices: int = BREAKDOWN_LIMIT,
+    is_previous_by_period: bool = False,
+) -> Comparison:
+    """As read_kpi, and the previous range, in one query more. It reads no more than a page shows.
+
+    The breakdown has the `slices` largest values with empty series. The previous range is a total, or has the same
+    granularity if `is_previous_by_period`.
+    """
+    query = KpiQuery(
+        kpis=[kpi],
+        environment=environment,
+        range=range,
+        granularity=granularity,
+        breakdown=breakdown,
+        slice_limit=slices,
+        has_slice_series=False,
+    )
+    previous_granularity = granularity if is_previous_by_period else Granularity.TOTAL
+    return _compare(query, previous_granularity=previous_granularity, now=now)[0]
+
+
+def compare_kpis(*, environment: str, range: Range, now: datetime) -> list[Comparison]:
+    """Every KPI by day over the range and its total over the previous range, in registry order, in six queries.
+
+    Raises TooManyPeriods.
+    """
+    query = KpiQuery(kpis=DEFINITIONS, environment=environment, range=range, granularity=Granularity.DAY)
+    return _compare(query, previous_granularity=Granularity.TOTAL, now=now)
+
+
+def _compare(query: KpiQuery, *, previous_granularity: Granularity, now: datetime) -> list[Comparison]:
+    context = _load_context(query, now=now)
+    before = query.before(computed_until=context.computed_until, granularity=previous_granularity)
+    pairs = zip(_read(query, context=context), _read(before, context=context), strict=True)
+    return [Comparison(current=current, previous=previous) for current, previous in pairs]
+
+
+def _load_context(query: KpiQuery, *, now: datetime) -> EvaluationContext:
+    return EvaluationContext.load(kpis=query.kpis, environment=query.environment, now=now)
+
+
+def _read(query: KpiQuery, *, context: EvaluationContext) -> list[KpiReading]:
+    """A reading of each KPI of the query, in its order, in one database query."""
+    table = read_sums(query, computed_until=context.computed_until)
+    return [make_reading(kpi, query=query, table=table, context=context) for kpi in query.kpis]
+
+
+def make_reading(kpi: Kpi, *, query: KpiQuery, table: SumTable, context: EvaluationContext) -> KpiReading:
+    """The KPI's reading from the sums that the query asked for, without a database query."""
+    yardstick = context.yardstick(kpi, range=query.range, periods=table.periods)
+    whole = evaluate_slice(yardstick, sums=table.by_period(kpi))
+    values = list(table.counts(kpi, dimension=query.breakdown)) if query.breakdown else []
+    return KpiReading(
+        kpi=kpi,
+        environment=query.environment,
+        range=query.range,
+        granularity=query.granularity,
+        computed_until=context.computed_until,
+        is_measurable=context.is_measurable(kpi),
+        total=whole.total,
+        series=whole.series,
+        excluded=table.counts(kpi, dimension=EXCLUDED),
+        breakdown=query.breakdown,
+        slices=_slices(values[: query.slice_limit], query=query, table=table, yardstick=yardstick),
+        slices_left_out=max(0, len(values) - query.slice_limit),
+    )
+
+
+def _slices(
+    values: Sequence[str], *, query: KpiQuery, table: SumTable, yardstick: Yardstick
+) -> tuple[Slice, ...]:
+    return tuple(
+        evaluate_slice(
+            yardstick,
+            sums=table.by_period(yardstick.kpi, dimension=query.breakdown, value=value),
+            value=value,
+            has_series=query.has_slice_series,
+        )
+        for value in values
+    )

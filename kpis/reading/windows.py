@@ -1,0 +1,98 @@
+"""KPIs over windows of days that end today: what the scrape shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from kpis.days import local_day, reporting_zone
+from kpis.models import Freshness, StoredGranularity
+from kpis.reading.evaluation import Evaluation, evaluate
+from kpis.reading.goals import Goals
+from kpis.reading.measurability import NEEDS_ANOTHER_VALUE, environments_measuring
+from kpis.reading.periods import Range, recent_days
+from kpis.reading.spans import Span
+from kpis.reading.stored_rows import read_rows
+from kpis.reading.sums import Sums
+from kpis.registry import DEFINITIONS, Kpi
+
+# Days by the window's name.
+WINDOWS = {"1d": 1, "7d": 7, "28d": 28}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowReading:
+    """A KPI over 1, 7 or 28 days up to now; numerator, denominator and value as in Evaluation."""
+
+    kpi: str
+    persona: str
+    environment: str
+    window: str
+    numerator: float
+    denominator: int
+    value: float | None
+    target: float | None
+    baseline: float | None
+    verdict: str | None
+
+
+def read_windows(*, now: datetime) -> list[WindowReading]:
+    """Every KPI of every computed environment over today and the 0, 6 and 27 days before it, up to now.
+
+    Five queries, whatever the number of environments. An environment for which nothing is computed is left out.
+    """
+    zone = reporting_zone()
+    windows = {name: recent_days(days, zone=zone, now=now) for name, days in WINDOWS.items()}
+    environments = _computed_environments()
+    goals = Goals.load(DEFINITIONS)
+    measuring = {slug: environments_measuring(slug) for slug in NEEDS_ANOTHER_VALUE}
+    sums = _read_sums(windows)
+    return [
+        _window_reading(
+            kpi,
+            environment=environment,
+            window=window,
+            evaluation=evaluate(
+                kpi,
+                sums=sums.get((environment, kpi.slug, window), Sums()),
+                period=windows[window],
+                goal=goals.in_force(kpi, environment=environment, on=local_day(now, zone=zone)),
+                is_measurable=kpi.slug not in measuring or environment in measuring[kpi.slug],
+            ),
+        )
+        for environment in environments
+        for kpi in DEFINITIONS
+        for window in windows
+    ]
+
+
+def _window_reading(kpi: Kpi, *, environment: str, window: str, evaluation: Evaluation) -> WindowReading:
+    return WindowReading(
+        kpi=kpi.slug,
+        persona=kpi.persona.value,
+        environment=environment,
+        window=window,
+        numerator=evaluation.numerator,
+        denominator=evaluation.denominator,
+        value=evaluation.value,
+        target=evaluation.goal.target,
+        baseline=evaluation.goal.baseline,
+        verdict=evaluation.verdict,
+    )
+
+
+def _computed_environments() -> list[str]:
+    """Environments for which anything is computed, in alphabetical order."""
+    computed = Freshness.objects.exclude(computed_until=None).order_by("environment")
+    return list(computed.values_list("environment", flat=True))
+
+
+def _read_sums(windows: Mapping[str, Range]) -> dict[tuple[str, str, str], Sums]:
+    """Sums by (environment, KPI's slug, window), from the day rows of the longest window."""
+    longest = max(windows.values(), key=lambda window: window.end - window.start)
+    span = Span(start=longest.start, end=longest.end, granularity=StoredGranularity.DAY)
+    sums: dict[tuple[str, str, str], Sums] = {}
+    for row in read_rows([span], dimensions=[""]):
+        for name, window in windows.items():
+            if row.start >= window.start:
+                sums.setdefault((row.environment, row.kpi, name), Sums()).add(row.sums)
+    return sums

@@ -1,0 +1,8 @@
+"""Moments as text: the one way in which every answer writes them."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(moment: datetime) -> str:
+    """The aware moment in UTC as RFC 3339 writes it, ending with Z; microseconds only where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
