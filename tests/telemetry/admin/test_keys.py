@@ -34,6 +34,7 @@ def test_a_new_key_is_made_and_its_secret_shown_once(admin_client: Client) -> No
     page = admin_client.post(ADD_KEY, key_form(), follow=True).content.decode()
 
     (secret,) = set(SECRET.findall(page))
+
     key = ApiKey.objects.get()
 
     assert keys.find_key(secret) == key
@@ -94,8 +95,10 @@ def test_selected_keys_are_revoked(admin_client: Client) -> None:
     page = admin_client.post(KEYS, chosen, follow=True).content.decode()
 
     assert "Revoked 1 of the selected keys" in page
+
     for key in (revoked, kept, earlier):
         key.refresh_from_db()
+
     assert revoked.revoked_at is not None
     assert (kept.revoked_at, earlier.revoked_at) == (None, MOMENT)
 

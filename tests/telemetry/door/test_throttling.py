@@ -17,6 +17,7 @@ def test_takes_the_share_of_a_minute_at_once_and_no_more() -> None:
 def test_fills_with_time_and_never_above_the_share() -> None:
     for _ in range(SHARE):
         throttling.take_token(1, share=SHARE, at=0.0)
+
     assert throttling.take_token(1, share=SHARE, at=0.75) == pytest.approx(0.25)
     assert throttling.take_token(1, share=SHARE, at=1.0) == 0.0
     assert throttling.take_token(1, share=SHARE, at=10_000.0) == 0.0
@@ -31,7 +32,9 @@ def test_keys_do_not_share() -> None:
 
 def test_a_clock_that_two_threads_read_in_another_order_takes_nothing_away() -> None:
     throttling.take_token(1, share=SHARE, at=5.0)
+
     throttling.take_token(1, share=SHARE, at=4.0)
+
     assert throttling.buckets[1].tokens == SHARE - 2
     assert throttling.buckets[1].filled_at == 5.0
 
@@ -39,8 +42,10 @@ def test_a_clock_that_two_threads_read_in_another_order_takes_nothing_away() -> 
 def test_a_process_takes_its_share_of_the_rate(settings: Settings) -> None:
     settings.WEB_WORKERS = 2
     key = ApiKey(pk=1, requests_per_minute=5)
+
     for _ in range(3):
         throttling.check_rate(key, at=0.0)
+
     with pytest.raises(ApiError) as caught:
         throttling.check_rate(key, at=0.0)
     assert (caught.value.status_code, caught.value.headers) == (429, {"Retry-After": "20"})

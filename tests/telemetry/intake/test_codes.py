@@ -49,7 +49,9 @@ def test_every_rejection_code_occurs_and_is_kept_in_the_quarantine(ingest_key: A
     result = ingest_events(events, key=ingest_key, now=now)
 
     assert result.accepted == 0
+
     codes = list(QuarantinedEvent.objects.order_by("position").values_list("code", flat=True))
+
     assert codes == [*EVENTS, "unsupported_type"]
     assert set(codes) == set(RejectionCode)
 
