@@ -70,10 +70,10 @@ def make_key() -> str:
 def rows_of(events: Sequence[bytes]) -> list[EventRow]:
     """The rows that the door would store of these events, in the order in which it stores them."""
     key = ApiKey.objects.get(source=SOURCE)
-    checked = check_events(events, key=key, now=timezone.now())
-    if len(checked.rows) != len(events):
-        raise ValueError(f"{len(events) - len(checked.rows)} of the made-up events are not good")
-    return checked.rows
+    batch = check_events(events, key=key, now=timezone.now())
+    if len(batch.rows) != len(events):
+        raise ValueError(f"{len(events) - len(batch.rows)} of the made-up events are not good")
+    return batch.rows
 
 
 def load_history(*, events: int, days: int) -> None:

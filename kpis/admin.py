@@ -17,7 +17,9 @@ from kpis import registry
 from kpis.compute import rollup
 from kpis.forms import BaselineForm, EnteredCountForm, TargetForm
 from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, StoredGranularity, Target
-from telemetry.admin.big_tables import BrowsedModelAdmin, EnvironmentFilter, choice_filter, compact_duration
+from telemetry.admin.big_tables import ReadOnlyModelAdmin
+from telemetry.admin.filters import EnvironmentFilter, choice_filter
+from telemetry.admin.formatting import compact_duration
 
 KPI_CHOICES = [(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS]
 KpiFilter = choice_filter(field="kpi", choices=KPI_CHOICES, title="KPI")
@@ -26,7 +28,7 @@ DIMENSION_CHOICES = [("", "The whole KPI"), *((name, f"By {name}") for name in [
 
 
 @admin.register(KpiBucket)
-class KpiBucketAdmin(BrowsedModelAdmin):
+class KpiBucketAdmin(ReadOnlyModelAdmin):
     list_display = (
         "slug",
         "environment",
@@ -55,7 +57,7 @@ class KpiBucketAdmin(BrowsedModelAdmin):
 
 
 @admin.register(Freshness)
-class FreshnessAdmin(BrowsedModelAdmin):
+class FreshnessAdmin(ReadOnlyModelAdmin):
     list_display = ("environment", "computed_until", "lag", "time_zone")
     ordering = ("environment",)
     fields = ("environment", "computed_until", "lag", "time_zone")

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from kpis import registry
 from kpis.models import Baseline, EnteredCount, Target
 from kpis.registry import Kind, Kpi
-from telemetry.admin.big_tables import environment_names
+from telemetry.admin.filters import environment_names
 
 KPI_CHOICES = [
     ("", "Select a KPI"),

@@ -11,7 +11,7 @@ from telemetry.plan import PlanFault, get_compiled_plan
 
 @register
 def check_tracking_plan(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """telemetry.E001: the tracking plan can be read and compiled. One error for each of its faults."""
+    """telemetry.E001: a fault of the tracking plan, which can't be read or compiled."""
     try:
         get_compiled_plan()
     except PlanFault as fault:

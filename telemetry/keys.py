@@ -1,4 +1,4 @@
-"""Keys: made, found, revoked, and asked for at the API's doors. Only the SHA-256 of a key is stored."""
+"""API keys: creating, finding and revoking them, and checking a request's key. Only a key's SHA-256 is stored."""
 
 import hmac
 import re
@@ -23,7 +23,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class BadKeyName(ValueError):
-    """An environment, source or scope that a key can't have; the message names it."""
+    """A name or scope that a key can't have. The message says which."""
 
 
 def create_key(
@@ -35,10 +35,10 @@ def create_key(
     requests_per_minute: int | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key, and its environment if it is missing; answers the row and the secret, which is shown once.
+    """Create a key, and its environment if it is missing. Returns the row and the secret, which is not stored.
 
     Environment and source are 1 to 64 lower-case letters, digits, dots, dashes and underscores. Every call
-    makes another key. Raises BadKeyName for a name or scope that is not acceptable.
+    creates another key. Raises BadKeyName for a name or scope that is not acceptable.
     """
     if scope not in Scope.values:
         raise BadKeyName(f"There is no scope {scope!r}; it is one of {', '.join(Scope.values)}.")
@@ -60,11 +60,11 @@ def create_key(
     return key, secret
 
 
-def check_name(what: str, name: str) -> None:
+def check_name(kind: str, name: str) -> None:
     if not NAME.fullmatch(name):
         raise BadKeyName(
-            f"The {what} {name!r} is not acceptable: it takes 1 to 64 lower-case letters, digits, "
-            "dots, dashes and underscores, and begins with a letter or digit."
+            f"The {kind} {name!r} is not acceptable: it must have 1 to 64 lower-case letters, digits, "
+            "dots, dashes and underscores, and begin with a letter or digit."
         )
 
 
@@ -73,7 +73,7 @@ def digest_of(secret: str) -> str:
 
 
 def find_key(secret: str) -> ApiKey | None:
-    """The key of this secret, revoked and expired ones included; what it says may be one second old."""
+    """The key of this secret, also if it is revoked or expired. The row may be up to one second old."""
     if not SECRET.fullmatch(secret):
         return None
     return key_of(digest_of(secret), int(time.monotonic()))
@@ -81,32 +81,32 @@ def find_key(secret: str) -> ApiKey | None:
 
 @lru_cache(maxsize=1024)
 def key_of(digest: str, second: int) -> ApiKey | None:
-    """The key of this digest, read once a second a process: a busy key costs no query a post."""
+    """The key of this digest. A process reads it at most once a second, so a busy key costs no query a post."""
     key = ApiKey.objects.filter(digest=digest).first()
     return key if key and hmac.compare_digest(key.digest, digest) else None
 
 
 def revoke_key(*, key: ApiKey, now: datetime) -> None:
-    """End a key from now on, in every process within a second. Safe to repeat: the first moment stays."""
+    """Revoke a key; every process refuses it within a second. Safe to repeat: the first moment stays."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     key.refresh_from_db(fields=["revoked_at"])
     key_of.cache_clear()
 
 
 def secret_of(request: HttpRequest) -> str:
-    """The secret that a request brings: Authorization: Bearer, else X-Workbench-Key, else ?key= (for beacons)."""
+    """The request's secret: from Authorization: Bearer, else X-Workbench-Key, else ?key= (for beacons)."""
     authorization: str = request.META.get("HTTP_AUTHORIZATION", "")
-    kind, _, token = authorization.partition(" ")
-    if kind.lower() == "bearer":
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() == "bearer":
         return token.strip()
-    given: str = request.META.get("HTTP_X_WORKBENCH_KEY", "")
-    if given or not request.META.get("QUERY_STRING"):
-        return given
+    header: str = request.META.get("HTTP_X_WORKBENCH_KEY", "")
+    if header or not request.META.get("QUERY_STRING"):
+        return header
     return str(request.GET.get("key", ""))
 
 
 def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:
-    """The key of a request, if it has this scope and is in force at `now`.
+    """The request's key, if it has this scope and is in force at `now`.
 
     Raises ApiError: 401 without a key or with an unknown one; 403 with a revoked or expired key, or one of
     another scope.

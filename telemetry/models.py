@@ -1,4 +1,4 @@
-"""Raw events and everything that the door writes. Nothing here knows that KPIs exist."""
+"""Raw events and everything else that the door writes, and what the fold counts of it."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,11 +6,11 @@ from django.db.models.functions import Now
 
 
 class Environment(models.Model):
-    """A place that events come from (`production`, `staging`, `demo`); made together with its first key."""
+    """A place that events come from (`production`, `staging`, `demo`). It is created with its first key."""
 
     name = models.CharField(max_length=64, primary_key=True)
     created_at = models.DateTimeField(db_default=Now())
-    # What was pruned can't be computed again: a rebuild refuses what lies before this moment. NULL: nothing was.
+    # Raw events before this moment are gone: a rebuild refuses to compute what lies before it. NULL: none are gone.
     raw_kept_from = models.DateTimeField(null=True, blank=True, editable=False)
 
     def __str__(self) -> str:
@@ -24,7 +24,7 @@ class Scope(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """A key of one scope. Only its SHA-256 is stored; the prefix tells people which one it is."""
+    """A key of one scope. Only its SHA-256 is stored. People recognise it by its prefix."""
 
     prefix = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
@@ -47,10 +47,10 @@ class ApiKey(models.Model):
 
 
 class Arrival(models.Model):
-    """One post: which events came in its transaction and what became of the rest. The fold's queue.
+    """One post, with what became of its events. The rows that are not taken yet are the fold's queue.
 
-    It commits with its events, so whoever sees the row sees the events. `rejected` counts by code,
-    one code an event (its first error): {"missing_property": 2}.
+    A row commits with its events: who sees the row sees the events. `rejected` counts events by the code of their
+    first error: {"missing_property": 2}.
     """
 
     key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
@@ -152,7 +152,7 @@ class LedgerHour(models.Model):
 
 
 class BridgeCounter(models.Model):
-    """A cumulative counter of the metric bridge; it never falls, whatever retention or erasure remove.
+    """A cumulative counter of the metric bridge. It never falls, also when retention or erasure remove events.
 
     `labels` are the family's label values in its order, as a JSON list. `bin` is empty for a counter; for a
     histogram it is a bucket's upper bound, "+Inf", or "sum". `value` is a whole number in the smallest unit

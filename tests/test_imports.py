@@ -31,7 +31,24 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "telemetry.door": (
         "body openapi posting recent strict_json throttling",
         "protocols",
-        "urls views",
+        "plan_views urls views",
+    ),
+    "telemetry.door.protocols": ("messages", "cloudevents posthog posts segment", "views", "urls"),
+    "telemetry.intake": (
+        "instruments privacy storage",
+        "redaction",
+        "problems",
+        "validation",
+        "ingest",
+    ),
+    "telemetry.admin": (
+        "big_tables filters formatting",
+        "arrivals counters keys quarantine raw_events",
+    ),
+    "web": (
+        "api_paths moments negotiation peers request_ids requests",
+        "errors",
+        "maintenance middleware",
     ),
     "workbench": ("models", "buckets costs dialect durations isolation labels", "fold", "admin apps"),
     "kpis": (
@@ -58,7 +75,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "apps urls",
     ),
     "config": (
-        "apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
+        "admin apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
         "management",
     ),
 }

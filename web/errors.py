@@ -1,7 +1,7 @@
-"""The one JSON shape of every whole-request fault of the API: {"code", "message", "detail", "request_id"}.
+"""The one JSON shape of every fault of a whole API request: {"code", "message", "detail", "request_id"}.
 
-`code` is for programs; `message` is a sentence for people; `detail` is the same sentence, or the faults field by
-field where there are several. SDKs read one or the other, so all three are always there.
+`code` is for programs and `message` is a sentence for people. `detail` is the same sentence, or the faults field
+by field where there are several. Each SDK reads one of the three, so all three are always there.
 """
 
 import logging
@@ -17,19 +17,16 @@ from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
+from web.api_paths import is_api
 from web.request_ids import REQUEST_ID
 
 logger = logging.getLogger(__name__)
 
-# The door's own path and those of the SDKs that post to it (telemetry/door/protocols/urls.py).
-API_PREFIXES = (
-    "/api/", "/v1/", "/batch", "/capture", "/e/", "/i/", "/flags", "/decide", "/array/"
-)  # fmt: skip
 RETRY_AFTER_SECONDS = 5
 
 
 class ApiError(exceptions.APIException):
-    """A fault of a whole request, with the status, the code and the sentence that the client gets."""
+    """A fault of a whole request: the status, code and message that the client gets."""
 
     def __init__(
         self, *, status: HTTPStatus, code: str, message: str, headers: Mapping[str, str] | None = None
@@ -42,7 +39,7 @@ class ApiError(exceptions.APIException):
 
 
 class Unavailable(ApiError):
-    """The portal can't take the request now; the same request may be sent again after `seconds`."""
+    """The portal can't take the request now. The client may send it again after `seconds`."""
 
     def __init__(self, *, code: str, message: str, seconds: int = RETRY_AFTER_SECONDS) -> None:
         super().__init__(
@@ -77,9 +74,9 @@ def error_response(
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
-    """Django REST framework's handler: every fault that a client or an absent database can cause, in the one shape.
+    """REST framework's handler: answers every fault that a client or an absent database can cause.
 
-    None for anything else: that is a fault of the portal and goes to Django's own 500.
+    Returns None for anything else. That is a fault of the portal, and Django answers 500 (`server_error`).
     """
     set_rollback()
     if isinstance(error, ApiError):
@@ -127,12 +124,8 @@ def from_database(error: DatabaseError | InterfaceError) -> HttpResponse:
     )
 
 
-def is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith(API_PREFIXES)
-
-
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400: what Django itself refuses, like a foreign Host header or too many query parameters."""
+    """handler400: a request that Django itself refuses, for its Host header or too many query parameters."""
     if not is_api(request):
         return defaults.bad_request(request, exception)
     message = "The request could not be read: its host, path or query is not acceptable."
@@ -140,14 +133,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler403."""
+    """handler403: a request without the permission that its view asks for."""
     if not is_api(request):
         return defaults.permission_denied(request, exception)
     return from_rest_framework(exceptions.PermissionDenied())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404."""
+    """handler404: a path that no route has."""
     if not is_api(request):
         return defaults.page_not_found(request, exception)
     return error_response(
@@ -156,7 +149,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: Django has logged the fault; the client gets the id to find it by."""
+    """handler500: Django has logged the fault, and the client gets the request id to find it by."""
     if not is_api(request):
         return defaults.server_error(request)
     message = "The portal failed to answer. The request may be sent again."

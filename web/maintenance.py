@@ -1,6 +1,6 @@
 """Maintenance: while the file `maintenance` is in DATA_DIR, posts are answered 503 and nothing is stored.
 
-A file works across processes, survives a restart and needs no database, which is often what is being maintained.
+A file works for all processes, survives a restart and needs no database: that is often what is being maintained.
 """
 
 import os
@@ -13,8 +13,8 @@ RETRY_AFTER_SECONDS = 60
 
 
 def is_on() -> bool:
-    """Whether the portal refuses posts at this moment."""
-    # Asked for each post: a plain path costs a tenth of what pathlib does.
+    """Whether the portal refuses posts now."""
+    # Runs for each post: a plain path costs a tenth of what pathlib does.
     return os.path.exists(f"{settings.DATA_DIR}/maintenance")
 
 

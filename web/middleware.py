@@ -1,4 +1,4 @@
-"""What every request passes, whoever answers it."""
+"""Middleware that decides what a proxy may say and what a page may load."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from django.urls import reverse
 
 from web.peers import is_trusted_proxy, peer_of
 
-# Where SECURE_PROXY_SSL_HEADER looks; no header of a client is ever called that.
+# Where SECURE_PROXY_SSL_HEADER looks. No header of a client can have this name.
 TRUSTED_SCHEME = "portal.trusted_scheme"
 
 
 class ProxyHeadersMiddleware:
-    """Believes what TRUSTED_PROXIES say of the scheme, and makes the cookies of an https request secure."""
+    """Takes the scheme from X-Forwarded-Proto of TRUSTED_PROXIES only, and marks cookies of https requests Secure."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -30,13 +30,13 @@ class ProxyHeadersMiddleware:
 
 
 def is_from_proxy(request: HttpRequest) -> bool:
-    """Whether the socket's peer is one of TRUSTED_PROXIES; an unnamed peer (a Unix socket) is not."""
+    """Whether the socket's peer is one of TRUSTED_PROXIES. A Unix socket, which has no address, is not."""
     peer = peer_of(request)
     return peer is not None and is_trusted_proxy(peer)
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """The strict policy of the settings, and the admin's looser one under the admin's path."""
+    """Sends the strict policy of the settings; below the admin's path, the admin's looser one."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 
 class AnyAccept(BaseContentNegotiation):
-    """Takes any Accept header: no header is a reason to lose an event or a scrape. Errors are always JSON."""
+    """Accepts every Accept header, because none is worth losing an event or a scrape for. Errors stay JSON."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         return next(iter(parsers), None)

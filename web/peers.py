@@ -11,12 +11,12 @@ Network = IPv4Network | IPv6Network
 
 
 def peer_of(request: HttpRequest) -> Address | None:
-    """The socket's peer, whatever the request's headers say; None where it has no address (a Unix socket)."""
+    """The address of the socket's peer, whatever headers say; None for a Unix socket, which has none."""
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
         return None
-    # A socket that listens on both families names an IPv4 peer ::ffff:127.0.0.1.
+    # A socket that listens on :: names an IPv4 peer ::ffff:127.0.0.1.
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
@@ -27,5 +27,5 @@ def is_trusted_proxy(peer: Address) -> bool:
 
 @lru_cache(maxsize=8)
 def networks_of(words: tuple[str, ...]) -> tuple[Network, ...]:
-    """Addresses and networks as TRUSTED_PROXIES lists them; raises ValueError for any other word."""
+    """The networks that the words of TRUSTED_PROXIES name. Raises ValueError for a word that names none."""
     return tuple(ip_network(word, strict=False) for word in words)

@@ -1,4 +1,4 @@
-"""The id of a request: in its answer, in an error's body and in the logs."""
+"""The id of a request. It stands in the answer's header, in an error's body and in the logs."""
 
 import re
 import uuid
@@ -15,9 +15,9 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def request_id_of(request: HttpRequest) -> str:
-    """The caller's X-Request-ID where it is 1 to 64 safe characters, else a new random one."""
-    given = request.META.get("HTTP_X_REQUEST_ID", "")
-    return given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+    """The caller's X-Request-ID if it is 1 to 64 safe characters; otherwise a new random id."""
+    header = request.META.get("HTTP_X_REQUEST_ID", "")
+    return header if ACCEPTED.fullmatch(header) else uuid.uuid4().hex
 
 
 class RequestIdMiddleware:

@@ -1,4 +1,4 @@
-"""Requests as the portal reads them: no header can break one before any view or middleware sees it."""
+"""Requests that no header can break before a view or a middleware sees them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,19 +8,19 @@ from django.utils.http import parse_header_parameters
 
 
 class PortalRequest(WSGIRequest):
-    """Query and forms are UTF-8 whatever charset a Content-Type names.
+    """Reads the query and forms as UTF-8, whatever charset the Content-Type names.
 
-    Django decodes the query with that charset while it makes the request: one that is no charset of text
-    (bz2_codec), a query of too many parameters beside any charset, and a Content-Type that cannot be parsed
-    would each raise where nothing catches it.
+    Django decodes the query with that charset while it makes the request. Three requests would raise there,
+    where nothing catches it: a charset that is not one of text (bz2_codec), any charset beside a query of too
+    many parameters, and a Content-Type that cannot be parsed.
     """
 
     def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
-        given = meta.get("CONTENT_TYPE", "")
+        header = meta.get("CONTENT_TYPE", "")
         try:
-            self.content_type, self.content_params = parse_header_parameters(given)
+            self.content_type, self.content_params = parse_header_parameters(header)
         except ValueError:
-            self.content_type, self.content_params = given, {}
+            self.content_type, self.content_params = header, {}
 
 
 class PortalHandler(WSGIHandler):

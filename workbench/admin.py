@@ -3,7 +3,8 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from telemetry.admin.big_tables import BrowsedModelAdmin, EnvironmentFilter, choice_filter
+from telemetry.admin.big_tables import ReadOnlyModelAdmin
+from telemetry.admin.filters import EnvironmentFilter, choice_filter
 from workbench.models import (
     AgentRun,
     ApprovalDecision,
@@ -22,7 +23,7 @@ STATUS_COLOURS = {"running": "info", "completed": "success", "failed": "danger",
 
 
 @admin.register(Session)
-class SessionAdmin(BrowsedModelAdmin):
+class SessionAdmin(ReadOnlyModelAdmin):
     list_display = (
         "session_id",
         "environment",
@@ -37,7 +38,7 @@ class SessionAdmin(BrowsedModelAdmin):
 
 
 @admin.register(Draft)
-class DraftAdmin(BrowsedModelAdmin):
+class DraftAdmin(ReadOnlyModelAdmin):
     list_display = (
         "draft_id",
         "environment",
@@ -57,14 +58,14 @@ class DraftAdmin(BrowsedModelAdmin):
 
 
 @admin.register(DraftCreation)
-class DraftCreationAdmin(BrowsedModelAdmin):
+class DraftCreationAdmin(ReadOnlyModelAdmin):
     list_display = ("event_key", "environment", "session_id", "created_at", "source")
     list_filter = (EnvironmentFilter,)
     search_fields = ("session_id__exact",)
     search_help_text = "The whole sessionId"
 
 
-class StatusAdmin(BrowsedModelAdmin):
+class StatusAdmin(ReadOnlyModelAdmin):
     """Runs of workflows and of agents, with their status."""
 
     list_filter = (EnvironmentFilter, choice_filter(field="status", choices=STATUSES))
@@ -106,7 +107,7 @@ class AgentRunAdmin(StatusAdmin):
 
 
 @admin.register(ApprovalRequest)
-class ApprovalRequestAdmin(BrowsedModelAdmin):
+class ApprovalRequestAdmin(ReadOnlyModelAdmin):
     list_display = ("event_key", "environment", "session_id", "tool_ids", "requested_at", "decided_at")
     list_filter = (EnvironmentFilter,)
     search_fields = ("session_id__exact",)
@@ -114,7 +115,7 @@ class ApprovalRequestAdmin(BrowsedModelAdmin):
 
 
 @admin.register(ApprovalDecision)
-class ApprovalDecisionAdmin(BrowsedModelAdmin):
+class ApprovalDecisionAdmin(ReadOnlyModelAdmin):
     list_display = (
         "event_key",
         "environment",
@@ -132,7 +133,7 @@ class ApprovalDecisionAdmin(BrowsedModelAdmin):
 
 
 @admin.register(AppServerState)
-class AppServerStateAdmin(BrowsedModelAdmin):
+class AppServerStateAdmin(ReadOnlyModelAdmin):
     list_display = ("subject", "environment", "state", "backoff_ms", "changed_at")
     list_filter = (EnvironmentFilter,)
     # Index: app_server_state_unique (subject, environment).
@@ -140,7 +141,7 @@ class AppServerStateAdmin(BrowsedModelAdmin):
 
 
 @admin.register(EventCount)
-class EventCountAdmin(BrowsedModelAdmin):
+class EventCountAdmin(ReadOnlyModelAdmin):
     list_display = ("bucket_start", "environment", "event", "variant", "events")
     list_filter = (EnvironmentFilter,)
     # Index: event_count_unique (bucket_start, event, variant, environment), read backwards.
@@ -148,6 +149,6 @@ class EventCountAdmin(BrowsedModelAdmin):
 
 
 @admin.register(TouchedBucket)
-class TouchedBucketAdmin(BrowsedModelAdmin):
+class TouchedBucketAdmin(ReadOnlyModelAdmin):
     list_display = ("id", "environment", "bucket_start")
     list_filter = (EnvironmentFilter,)

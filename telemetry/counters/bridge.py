@@ -1,6 +1,6 @@
-"""The telemetry-to-Prometheus bridge: cumulative counters, increased in the transaction that folds events.
+"""The metric bridge: stored counters that feed Prometheus, increased in the transaction that folds events.
 
-Each event counts exactly once, and a value never falls, whatever retention or erasure remove.
+Each event counts exactly once. A value never falls, also when retention or erasure remove its events.
 """
 
 import json
@@ -38,9 +38,9 @@ class Increment:
 
 
 class KnownSeries:
-    """Series that were seen stored, by family: they stay themselves without a question to the database.
+    """The series, by family, that this process has seen stored: these skip the query for the budget.
 
-    It learns only what committed; a series that was rolled back must face the budget again.
+    Only committed series are learned. A series that was rolled back must pass the budget again.
     """
 
     def __init__(self) -> None:
@@ -61,9 +61,9 @@ known_series = KnownSeries()
 
 
 def observe(family: str, environment: str, labels: tuple[str, ...], microseconds: int) -> list[Increment]:
-    """The increments that add one duration (microseconds) to a histogram: its bucket and the sum.
+    """The increments that add one duration (microseconds) to a histogram: one for its bucket, one for the sum.
 
-    Buckets are stored by themselves, not cumulated. Raises KeyError for an unknown family.
+    A stored bucket counts its own durations only; the scrape cumulates. Raises KeyError for an unknown family.
     """
     return observe_many(family, [(environment, labels, microseconds)])
 
@@ -79,29 +79,29 @@ def observe_many(family: str, rows: Iterable[tuple[str, tuple[str, ...], int]]) 
 
 
 def increase(increments: Iterable[Increment]) -> None:
-    """Adds the increments to what is stored; equal ones are added up first.
+    """Add the increments to the stored counters; increments of one counter are summed first.
 
-    It must run in the transaction that takes what is counted off its queue, or it raises
-    TransactionManagementError: that is what makes each event count exactly once. Not safe to repeat. Call it
-    once a transaction: rows are locked in key order, so that two workers cannot deadlock. Raises KeyError for
-    an unknown family and ValueError for labels that are not the family's or an amount below zero.
+    Run it in the transaction that takes the counted events off their queue, so that each counts exactly once.
+    Not safe to repeat. Call it only once a transaction: it locks rows in key order, so that two workers cannot
+    deadlock. Raises TransactionManagementError outside of a transaction, KeyError for an unknown family, and
+    ValueError for labels that the family does not have or an amount below zero.
     """
     _store(increments, combine="{table}.value + excluded.value")
 
 
 def raise_to(levels: Iterable[Increment]) -> None:
-    """Raises what is stored to the given amounts, where they are higher; otherwise as `increase`.
+    """Raise each stored counter to the given level where that is higher; otherwise as `increase`.
 
-    Safe to repeat. For totals that are computed anew each time and might fall.
+    Safe to repeat. It is for totals that are computed anew each time and might fall.
     """
-    # SQLite's max() of two values is PostgreSQL's greatest(); CASE is understood by both.
+    # CASE, because the larger of two values is max() on SQLite and greatest() on PostgreSQL.
     _store(
         levels, combine="CASE WHEN excluded.value > {table}.value THEN excluded.value ELSE {table}.value END"
     )
 
 
 def read_counters() -> Counters:
-    """Everything that is stored, in one query; its cost depends on the number of series alone."""
+    """All stored counters, in one query. Its cost depends only on the number of series."""
     counters: Counters = defaultdict(lambda: defaultdict(dict))
     rows = BridgeCounter.objects.values_list("family", "environment", "labels", "bin", "value")
     for family, environment, labels, bin_name, value in rows:
@@ -111,7 +111,9 @@ def read_counters() -> Counters:
 
 def _store(increments: Iterable[Increment], *, combine: str) -> None:
     if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("bridge counters change in their caller's transaction")
+        raise transaction.TransactionManagementError(
+            "bridge counters may change only in their caller's transaction"
+        )
     rows = _rows(_within_budget(_summed(increments)))
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         _upsert(rows[start : start + ROWS_A_STATEMENT], combine=combine)
@@ -119,29 +121,38 @@ def _store(increments: Iterable[Increment], *, combine: str) -> None:
 
 def _summed(increments: Iterable[Increment]) -> list[Increment]:
     """One increment for each family, series and bin."""
-    given: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
+    totals: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
     for increment in increments:
         if increment.amount < 0:
             raise ValueError(f"{increment.family} cannot fall")
-        given[increment.family, increment.environment, increment.labels, increment.bin] += increment.amount
-    # Labels are looked at once a series: a batch has far more increments than series.
-    sane: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
-    for (family, environment, labels, bin_name), amount in given.items():
-        sane[family, environment, _sane_labels(labels, family=FAMILIES[family]), bin_name] += amount
-    return [Increment(*key, amount) for key, amount in sane.items()]
+        totals[increment.family, increment.environment, increment.labels, increment.bin] += increment.amount
+    # Labels are checked once a series: a batch has far more increments than series.
+    storable: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
+    for (family, environment, labels, bin_name), amount in totals.items():
+        storable[family, environment, _storable_labels(labels, family=FAMILIES[family]), bin_name] += amount
+    return [Increment(*key, amount) for key, amount in storable.items()]
 
 
 def _within_budget(increments: Sequence[Increment]) -> list[Increment]:
     """The increments with the labels under which they are stored: their own, or `other` past the budget."""
-    new = {one.family for one in increments if _series(one) not in known_series.of(one.family)}
-    if not new:
+    growing = {
+        increment.family
+        for increment in increments
+        if _series(increment) not in known_series.of(increment.family)
+    }
+    if not growing:
         return list(increments)
-    stored = _stored_series(new)
-    # In order, so that what folds does not depend on the order of the batch.
-    ordered = sorted(increments, key=lambda one: (one.family, _series(one)))
-    folded = [_folded(one, stored=stored[one.family]) if one.family in new else one for one in ordered]
+    stored = _stored_series(growing)
+    # Sorted, so that the order of the batch does not decide which series still fit.
+    ordered = sorted(increments, key=lambda increment: (increment.family, _series(increment)))
+    within_budget = [
+        _within_family_budget(increment, stored=stored[increment.family])
+        if increment.family in growing
+        else increment
+        for increment in ordered
+    ]
     transaction.on_commit(partial(known_series.learn, stored))
-    return _summed(folded)
+    return _summed(within_budget)
 
 
 def _series(increment: Increment) -> Series:
@@ -156,49 +167,48 @@ def _stored_series(families: Collection[str]) -> dict[str, set[Series]]:
     return stored
 
 
-def _folded(increment: Increment, *, stored: set[Series]) -> Increment:
-    """The increment of the first series that is stored already or fits; that one is added to `stored`.
+def _within_family_budget(increment: Increment, *, stored: set[Series]) -> Increment:
+    """The increment under the first of three series that is stored already or still fits; `stored` gets it.
 
-    Past the budget the open labels become `other`. Such series may fill the budget once more, so that an
-    environment keeps its own; past that the environment becomes `other` too, and growth ends.
+    The series are: its own; with `other` for each open label; and with `other` for the environment too. The
+    second kind may fill the budget once more, so that every environment keeps its own. The third ends growth.
     """
     family = FAMILIES[increment.family]
-    own, environment_of_its_own = (
-        _series(increment),
-        (increment.environment, _others(increment, family=family)),
-    )
+    own = _series(increment)
+    of_environment = (increment.environment, _without_open_labels(increment, family=family))
     limit = 2 * family.budget if family.has_open_labels else family.budget
     if own in stored or len(stored) < family.budget:
         series = own
-    elif environment_of_its_own in stored or len(stored) < limit:
-        series = environment_of_its_own
+    elif of_environment in stored or len(stored) < limit:
+        series = of_environment
     else:
-        series = (OTHER, environment_of_its_own[1])
+        series = (OTHER, of_environment[1])
     stored.add(series)
     return replace(increment, environment=series[0], labels=series[1])
 
 
-def _others(increment: Increment, *, family: Family) -> tuple[str, ...]:
+def _without_open_labels(increment: Increment, *, family: Family) -> tuple[str, ...]:
     pairs = zip(family.labels, increment.labels, strict=True)
     return tuple(OTHER if name in OPEN_LABELS else value for name, value in pairs)
 
 
-def _sane_labels(labels: tuple[str, ...], *, family: Family) -> tuple[str, ...]:
-    """The label values, or `other` for one that cannot be stored and exposed: a fold never fails on data."""
+def _storable_labels(labels: tuple[str, ...], *, family: Family) -> tuple[str, ...]:
+    """The label values, with `other` for one that cannot be stored and exposed: a fold never fails on data."""
     if len(labels) != len(family.labels):
         raise ValueError(f"{family.name} has the labels {family.labels}")
-    return tuple(value if _is_sane(value) else OTHER for value in labels)
+    return tuple(value if _is_storable(value) else OTHER for value in labels)
 
 
-def _is_sane(value: str) -> bool:
-    # As it is stored, where a quote or a backslash takes two characters.
+def _is_storable(value: str) -> bool:
+    # Measured as it is stored: a quote or a backslash takes two characters there.
     return value.isprintable() and len(_encoded((value,))) <= LABEL_LENGTH + len('[""]')
 
 
 def _rows(increments: Iterable[Increment]) -> list[CounterRow]:
     """Rows in key order."""
     return sorted(
-        (one.family, one.environment, _encoded(one.labels), one.bin, one.amount) for one in increments
+        (increment.family, increment.environment, _encoded(increment.labels), increment.bin, increment.amount)
+        for increment in increments
     )
 
 

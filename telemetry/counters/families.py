@@ -1,6 +1,6 @@
-"""The metric families that events feed, as frozen data; their values are BridgeCounter rows (see bridge.py).
+"""The metric families that events feed, as frozen data. telemetry.counters.bridge stores their values.
 
-`environment` is a label of every family and a column of its own, so `labels` leaves it out.
+`environment` is a label of every family. It has a column of its own, so `labels` leaves it out.
 """
 
 from bisect import bisect_left
@@ -17,7 +17,7 @@ INFINITY = "+Inf"
 MICRO = 1_000_000
 MICROSECONDS_A_MINUTE = 60 * MICRO
 
-# Labels whose values no enumeration bounds; past a family's budget they become "other".
+# Labels that can take any value. Past a family's budget they become "other".
 OPEN_LABELS = frozenset({"agent", "category", "error_type", "method", "model", "route", "workflow"})
 
 
@@ -30,8 +30,8 @@ class FamilyType(StrEnum):
 class Family:
     """A family's definition. A stored whole number divided by `scale` is a value in the family's unit.
 
-    `budget` bounds its series (environment and label values; a histogram's buckets are one series). An
-    `is_internal` family is stored for a gauge and not exposed itself.
+    `budget` is the highest number of its series; a series is an environment with label values, and all buckets
+    of a histogram are one. An `is_internal` family is not exposed: a gauge is computed from it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Family:
         return not OPEN_LABELS.isdisjoint(self.labels)
 
     def bin_of(self, microseconds: int) -> str:
-        """The upper bound of the one bucket that a duration falls into; the bound itself is included."""
+        """The upper bound, inclusive, of the bucket that a duration belongs to."""
         index = bisect_left(self.buckets, microseconds / MICRO)
         return str(self.buckets[index]) if index < len(self.buckets) else INFINITY
 
@@ -75,7 +75,7 @@ def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...] = W
 
 REQUEST_LABELS = ("route", "method", "status_family", "model")
 
-# Families whose label values are enumerations grow with the environments only: their budget is larger.
+# A larger budget, for families whose label values are fixed: only new environments add series.
 ENUMERATED = 1000
 
 DEFINITIONS = (

@@ -1,8 +1,9 @@
-"""The hourly ledger: received = accepted + duplicates + rejected, for each key, in numbers that SQL can check."""
+"""The hourly ledger of each key. Received events are accepted, duplicate or rejected ones; SQL can check the sum."""
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from django.db import connection
@@ -10,8 +11,16 @@ from django.db import connection
 from telemetry.models import LedgerHour
 
 
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
 class Outcomes(Protocol):
-    """What an arrival says of itself (see Arrival)."""
+    """The counts of an arrival (see telemetry.models.Arrival)."""
 
     @property
     def key_id(self) -> int: ...
@@ -25,16 +34,16 @@ class Outcomes(Protocol):
     def rejected(self) -> dict[str, int]: ...
 
 
-def outcomes(arrival: Outcomes) -> list[tuple[str, str, int]]:
-    """(outcome, reason, events) of an arrival, without those that are zero."""
-    counts = [("accepted", "", arrival.accepted), ("duplicate", "", arrival.duplicates)]
-    counts += [("rejected", code, events) for code, events in arrival.rejected.items()]
+def outcomes(arrival: Outcomes) -> list[tuple[Outcome, str, int]]:
+    """An arrival's counts as (outcome, reason, events), without those that are zero."""
+    counts = [(Outcome.ACCEPTED, "", arrival.accepted), (Outcome.DUPLICATE, "", arrival.duplicates)]
+    counts += [(Outcome.REJECTED, code, events) for code, events in arrival.rejected.items()]
     return [count for count in counts if count[2]]
 
 
 def record(*, environment: str, arrivals: Iterable[Outcomes]) -> None:
-    """Adds the arrivals to the ledger; to be called once, in the transaction that takes them."""
-    totals: Counter[tuple[int, datetime, str, str]] = Counter()
+    """Add the arrivals to the ledger. Not safe to repeat: call it in the transaction that takes the arrivals."""
+    totals: Counter[tuple[int, datetime, Outcome, str]] = Counter()
     for arrival in arrivals:
         hour = arrival.received_at.replace(minute=0, second=0, microsecond=0)
         for outcome, reason, events in outcomes(arrival):

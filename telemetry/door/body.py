@@ -1,4 +1,4 @@
-"""From a request to the raw events of its body: content type, encoding, size and shape, all bounded."""
+"""Reads the events out of a request's body, and bounds its content type, encoding, size and shape."""
 
 import zlib
 from collections.abc import Callable, Collection
@@ -15,7 +15,7 @@ from web.errors import ApiError
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_EVENTS = 2_500
-# A frame may ask for a window of this size before it says anything.
+# A frame can ask for memory of this size before it holds any data.
 MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
 CONTENT_TYPES = frozenset({"", "application/json", "text/plain"})
@@ -33,7 +33,7 @@ object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def read_events(request: HttpRequest) -> list[msgspec.Raw]:
     """The raw events of a request's body, in its order; one event object is a batch of one.
 
-    Raises ApiError: 415 for a content type, charset or encoding that is not taken; 413 above 1 MiB (after
+    Raises ApiError: 415 for a content type, charset or encoding that is not accepted; 413 above 1 MiB (after
     decompression) or 2,500 events; 400 for what cannot be read as a batch.
     """
     check_content_type(request)
@@ -48,13 +48,13 @@ def read_decompressed(request: HttpRequest) -> bytes:
 def check_content_type(
     request: HttpRequest,
     *,
-    taken: Collection[str] = CONTENT_TYPES,
+    accepted: Collection[str] = CONTENT_TYPES,
     names: str = "application/json or text/plain",
 ) -> None:
-    if request.content_type not in taken:
-        raise unsupported(f"The Content-Type is {names}.")
+    if request.content_type not in accepted:
+        raise unsupported(f"The Content-Type must be {names}.")
     if (request.content_params or {}).get("charset", "").lower() not in CHARSETS:
-        raise unsupported("The charset is utf-8.")
+        raise unsupported("The charset must be utf-8.")
 
 
 def read_bytes(request: HttpRequest) -> bytes:
@@ -62,7 +62,7 @@ def read_bytes(request: HttpRequest) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
         raise too_large()
-    # Django reads nothing of a body without a length; a server that ends the stream itself lets us.
+    # Django does not read a body without a length. A chunked one can be read if the server ends the stream.
     is_chunked = not length and request.META.get("wsgi.input_terminated", False)
     stream = request.META["wsgi.input"] if is_chunked else request
     try:
@@ -73,7 +73,7 @@ def read_bytes(request: HttpRequest) -> bytes:
 
 
 def read_all(stream: IO[bytes] | HttpRequest, *, limit: int) -> bytes:
-    """At most `limit` bytes: a stream may give fewer at a time than it was asked for."""
+    """At most `limit` bytes. It reads until they are there, because a stream may give fewer at a time."""
     body = stream.read(limit)
     while len(body) < limit and (chunk := stream.read(limit - len(body))):
         body += chunk
@@ -81,12 +81,12 @@ def read_all(stream: IO[bytes] | HttpRequest, *, limit: int) -> bytes:
 
 
 def decompress(body: bytes, *, encoding: str) -> bytes:
-    """The body without its Content-Encoding (one of gzip, deflate, zstd), never more than the limit of it."""
+    """The body without its Content-Encoding, which is gzip, deflate or zstd. Raises ApiError (400, 413, 415)."""
     name = encoding.strip().lower()
     if name in {"", "identity"}:
         return body
     if name not in DECOMPRESSORS:
-        raise unsupported("The Content-Encoding is one of gzip, deflate and zstd, applied once.")
+        raise unsupported("The Content-Encoding must be gzip, deflate or zstd, applied once.")
     try:
         return check_size(DECOMPRESSORS[name](body))
     except (zlib.error, zstandard.ZstdError, EOFError):
@@ -100,7 +100,7 @@ def from_gzip(body: bytes) -> bytes:
 
 
 def from_deflate(body: bytes) -> bytes:
-    """RFC 9110 wraps deflate in zlib's header; some clients send the bare stream, as some always have."""
+    """Decompresses deflate with the zlib header of RFC 9110, and without it, as some clients send it."""
     has_header = len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
     return from_zlib(body, wbits=15 if has_header else -15)
 
@@ -108,14 +108,14 @@ def from_deflate(body: bytes) -> bytes:
 def from_zlib(body: bytes, *, wbits: int) -> bytes:
     stream = zlib.decompressobj(wbits=wbits)
     data = stream.decompress(body, MAX_BODY_BYTES + 1)
-    # More than the limit is told as that; what is not at its end below the limit was cut off, or goes on behind it.
+    # Too much data is another fault (413). Otherwise the stream was cut off, or something follows it.
     if len(data) <= MAX_BODY_BYTES and (not stream.eof or stream.unused_data):
         raise EOFError
     return data
 
 
 def from_zstd(body: bytes) -> bytes:
-    """A frame that was cut off gives less text, which is then not JSON."""
+    """Decompresses zstd. A frame that was cut off gives less text, which is then not JSON."""
     reader = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).stream_reader(body)
     return reader.read(MAX_BODY_BYTES + 1)
 
@@ -144,7 +144,7 @@ def split_events(body: bytes) -> list[msgspec.Raw]:
 
 
 def json_text(body: bytes) -> bytes:
-    """The body, known to be JSON that msgspec reads; raises ApiError (400) for any other."""
+    """The body as JSON that msgspec can read. Raises ApiError (400) for any other body."""
     try:
         return check_json_text(body)
     except UnreadableJson as error:
@@ -156,7 +156,7 @@ def check_count(events: list[msgspec.Raw]) -> list[msgspec.Raw]:
         raise ApiError(
             status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             code="too_many_events",
-            message=f"A batch has at most {MAX_EVENTS} events.",
+            message=f"A batch may have at most {MAX_EVENTS} events.",
         )
     return events
 
@@ -167,7 +167,7 @@ def single_event(text: bytes) -> msgspec.Raw:
     except msgspec.DecodeError:
         keys = {}
     if "event" not in keys or "events" in keys:
-        raise unreadable(code="wrong_shape", message='The body is {"events": […]} or one event object.')
+        raise unreadable(code="wrong_shape", message='The body must be {"events": […]} or one event object.')
     return msgspec.Raw(text)
 
 

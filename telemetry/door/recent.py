@@ -1,4 +1,4 @@
-"""What became of a key's last events: for whoever writes a client and wants to see them arrive."""
+"""What became of a key's last events, for people who write a client and want to see its events arrive."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,43 +6,43 @@ from typing import Any
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
 from web.moments import rfc3339
 
-# Posts of duplicates alone show nothing; no more than so many are looked through.
+# Posts of duplicates only have nothing to show, so the number of posts that are searched is bounded.
 MAX_ARRIVALS = 200
 
 
 def recent_events(key: ApiKey, *, limit: int) -> list[dict[str, Any]]:
-    """The newest events that came with this key, at most `limit`, newest post first.
+    """The newest events that came with this key, at most `limit`: newest post first, its rejected events first.
 
-    Each is {"status": "accepted"|"rejected", "received_at", "event", "id", "timestamp", "errors"}; moments are
-    RFC 3339 in UTC; an accepted event has no errors, a rejected one no timestamp but all its errors. Within a
-    post the rejected ones come first. Neither sessions nor properties: keys of browsers are no secret. What is
-    no longer kept, and duplicates, are not there. It costs the same however many events there are.
+    Each is {"status": "accepted"|"rejected", "received_at", "event", "id", "timestamp", "errors"}. Moments are
+    RFC 3339 in UTC. An accepted event has no errors; a rejected one has all its errors and no timestamp.
+    Sessions and properties are left out, because the key of a browser is no secret. Duplicates and removed
+    events are left out too. The cost does not depend on the number of stored events.
     """
     arrivals = newest_arrivals(key, limit=limit)
     events = [*rejected_events(arrivals, limit=limit), *accepted_events(arrivals, limit=limit)]
     events.sort(key=lambda pair: pair[0], reverse=True)
-    return [entry for _, entry in events[:limit]]
+    return [described for _, described in events[:limit]]
 
 
 def newest_arrivals(key: ApiKey, *, limit: int) -> dict[int, Arrival]:
-    """The key's newest posts, by id, that together have `limit` events or more."""
+    """The key's newest posts, by id: as many as it takes to show `limit` events."""
     chosen: dict[int, Arrival] = {}
     events = 0
     for arrival in Arrival.objects.filter(key=key).order_by("-pk")[:MAX_ARRIVALS]:
-        found = arrival.accepted + sum(arrival.rejected.values())
-        if found:
+        shown = arrival.accepted + sum(arrival.rejected.values())
+        if shown:
             chosen[arrival.pk] = arrival
-            events += found
+            events += shown
         if events >= limit:
             break
     return chosen
 
 
-# An event with what it is sorted by: its post; the moment within it.
-Placed = tuple[int, dict[str, Any]]
+# The id of a post, and one of its events as the answer describes it.
+EventOfArrival = tuple[int, dict[str, Any]]
 
 
-def accepted_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Placed]:
+def accepted_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[EventOfArrival]:
     days = days_of(arrivals.values())
     if not days:
         return []
@@ -51,7 +51,7 @@ def accepted_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Pla
     return [
         (
             arrival_id,
-            entry(
+            described_event(
                 status="accepted",
                 arrival=arrivals[arrival_id],
                 event=event,
@@ -66,18 +66,18 @@ def accepted_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Pla
 
 
 def days_of(arrivals: Iterable[Arrival]) -> Sequence[Any]:
-    """First and last UTC day of the posts' accepted events: only these partitions are read."""
+    """The first and last UTC days of the posts' accepted events, sorted: only partitions between them are read."""
     return sorted(
         day for arrival in arrivals for day in (arrival.first_day, arrival.last_day) if day is not None
     )
 
 
-def rejected_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Placed]:
+def rejected_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[EventOfArrival]:
     rows = QuarantinedEvent.objects.filter(arrival_id__in=list(arrivals))
     return [
         (
             row.arrival_id,
-            entry(
+            described_event(
                 status="rejected",
                 arrival=arrivals[row.arrival_id],
                 event=row.event,
@@ -89,7 +89,7 @@ def rejected_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Pla
     ]
 
 
-def entry(
+def described_event(
     *,
     status: str,
     arrival: Arrival,

@@ -1,8 +1,8 @@
-"""Faults of a whole body that a JSON reader lets pass: they make the request a 400, whatever else is in it.
+"""Finds the faults for which a whole body is answered 400, also those that JSON readers let pass.
 
-The body's own faults are: not UTF-8, not JSON (NaN and Infinity included), a key that stands twice in one
-object, and nesting deeper than 32. What is proper JSON but can't be stored (NUL, lone surrogates, 1e400,
-numbers of thousands of digits) is the fault of the event that holds it, and costs its neighbours nothing.
+They are: not UTF-8, not JSON (NaN and Infinity included), a key twice in one object, and nesting deeper than 32.
+Proper JSON that can't be stored (NUL, lone surrogates, 1e400, numbers of thousands of digits) is a fault of its
+event only: that event is rejected, and the others are stored.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-# The body of a batch is 5 deep: the object, its list, an event, its properties, a list of ids.
+# A batch is 5 deep: the object, its list, an event, its properties, a list of ids.
 MAX_DEPTH = 32
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class UnreadableJson(ValueError):
-    """The body is not JSON that can be judged. `reason` is a sentence for the client, without its values."""
+    """The body has a fault of its own. `reason` is a sentence for the client, without values of the body."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -38,8 +38,8 @@ class UnreadableJson(ValueError):
 def check_json_text(body: bytes) -> bytes:
     """The body, ready for msgspec; raises UnreadableJson when it has a fault of its own.
 
-    It is the same body, but for lone surrogates (proper JSON, which msgspec does not read): each becomes a
-    NUL, which is refused in the same way wherever a text stands. Takes under 1 µs for a typical event.
+    Only lone surrogates change: they are proper JSON, but msgspec does not read them. Each becomes a NUL, which
+    makes an event invalid in the same way. Takes under 1 µs for a typical event.
     """
     if _is_plainly_good(body):
         return body
@@ -48,19 +48,19 @@ def check_json_text(body: bytes) -> bytes:
 
 
 def _is_plainly_good(body: bytes) -> bool:
-    """Whether msgspec can tell that a body is JSON of proper depth with no key twice; False: look closely.
+    """Whether a body is certainly without fault; False: check it closely.
 
-    Each text is two quotes. msgspec keeps the last of two equal keys, so that fewer quotes come back than
-    went in.
+    msgspec decodes and encodes it. Each text has two quotes, and of two equal keys msgspec keeps the last: fewer
+    quotes come back if a key stands twice.
     """
     try:
-        again = _encode(_decode(body))
+        encoded_again = _encode(_decode(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         return False
     body = _without_quotes_in_texts(body)
-    if body.count(b'"') != _without_quotes_in_texts(again).count(b'"'):
+    if body.count(b'"') != _without_quotes_in_texts(encoded_again).count(b'"'):
         return False
-    # Texts without brackets vanish; a quote that is left says that some text has brackets in it.
+    # Texts without brackets vanish. If a quote is left, some text has brackets in it.
     return _is_shallow(body.translate(_ANY_BRACKET, _NOT_BRACKETS_OR_QUOTES).replace(b'""', b""))
 
 
@@ -72,7 +72,7 @@ def _without_quotes_in_texts(json_text: bytes) -> bytes:
 
 
 def _is_shallow(brackets: bytes) -> bool:
-    """Whether nothing is left when the innermost pairs are taken away as often as a body may be deep."""
+    """Whether nothing is left after the innermost pairs were removed MAX_DEPTH times."""
     for _ in range(MAX_DEPTH):
         if not brackets:
             break
@@ -85,7 +85,7 @@ def _check_closely(body: bytes) -> None:
         text = body.decode()
     except UnicodeDecodeError:
         raise UnreadableJson("The body is not UTF-8.") from None
-    # Before it is read, because reading is recursive.
+    # Checked before reading, because reading is recursive.
     if not _is_shallow(_STRING.sub(b"", body).translate(_ANY_BRACKET, _NOT_BRACKETS)):
         raise UnreadableJson(f"The body is not JSON, or is nested deeper than {MAX_DEPTH}.")
     try:
@@ -105,7 +105,7 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
         raise UnreadableJson("A key stands twice in one object.")
 
 
-# Values are of no interest here; numbers stay texts, because Python refuses to read thousands of digits.
+# Numbers stay texts, because Python refuses to read thousands of digits.
 _read_strictly = partial(
     json.loads,
     parse_int=str,

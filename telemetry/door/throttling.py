@@ -1,7 +1,7 @@
-"""How many posts a key may make: a token bucket a key in each process, without database or broker.
+"""How many posts a key may make. Each process has a token bucket for each key, without database or broker.
 
-Each of a server's WEB_WORKERS processes takes its share of the key's rate, so that together they keep to it.
-It never looks at an address: a client chooses what X-Forwarded-For says.
+Each of a server's WEB_WORKERS processes lets its share of the key's rate through. Addresses do not count,
+because a client chooses what X-Forwarded-For says.
 """
 
 import math
@@ -26,11 +26,11 @@ lock = threading.Lock()
 
 
 def check_rate(key: ApiKey, *, at: float) -> None:
-    """Take one post from the key's share; `at` is monotonic seconds.
+    """Let one post of the key pass. `at` is now, in seconds of a monotonic clock.
 
-    Raises ApiError (429) with Retry-After when the share of this minute is used up.
+    Raises ApiError (429) with Retry-After when this process's share of the key's rate is used up.
     """
-    wait_seconds = take(key.pk, share=math.ceil(key.requests_per_minute / settings.WEB_WORKERS), at=at)
+    wait_seconds = take_token(key.pk, share=math.ceil(key.requests_per_minute / settings.WEB_WORKERS), at=at)
     if wait_seconds:
         raise ApiError(
             status=HTTPStatus.TOO_MANY_REQUESTS,
@@ -40,8 +40,8 @@ def check_rate(key: ApiKey, *, at: float) -> None:
         )
 
 
-def take(key_id: int, *, share: int, at: float) -> float:
-    """0.0 when a token was taken; else the seconds until there is one. `share` is tokens a minute."""
+def take_token(key_id: int, *, share: int, at: float) -> float:
+    """Take a token and return 0.0, or return the seconds until there is one. `share` is tokens a minute."""
     per_second = share / 60
     with lock:
         bucket = buckets.setdefault(key_id, TokenBucket(tokens=share, filled_at=at))

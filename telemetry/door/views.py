@@ -1,4 +1,4 @@
-"""The telemetry API: the door for events, and the plan that they must keep to."""
+"""The door for events, and what became of the last ones."""
 
 import time
 from http import HTTPStatus
@@ -7,9 +7,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from telemetry.door import openapi
 from telemetry.door.body import read_events
@@ -17,12 +15,10 @@ from telemetry.door.posting import DoorView, json_response, store
 from telemetry.door.protocols import cloudevents
 from telemetry.door.recent import recent_events
 from telemetry.door.throttling import check_rate
-from telemetry.keys import authenticate, check_in_force, known_key, secret_of
+from telemetry.keys import authenticate
 from telemetry.models import Scope
-from telemetry.plan import get_plan, json_schema, plan_as_dict
 from web import maintenance
 from web.errors import ApiError
-from web.negotiation import AnyAccept
 
 DEFAULT_RECENT = 50
 MAX_RECENT = 200
@@ -84,49 +80,6 @@ class RecentEventsView(DoorView):
 
 def limit_of(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_RECENT):
-        message = f"limit: It takes a whole number from 1 to {MAX_RECENT}."
+        message = f"limit: This must be a whole number from 1 to {MAX_RECENT}."
         raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_parameter", message=message)
     return int(text)
-
-
-class KeyOrSession(BasePermission):
-    """The plan is for whoever sends or reads events: a key of any scope, or a signed-in session."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        if request.user is not None and request.user.is_authenticated:
-            return True
-        key = known_key(secret_of(request._request))
-        check_in_force(key, scopes=Scope.values, now=timezone.now())
-        return True
-
-
-class PlanView(APIView):
-    http_method_names = ["get", "head"]
-    permission_classes = (KeyOrSession,)
-    content_negotiation_class = AnyAccept
-
-    @extend_schema(
-        operation_id="read_plan",
-        summary="The tracking plan",
-        tags=["plan"],
-        auth=openapi.PLAN_SECURITY,
-        responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
-    )
-    def get(self, request: Request) -> HttpResponse:
-        return json_response(plan_as_dict(get_plan()))
-
-
-class PlanSchemaView(APIView):
-    http_method_names = ["get", "head"]
-    permission_classes = (KeyOrSession,)
-    content_negotiation_class = AnyAccept
-
-    @extend_schema(
-        operation_id="read_plan_schema",
-        summary="JSON Schema of what may be posted",
-        tags=["plan"],
-        auth=openapi.PLAN_SECURITY,
-        responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
-    )
-    def get(self, request: Request) -> HttpResponse:
-        return json_response(json_schema(get_plan()))

@@ -1,14 +1,15 @@
-"""The only way by which events get into the database: every event is checked against the plan, then stored once.
+"""The only way into the database: each event is checked against the plan, and stored once.
 
 The door, its other protocols and the demo data all come through `ingest_events`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -18,9 +19,10 @@ from telemetry.intake.instruments import count_dry_run
 from telemetry.intake.storage import EventRow, QuarantineRow
 from telemetry.intake.validation import Problem, RejectedEvent, ValidEvent, check_event
 from telemetry.models import ApiKey
+from telemetry.plan.codes import NoticeCode
 
-# An event as it comes to the door: its JSON text, or the refusal of a protocol that does not know its type.
-Posted = msgspec.Raw | bytes | RejectedEvent
+# An event as the door passes it in: its JSON text, or the refusal of a protocol that has no place for it.
+PostedEvent = msgspec.Raw | bytes | RejectedEvent
 
 KEY_BYTES = 16
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,8 +31,11 @@ MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What became of a batch. `results` has an entry for each thing to say about an event that was not plainly
-    accepted, by index: {"index", "id", "status", "code", "field", "message"}."""
+    """What became of a post's events: how many were accepted, duplicates and rejected, and `results`.
+
+    `results` has an entry for each problem or notice, in the order of the events:
+    {"index", "id", "status", "code", "field", "message"}. A plainly accepted event has none.
+    """
 
     accepted: int
     duplicates: int
@@ -38,21 +43,32 @@ class IngestResult:
     results: list[dict[str, Any]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CheckedBatch:
-    """A batch after the plan's check. `rows` are the events to store and `positions` their indexes."""
+    """A post's events after the plan's check. Each event's index is in exactly one of three places.
 
-    outcomes: list[ValidEvent | RejectedEvent]
+    - `rejected`, index → event: the plan does not allow it.
+    - `repeats`: it has the event key of an earlier event of the same post.
+    - `storable`, event key → index: all others. Those whose key is already in the table become duplicates.
+
+    `rows` are the storable events as the database takes them, in the same order.
+    """
+
+    events: list[ValidEvent | RejectedEvent]
+    rejected: dict[int, RejectedEvent] = field(default_factory=dict)
+    repeats: list[int] = field(default_factory=list)
+    storable: dict[str, int] = field(default_factory=dict)
     rows: list[EventRow] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    repeated: list[int] = field(default_factory=list)
-    rejected: list[tuple[int, RejectedEvent]] = field(default_factory=list)
-    warned: list[tuple[int, ValidEvent]] = field(default_factory=list)
-    verbose: bool = False
+
+    def warned(self) -> Iterator[tuple[int, ValidEvent]]:
+        """The events that use something deprecated, by index."""
+        for index, event in enumerate(self.events):
+            if isinstance(event, ValidEvent) and event.warnings:
+                yield index, event
 
 
 def ingest_events(
-    raws: Sequence[Posted],
+    posted: Sequence[PostedEvent],
     *,
     key: ApiKey,
     now: datetime,
@@ -62,78 +78,90 @@ def ingest_events(
 ) -> IngestResult:
     """Check the events against the plan, store the good ones once and quarantine the others; then answer.
 
-    `raws` are JSON texts, one an event, or events that a protocol has already refused; `now` is the moment of
-    receipt (aware). All of it is committed, in one transaction, when this returns. Safe to repeat: an event of
-    the same environment, source, id and UTC day is a duplicate. With `dry_run` the answer is the same and
-    nothing is stored; with `verbose` it has an entry for each accepted event too. `origins` are what the ids
-    are unique within, one an event, where the key's source is not enough (a CloudEvent's own source). An empty
-    batch stores nothing. Raises Django's database errors, and then nothing is stored.
+    `posted` are JSON texts, one an event, or events that a protocol has already refused. `now` is the moment of
+    receipt (aware). `origins`, one an event, are what the ids are unique within where the key's source is not
+    enough (a CloudEvent's own source). With `dry_run` the answer is the same and nothing is stored. With
+    `verbose` accepted events have a result too.
+
+    Everything is committed, in one transaction, when this returns. Safe to repeat: an event of the same
+    environment, source, id and UTC day is a duplicate. An empty post stores nothing. Raises Django's database
+    errors, and then nothing is stored.
     """
-    if not raws:
+    if not posted:
         return IngestResult(accepted=0, duplicates=0, rejected=0, results=[])
-    checked = check_events(raws, key=key, now=now, origins=origins)
-    checked.verbose = verbose
-    codes = Counter(first_code(event) for _, event in checked.rejected)
+    batch = check_events(posted, key=key, now=now, origins=origins)
+    rejections = Counter(first_code(event) for event in batch.rejected.values())
     if dry_run:
-        count_dry_run(environment=key.environment_id, sound=len(raws) - len(checked.rejected), rejected=codes)
-        return answer(checked, known=storage.keys_already_stored(checked.rows))
-    batch = storage.PostedRows(
-        rows=checked.rows,
-        repeats=len(checked.repeated),
-        quarantined=[quarantine_row(index, event) for index, event in checked.rejected],
-        rejected=codes,
+        sound = len(posted) - len(batch.rejected)
+        count_dry_run(environment=key.environment_id, sound=sound, rejected=rejections)
+        stored_before: Collection[str] = storage.keys_already_stored(batch.rows)
+    else:
+        stored_before = store(batch, rejections=rejections, key=key, now=now)
+    duplicates = batch.repeats + [batch.storable[event_key] for event_key in stored_before]
+    return IngestResult(
+        accepted=len(batch.storable) - len(stored_before),
+        duplicates=len(duplicates),
+        rejected=len(batch.rejected),
+        results=results_of(batch, duplicates=duplicates, verbose=verbose),
     )
-    stored = storage.store_batch(batch, key=key, now=now)
-    if stored.new_keys is None:
-        return answer(checked, known=())
-    return answer(checked, known={row[1] for row in checked.rows} - stored.new_keys)
 
 
 def check_events(
-    raws: Sequence[Posted], *, key: ApiKey, now: datetime, origins: Sequence[str] | None = None
+    posted: Sequence[PostedEvent], *, key: ApiKey, now: datetime, origins: Sequence[str] | None = None
 ) -> CheckedBatch:
-    """Every event's verdict, and the rows to store: the first of each event key."""
-    checked = CheckedBatch(
-        [raw if isinstance(raw, RejectedEvent) else check_event(raw, now=now) for raw in raws]
+    """Check each event against the plan, and find the repeats within the post."""
+    batch = CheckedBatch(
+        [event if isinstance(event, RejectedEvent) else check_event(event, now=now) for event in posted]
     )
     hashers: dict[date, tuple[Hasher, Hasher]] = {}
-    seen: set[str] = set()
-    # The hottest loop of the door: it makes nothing an event that is not stored.
-    for index, event in enumerate(checked.outcomes):
+    # The hottest loop of the door: it makes no object for an event but its key and its row.
+    for index, event in enumerate(batch.events):
         if isinstance(event, RejectedEvent):
-            checked.rejected.append((index, event))
+            batch.rejected[index] = event
             continue
-        if event.warnings:
-            checked.warned.append((index, event))
         occurred_at = event.occurred_at
         day = occurred_at.date()
         if day not in hashers:
             hashers[day] = day_hashers(key, day=day)
-        by_id, by_content = hashers[day]
-        # No id has a NUL in it, so an id with an origin is never another one without.
+        hash_id, hash_content = hashers[day]
         if not event.event_id:
-            event_key = by_content(content_of(event))
+            event_key = hash_content(content_of(event))
         else:
-            event_key = by_id(f"{event.event_id}\0{origins[index]}" if origins else event.event_id)
-        if event_key in seen:
-            checked.repeated.append(index)
+            # No id has a NUL in it, so an id with an origin is never another one without.
+            event_key = hash_id(f"{event.event_id}\0{origins[index]}" if origins else event.event_id)
+        if event_key in batch.storable:
+            batch.repeats.append(index)
             continue
-        seen.add(event_key)
-        checked.positions.append(index)
-        checked.rows.append(
+        batch.storable[event_key] = index
+        batch.rows.append(
             (day, event_key, event.event, event.event_id, event.session_id, occurred_at, event.properties)
         )
-    return checked
+    return batch
+
+
+def store(batch: CheckedBatch, *, rejections: dict[str, int], key: ApiKey, now: datetime) -> Collection[str]:
+    """Store the batch, and return the event keys that were in the table before."""
+    new_keys = storage.store_batch(
+        storage.PostedRows(
+            rows=batch.rows,
+            repeats=len(batch.repeats),
+            quarantined=[quarantine_row(index, event) for index, event in batch.rejected.items()],
+            rejected=rejections,
+        ),
+        key=key,
+        now=now,
+    ).new_keys
+    return () if new_keys is None else batch.storable.keys() - new_keys
 
 
 Hasher = Callable[[str], str]
 
 
 def day_hashers(key: ApiKey, *, day: date) -> tuple[Hasher, Hasher]:
-    """What makes the event key of an event of this key and UTC day, from its id and from its content.
+    """Two functions that give the event key of an event of this key and UTC day: from its id, and from its content.
 
-    Environments and sources have no NUL, so no two different (environment, source, day, id) make one text; and
-    an id that a client chose can't be made to meet a key that was derived from content.
+    Environments and sources have no NUL, so different (environment, source, day, id) never make the same text.
+    Ids and contents are hashed in domains of their own, so no id that a client chooses gives the key of a content.
     """
     prefix = f"{key.environment_id}\0{key.source}\0{day}\0".encode()
     return partial(hash_text, prefix, b"id"), partial(hash_text, prefix, b"content")
@@ -144,7 +172,7 @@ def hash_text(prefix: bytes, domain: bytes, text: str) -> str:
 
 
 def content_of(event: ValidEvent) -> str:
-    """What tells an event without an id from others: a resend of the same bytes has the same."""
+    """What an event without an id is known by: a resend of the same bytes has the same content."""
     moment = (event.occurred_at - EPOCH) // MICROSECOND
     return f"{event.event}\0{event.session_id}\0{moment}\0{event.properties}"
 
@@ -168,39 +196,23 @@ def problem_entry(problem: Problem) -> dict[str, str]:
     return {"code": problem.code, "field": problem.field, "message": problem.message}
 
 
-def answer(checked: CheckedBatch, *, known: Collection[str]) -> IngestResult:
-    """The verdicts; `known` are the event keys of `rows` that were in the table before."""
-    duplicates = checked.repeated
-    if known:
-        stored_before = [
-            index for index, row in zip(checked.positions, checked.rows, strict=True) if row[1] in known
-        ]
-        duplicates = [*duplicates, *stored_before]
-    return IngestResult(
-        accepted=len(checked.rows) + len(checked.repeated) - len(duplicates),
-        duplicates=len(duplicates),
-        rejected=len(checked.rejected),
-        results=entries(checked, duplicates=duplicates),
-    )
+DUPLICATE = Problem(code=NoticeCode.DUPLICATE, field="id", message="This event was already received.")
+ACCEPTED = Problem(code=NoticeCode.ACCEPTED, field="", message="This event keeps to the plan.")
 
 
-DUPLICATE = Problem(code="duplicate", field="id", message="This event was already received.")
-ACCEPTED = Problem(code="accepted", field="", message="This event keeps to the plan.")
-
-
-def entries(checked: CheckedBatch, *, duplicates: Sequence[int]) -> list[dict[str, Any]]:
-    """One entry for each thing to say, in the order of the batch."""
-    said = [
-        *(("rejected", index, event.problems) for index, event in checked.rejected),
-        *(("warning", index, event.warnings) for index, event in checked.warned),
-        *(("duplicate", index, (DUPLICATE,)) for index in duplicates),
+def results_of(batch: CheckedBatch, *, duplicates: Sequence[int], verbose: bool) -> list[dict[str, Any]]:
+    """An entry for each problem or notice, by index; an event that was warned of can be a duplicate too."""
+    remarks: list[tuple[int, str, Sequence[Problem]]] = [
+        *((index, "rejected", event.problems) for index, event in batch.rejected.items()),
+        *((index, "warning", event.warnings) for index, event in batch.warned()),
+        *((index, "duplicate", (DUPLICATE,)) for index in duplicates),
     ]
-    if checked.verbose:
-        others = set(range(len(checked.outcomes))).difference(index for _, index, _ in said)
-        said += [("accepted", index, (ACCEPTED,)) for index in others]
-    found = [
-        {"index": index, "id": checked.outcomes[index].event_id, "status": status, **problem_entry(problem)}
-        for status, index, problems in said
+    if verbose:
+        unremarkable = set(range(len(batch.events))).difference(index for index, _, _ in remarks)
+        remarks += [(index, "accepted", (ACCEPTED,)) for index in unremarkable]
+    remarks.sort(key=itemgetter(0))
+    return [
+        {"index": index, "id": batch.events[index].event_id, "status": status, **problem_entry(problem)}
+        for index, status, problems in remarks
         for problem in problems
     ]
-    return sorted(found, key=lambda item: item["index"])

@@ -1,4 +1,4 @@
-"""What a process counts in its memory, because no row of the database says it."""
+"""Counts that a process keeps in its memory, because no row of the database has them."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,10 @@ from prometheus_client import Counter
 
 DRY_RUN_FAMILY = "portal_dry_run_events"
 
-# The scrape shows it as portal_events_received_total with the outcome dry_run (see metrics/exposition.py).
+# The scrape shows it as portal_events_received_total with the outcome dry_run (see metrics.exposition).
 dry_run_events = Counter(
     DRY_RUN_FAMILY, "Events of dry runs; reason is the code of a rejected one.", ["environment", "reason"]
 )
-
 
 dropped_properties = Counter(
     "portal_dropped_properties",
@@ -25,7 +24,7 @@ def count_dropped_properties(*, environment: str, properties: int) -> None:
 
 
 def count_dry_run(*, environment: str, sound: int, rejected: Mapping[str, int]) -> None:
-    """Counts a dry run: how many of its events would have been taken, and the others by code."""
+    """Count the events of a dry run: `sound` would have been accepted, `rejected` counts the others by code."""
     dry_run_events.labels(environment, "").inc(sound)
     for code, events in rejected.items():
         dry_run_events.labels(environment, code).inc(events)

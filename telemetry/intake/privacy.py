@@ -1,7 +1,7 @@
-"""What must never be kept: how it is recognised, and how people are turned into keyed hashes.
+"""Recognises texts that must never be kept, and turns the ids of persons into keyed hashes.
 
-The detectors look at texts only. They prefer refusing a harmless text to keeping a secret, but leave UUIDs,
-hex ids and epoch times alone, because those are what ids are made of.
+The detectors rather refuse a harmless text than keep a secret. But they accept UUIDs, hexadecimal ids and epoch
+times, because ids are made of those.
 """
 
 import hmac
@@ -96,16 +96,16 @@ def looks_like_pii(value: str) -> bool:
 
 
 def holds_pii(value: object) -> bool:
-    """Whether any text in a JSON value looks like PII: nested values and the keys of objects included."""
+    """Whether any text in a JSON value looks like PII, nested values and the keys of objects included."""
     pending = [value]
     while pending:
-        each = pending.pop()
-        if isinstance(each, str) and looks_like_pii(each):
+        item = pending.pop()
+        if isinstance(item, str) and looks_like_pii(item):
             return True
-        if isinstance(each, dict):
-            pending += [*each.keys(), *each.values()]
-        elif isinstance(each, list):
-            pending += each
+        if isinstance(item, dict):
+            pending += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            pending += item
     return False
 
 

@@ -1,4 +1,4 @@
-"""All that is wrong with an event, one problem after the other. Only refused events come here."""
+"""Finds all problems of an event. Only events that the compiled validators refused come here."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from django.conf import settings
 from telemetry.intake.privacy import holds_pii
 from telemetry.intake.redaction import redact_name
 from telemetry.plan import EventDefinition, PropertyDefinition, TrackingPlan
+from telemetry.plan.codes import NoticeCode, RejectionCode
 from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH, Deprecation
 from telemetry.plan.values import (
     CONTROL,
@@ -28,33 +29,33 @@ MAX_PROBLEMS = 100
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong: the code of the public interface, where, and a sentence without the value."""
+    """A problem or a notice of an event: its code, the field, and a sentence that does not repeat the value."""
 
-    code: str
+    code: RejectionCode | NoticeCode
     field: str
     message: str
 
 
 def find_problems(event: object, *, plan: TrackingPlan, now: datetime) -> tuple[Problem, ...]:
-    """What is wrong with an event that was read from JSON: at most 100 problems; none when it is good.
+    """The problems of an event that was read from JSON: at most 100, and none if it is valid.
 
-    It is the door's second opinion: it finds a problem exactly in what the compiled validators refuse.
+    It finds a problem in exactly those events that the compiled validators refuse.
     """
     if not isinstance(event, dict):
-        return (Problem("wrong_type", "", "An event is a JSON object."),)
+        return (Problem(RejectionCode.WRONG_TYPE, "", "An event must be a JSON object."),)
     return tuple(islice(_problems(event, plan, now), MAX_PROBLEMS))
 
 
 def find_time_fault(moment: datetime, *, now: datetime) -> Fault | None:
-    """Whether a moment is over 10 minutes ahead of `now`, or older than the late window; None: neither.
+    """The fault of a moment over 10 minutes ahead of `now`, or older than the late window; None for others.
 
     Exactly 10 minutes and exactly LATE_WINDOW_DAYS times 24 hours are accepted.
     """
     age = now - moment
     if age < YOUNGEST_AGE:
-        return "timestamp_in_future", "This is more than 10 minutes ahead of the server's clock."
+        return RejectionCode.TIMESTAMP_IN_FUTURE, "This is more than 10 minutes ahead of the server's clock."
     if age > _days(settings.LATE_WINDOW_DAYS):
-        return "timestamp_too_old", f"This is more than {settings.LATE_WINDOW_DAYS} days ago."
+        return RejectionCode.TIMESTAMP_TOO_OLD, f"This is more than {settings.LATE_WINDOW_DAYS} days ago."
     return None
 
 
@@ -64,18 +65,18 @@ def _days(days: int) -> timedelta:
 
 
 def is_over(deprecation: Deprecation | None, *, now: datetime) -> bool:
-    """Whether what is deprecated is no longer accepted: from the day after `until`, in UTC."""
+    """Whether a deprecated part is no longer accepted: from the UTC day after `until` on."""
     return deprecation is not None and now.date() > deprecation.until
 
 
 def find_event_id_fault(value: object) -> Fault | None:
     """What is wrong with the client's idempotency id, or None."""
     if not isinstance(value, str):
-        return "bad_id", "The id is a text."
+        return RejectionCode.BAD_ID, "The id must be a text."
     if not 1 <= len(value) <= MAX_EVENT_ID_LENGTH:
-        return "bad_id", f"The id has 1 to {MAX_EVENT_ID_LENGTH} characters."
+        return RejectionCode.BAD_ID, f"The id must have 1 to {MAX_EVENT_ID_LENGTH} characters."
     if CONTROL.search(value):
-        return "bad_id", "The id has characters that cannot be printed."
+        return RejectionCode.BAD_ID, "The id has characters that cannot be printed."
     return None
 
 
@@ -97,18 +98,19 @@ def _name_problems(
     event: Mapping[str, object], definition: EventDefinition | None, now: datetime
 ) -> Iterator[Problem]:
     if "event" not in event:
-        yield Problem("missing_property", "event", "An event has a name.")
+        yield Problem(RejectionCode.MISSING_PROPERTY, "event", "An event must have a name.")
     elif not isinstance(event["event"], str):
-        yield Problem("wrong_type", "event", "The event's name is a text.")
+        yield Problem(RejectionCode.WRONG_TYPE, "event", "The event's name must be a text.")
     elif definition is None:
-        yield from _value_problems("event", event["event"], ("unknown_event", "The plan has no such event."))
+        fault = RejectionCode.UNKNOWN_EVENT, "The plan has no such event."
+        yield from _value_problems("event", event["event"], fault)
     elif is_over(definition.deprecation, now=now):
-        yield Problem("unknown_event", "event", "The plan no longer has this event.")
+        yield Problem(RejectionCode.UNKNOWN_EVENT, "event", "The plan no longer has this event.")
 
 
 def _session_problems(event: Mapping[str, object]) -> Iterator[Problem]:
     if "sessionId" not in event:
-        yield Problem("missing_property", "sessionId", "An event says which session it belongs to.")
+        yield Problem(RejectionCode.MISSING_PROPERTY, "sessionId", "An event must name its session.")
         return
     value = event["sessionId"]
     yield from _value_problems("sessionId", value, find_id_fault(value, max_length=MAX_ID_LENGTH))
@@ -116,12 +118,13 @@ def _session_problems(event: Mapping[str, object]) -> Iterator[Problem]:
 
 def _timestamp_problems(event: Mapping[str, object], now: datetime) -> Iterator[Problem]:
     if "timestamp" not in event:
-        yield Problem("missing_property", "timestamp", "An event says when it happened.")
+        yield Problem(RejectionCode.MISSING_PROPERTY, "timestamp", "An event must say when it happened.")
         return
     value = event["timestamp"]
     moment = parse_timestamp(value) if isinstance(value, str) else None
     if moment is None:
-        fault: Fault | None = ("bad_timestamp", "This is RFC 3339 with a zone, like 2026-02-02T10:00:00Z.")
+        message = "This must be RFC 3339 with a zone, like 2026-02-02T10:00:00Z."
+        fault: Fault | None = (RejectionCode.BAD_TIMESTAMP, message)
     else:
         fault = find_time_fault(moment, now=now)
     yield from _value_problems("timestamp", value, fault)
@@ -132,10 +135,11 @@ def _properties_problems(
 ) -> Iterator[Problem]:
     properties = event.get("properties", {})
     if not isinstance(properties, dict):
-        yield from _value_problems("properties", properties, ("wrong_type", "The properties are an object."))
+        fault = RejectionCode.WRONG_TYPE, "The properties must be an object."
+        yield from _value_problems("properties", properties, fault)
         properties = {}
     if definition is None:
-        # Which properties an unknown event takes nobody knows; what must not be kept is known.
+        # The properties of an unknown event can't be checked, but PII must be reported.
         if holds_pii(properties):
             yield _pii("properties")
         return
@@ -147,7 +151,9 @@ def _properties_problems(
 def _missing_problems(properties: Mapping[str, object], definition: EventDefinition) -> Iterator[Problem]:
     for each in definition.required:
         if each.name not in properties:
-            yield Problem("missing_property", f"properties.{each.name}", "The plan requires this property.")
+            yield Problem(
+                RejectionCode.MISSING_PROPERTY, f"properties.{each.name}", "The plan requires this property."
+            )
 
 
 def _property_problems(
@@ -157,9 +163,9 @@ def _property_problems(
     if definition is None:
         yield from _unknown_problems(field, key, value)
     elif is_over(definition.deprecation, now=now):
-        yield Problem("unknown_property", field, "The plan no longer has this property.")
+        yield Problem(RejectionCode.UNKNOWN_PROPERTY, field, "The plan no longer has this property.")
     elif definition.pseudonymised:
-        # Only its keyed hash is kept, so an e-mail address is as good as any id.
+        # Only its keyed hash is kept, so an e-mail address may be an id.
         fault = find_fault(value, definition)
         yield from [Problem(fault[0], field, fault[1])] if fault else []
     else:
@@ -170,9 +176,8 @@ def _property_problems(
 
 
 def _unknown_problems(field: str, key: str, value: object) -> Iterator[Problem]:
-    yield from _value_problems(
-        field, {key: value}, ("unknown_property", "The plan does not list this property.")
-    )
+    fault = RejectionCode.UNKNOWN_PROPERTY, "The plan does not list this property."
+    yield from _value_problems(field, {key: value}, fault)
 
 
 def _value_problems(field: str, value: object, fault: Fault | None) -> Iterator[Problem]:
@@ -184,4 +189,4 @@ def _value_problems(field: str, value: object, fault: Fault | None) -> Iterator[
 
 def _pii(field: str) -> Problem:
     message = "This looks like an e-mail address, a credential, a card number or free text."
-    return Problem("looks_like_pii", field, message)
+    return Problem(RejectionCode.LOOKS_LIKE_PII, field, message)

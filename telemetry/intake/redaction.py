@@ -1,4 +1,4 @@
-"""What may be kept of a refused event: enough to see what was wrong, and nothing that a person wrote."""
+"""What the quarantine may keep of a rejected event: enough to see the problem, and nothing that a person wrote."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -20,11 +20,11 @@ _is_like_a_timestamp = re.compile(r"[0-9]{4}-[0-9T:.,Z+ -]{1,36}").fullmatch
 
 
 def redact_event(event: object, *, plan: TrackingPlan) -> dict[str, object]:
-    """What the quarantine keeps of a refused event, as JSON that both databases store.
+    """What the quarantine keeps of a rejected event, as JSON that both databases store.
 
-    Values of known properties stay when they are valid, and persons' ids as keyed hashes. Every other text
-    becomes its length ("<13 characters>"), every other number "<number>"; lists and objects become the number
-    of what is in them. Keys that are no plain names are replaced too. At most 100 keys an object, two deep.
+    Valid values of known properties stay; persons' ids become keyed hashes. Every other text becomes its length
+    ("<13 characters>") and every other number "<number>". Lists and objects become the number of their items.
+    Keys that are not plain names become their length. At most 100 keys an object are kept, two levels deep.
     """
     if not isinstance(event, dict):
         return {"event": _outline(event)}
@@ -36,8 +36,8 @@ def redact_event(event: object, *, plan: TrackingPlan) -> dict[str, object]:
 def redact_event_name(name: object, *, plan: TrackingPlan) -> str:
     """An event's name for people to read, at most 64 characters; empty when there is none.
 
-    A name that the plan does not have stays readable when it has the form and the first part of one that it
-    has, so that a slip of the pen shows.
+    A name that the plan does not have stays readable if it has the form and the first part of a name in the
+    plan, so that a typing error shows.
     """
     if isinstance(name, str) and name in plan.events:
         return name
@@ -48,14 +48,14 @@ def redact_event_name(name: object, *, plan: TrackingPlan) -> str:
 
 
 def redact_event_id(value: object) -> str:
-    """An event's id as sent when it is a plain id; empty when there is none, its length otherwise."""
+    """An event's id as sent if it is a plain id, else its length; empty when there is none."""
     if value is None:
         return ""
     return str(value) if _is_harmless(value, MAX_EVENT_ID_LENGTH) else str(_outline(value))
 
 
 def redact_name(key: str) -> str:
-    """A key as it is when it is a plain name, its length otherwise."""
+    """A key as sent if it is a plain name, else its length."""
     return key if _is_name(key) and not looks_like_pii(key) else str(_outline(key))
 
 
@@ -88,7 +88,7 @@ def _redact_properties(
 
 def _redact_unknown(key: str, value: object, plan: TrackingPlan) -> object:
     if key in plan.pseudonymised and isinstance(value, str):
-        # Erasing a person has to find this row as well.
+        # Erasing a person must find this row too.
         return pseudonymise(value)
     return _outline(value)
 
@@ -130,7 +130,7 @@ def _outline(value: object) -> object:
 
 
 def _object(items: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """The items under redacted keys; keys that became the same are told apart by a number."""
+    """The items under redacted keys. Keys that become the same get a number."""
     pending = iter(items)
     result: dict[str, object] = {}
     for key, value in islice(pending, MAX_KEYS):

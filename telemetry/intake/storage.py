@@ -1,7 +1,7 @@
-"""Storing a batch: the one place of the door where the databases differ.
+"""Stores a post in the database. This is the one module of the door where the databases differ.
 
-Either database stores a batch in one transaction: its new events, its quarantined ones, and one arrival row that
-says what became of them. No two posts update a common row.
+Both store a post in one transaction: its new events, its rejected ones, and an arrival row that counts what became
+of them. No row is updated by two posts, so posts never wait for each other.
 """
 
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ class QuarantineRow(NamedTuple):
 
 
 class PostedRows(NamedTuple):
-    """What one post brings to the database: `rows` hold an event key at most once.
+    """What one post brings to the database. No event key stands twice in `rows`.
 
-    `repeats` counts the events that repeat another of the same post; `rejected` counts by first error code.
+    `repeats` counts the events that repeat another one of the post. `rejected` counts by first error code.
     """
 
     rows: Sequence[EventRow]
@@ -45,7 +45,7 @@ class PostedRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """`new_keys` are the event keys that were not there before; None when that is all of them."""
+    """`new_keys` are the event keys that the table did not have; None when it had none of the post's."""
 
     arrival_id: int
     accepted: int
@@ -53,12 +53,12 @@ class StoreResult:
 
 
 def store_batch(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
-    """Store a post's events in one transaction and say which were new; committed when it returns.
+    """Store a post in one transaction, and return which of its events were new. Committed when it returns.
 
-    Safe to repeat: events that are there already count as duplicates, in another arrival. Raises Django's
-    database errors, and then nothing of the batch is stored.
+    Safe to repeat: events that are stored already count as duplicates, in another arrival. Raises Django's
+    database errors, and then nothing of the post is stored.
     """
-    # In one order everywhere: two posts with common events wait for each other instead of deadlocking.
+    # Sorted, so that two posts with the same events wait for each other instead of deadlocking.
     ordered = batch._replace(rows=sorted(batch.rows))
     if connection.vendor == "postgresql":
         return store_on_postgresql(ordered, key=key, now=now)
@@ -181,7 +181,7 @@ def store_on_sqlite(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreRe
 
 
 def insert_on_sqlite(rows: Sequence[EventRow], *, arrival: Arrival) -> int:
-    """Insert the rows that are not there yet, and count them."""
+    """Insert the rows that are not stored yet, and return how many those were."""
     owner = (arrival.pk, arrival.environment, arrival.source)
     values = [
         (
@@ -205,7 +205,7 @@ def insert_on_sqlite(rows: Sequence[EventRow], *, arrival: Arrival) -> int:
 
 
 def sqlite_moment(moment: datetime) -> str:
-    """As Django's ORM writes it: UTC, without a zone, the fraction only where there is one."""
+    """The moment as Django's ORM writes it: UTC, without a zone, and without a fraction of zero."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
 
 
@@ -243,11 +243,11 @@ def keys_of(arrival: Arrival) -> frozenset[str]:
 
 
 def keys_already_stored(rows: Sequence[EventRow]) -> frozenset[str]:
-    """Which of the rows' event keys are in the table; reads only."""
-    # The days let PostgreSQL look into those partitions alone.
+    """The event keys of the rows that are in the table. It only reads."""
+    # With the days PostgreSQL reads only those partitions.
     days = {row[0] for row in rows}
-    found = RawEvent.objects.filter(day__in=days, event_key__in=[row[1] for row in rows])
-    return frozenset(key.hex for key in found.values_list("event_key", flat=True))
+    stored = RawEvent.objects.filter(day__in=days, event_key__in=[row[1] for row in rows])
+    return frozenset(key.hex for key in stored.values_list("event_key", flat=True))
 
 
 def to_json(value: object) -> str:

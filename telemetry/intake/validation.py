@@ -1,4 +1,4 @@
-"""The verdict on one event: good and ready to be stored, or refused with everything that is wrong with it."""
+"""Checks one event: it is valid and ready to be stored, or rejected with all its problems."""
 
 import json
 from datetime import datetime
@@ -11,24 +11,25 @@ from telemetry.intake.privacy import looks_like_pii, may_hold_pii, pseudonymise
 from telemetry.intake.problems import Problem, find_event_id_fault, find_problems, find_time_fault, is_over
 from telemetry.intake.redaction import redact_event, redact_event_id, redact_event_name
 from telemetry.plan import CompiledEvent, CompiledPlan, TrackingPlan, get_compiled_plan
+from telemetry.plan.codes import NoticeCode, RejectionCode
 from telemetry.plan.values import CONTROL, IS_ID, find_fault, parse_timestamp, trim_to_origin_and_path
 
 __all__ = ["MAX_EVENT_BYTES", "Problem", "RejectedEvent", "ValidEvent", "check_event"]
 
 MAX_EVENT_BYTES = 32 * 1024
-# Longer than any bound of a plan, so it is out of every range; Python refuses to read 4,300 digits.
+# Out of the range of every plan. It stands for longer numbers, because Python refuses to read 4,300 digits.
 _HUGE = 10**30
 _MAX_DIGITS = 25
 
 _encode = msgspec.json.Encoder().encode
-# What msgspec raises for a text that it can't read: bad UTF-8 and nesting have exceptions of their own.
+# What msgspec raises for a text that it can't read. Bad UTF-8 and deep nesting have their own exceptions.
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class ValidEvent(msgspec.Struct, frozen=True, gc=False):
-    """A good event. `event_id` is empty when the client gave none; `occurred_at` is UTC, to the microsecond.
+    """A valid event. `event_id` is empty when the client sent none; `occurred_at` is UTC, to the microsecond.
 
-    `properties` is compact JSON in the plan's order, with persons' ids as keyed hashes: what is stored.
+    `properties` is what is stored: compact JSON in the plan's order, with persons' ids as keyed hashes.
     """
 
     event: str
@@ -40,7 +41,7 @@ class ValidEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class RejectedEvent(msgspec.Struct, frozen=True, gc=False):
-    """A refused event, redacted: `problems` has one entry or more, `payload` is what the quarantine keeps."""
+    """A rejected event, redacted. It has at least one problem; `payload` is what the quarantine keeps."""
 
     event: str
     event_id: str
@@ -49,20 +50,20 @@ class RejectedEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 def check_event(raw: bytes | msgspec.Raw, *, now: datetime) -> ValidEvent | RejectedEvent:
-    """Judges the JSON text of one event by the running plan. Never raises for anything in the text.
+    """Check the JSON text of one event against the running plan. Nothing in the text makes it raise.
 
-    A text of more than 32 KiB is refused. Of a key that stands twice the last one counts; the door refuses
-    such a body as a whole before (see strict_json.py).
+    A text of more than 32 KiB is rejected. If a key stands twice, the last one counts; the door refuses such a
+    body as a whole before (see telemetry.door.strict_json).
     """
     text = bytes(raw)
     compiled = get_compiled_plan()
-    if len(text) <= MAX_EVENT_BYTES and (event := _accept(text, compiled, now)):
+    if len(text) <= MAX_EVENT_BYTES and (event := _valid_event(text, compiled, now)):
         return event
-    return _reject(text, compiled.plan, now)
+    return _rejected_event(text, compiled.plan, now)
 
 
-def _accept(text: bytes, compiled_plan: CompiledPlan, now: datetime) -> ValidEvent | None:
-    """The event when nothing is wrong with it. This is the hot path: about 2 µs an event."""
+def _valid_event(text: bytes, compiled_plan: CompiledPlan, now: datetime) -> ValidEvent | None:
+    """The event if nothing is wrong with it, else None. This is the hot path: about 2 µs an event."""
     try:
         event = compiled_plan.decoder.decode(text)
     except _UNREADABLE:
@@ -83,7 +84,7 @@ def _accept(text: bytes, compiled_plan: CompiledPlan, now: datetime) -> ValidEve
 
 
 def _warnings(event: Any, compiled: CompiledEvent, now: datetime) -> tuple[Problem, ...] | None:
-    """One warning for each deprecated part that the event uses; None when one of them is over."""
+    """A warning for each deprecated part that the event uses; None if one is no longer accepted."""
     warnings = []
     for name, mark in compiled.definition.deprecations:
         if name and getattr(event.properties, f"{name}_") is UNSET:
@@ -92,12 +93,14 @@ def _warnings(event: Any, compiled: CompiledEvent, now: datetime) -> tuple[Probl
             return None
         instead = f" Send instead: {mark.instead}." if mark.instead else ""
         field = f"properties.{name}" if name else "event"
-        warnings.append(Problem("deprecated", field, f"This is accepted up to {mark.until}.{instead}"))
+        warnings.append(
+            Problem(NoticeCode.DEPRECATED, field, f"This is accepted up to {mark.until}.{instead}")
+        )
     return tuple(warnings)
 
 
 def _redact(properties: Any, compiled: CompiledEvent) -> bool:
-    """Replaces what is kept in another form than it was sent; False when such a value is not valid."""
+    """Replace the values that are kept in another form than sent; False if one of them is not valid."""
     for name in compiled.pseudonymised:
         value = getattr(properties, name)
         if value is not UNSET:
@@ -114,14 +117,14 @@ def _redact(properties: Any, compiled: CompiledEvent) -> bool:
 
 
 def _is_clean(event: Any, compiled: CompiledEvent, texts: bytes) -> bool:
-    """Looks at each text of an event that has a suspicious mark somewhere."""
-    # Names often have blanks and nothing else that is suspicious; then only texts with blanks matter.
+    """Whether each text of the event is allowed. Only events with a suspicious mark somewhere come here."""
+    # Names often have blanks and no other mark. Then only the texts with blanks need to be checked.
     closely = may_hold_pii(texts.replace(b" ", b""))
     properties = event.properties
-    ids = [event.sessionId, *_given(properties, compiled.ids)]
-    for items in _given(properties, compiled.lists):
+    ids = [event.sessionId, *_sent_values(properties, compiled.ids)]
+    for items in _sent_values(properties, compiled.lists):
         ids += items
-    tokens = [value for value in _given(properties, compiled.tokens) if closely or " " in value]
+    tokens = [value for value in _sent_values(properties, compiled.tokens) if closely or " " in value]
     return (
         all(IS_ID(value) and not (closely and looks_like_pii(value)) for value in ids)
         and not any(CONTROL.search(value) or looks_like_pii(value) for value in tokens)
@@ -129,24 +132,26 @@ def _is_clean(event: Any, compiled: CompiledEvent, texts: bytes) -> bool:
     )
 
 
-def _given(properties: Any, names: tuple[str, ...]) -> list[Any]:
+def _sent_values(properties: Any, names: tuple[str, ...]) -> list[Any]:
     values = [getattr(properties, name) for name in names]
     return [value for value in values if value is not UNSET]
 
 
-def _reject(text: bytes, plan: TrackingPlan, now: datetime) -> RejectedEvent:
+def _rejected_event(text: bytes, plan: TrackingPlan, now: datetime) -> RejectedEvent:
     problems: tuple[Problem, ...] = ()
     if len(text) > MAX_EVENT_BYTES:
-        problems = (Problem("event_too_large", "", f"An event has at most {MAX_EVENT_BYTES} bytes."),)
+        problems = (
+            Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at most {MAX_EVENT_BYTES} bytes."),
+        )
     try:
         event = _read(text)
     except (ValueError, RecursionError):
         event = None
-        problems += (Problem("wrong_type", "", "This is not JSON that can be read."),)
+        problems += (Problem(RejectionCode.WRONG_TYPE, "", "This is not JSON that can be read."),)
     else:
         problems += find_problems(event, plan=plan, now=now)
-    # A key that stands twice can make the two readers see different events.
-    problems = problems or (Problem("wrong_type", "", "A key stands twice in the event."),)
+    # No problem was found: msgspec and json read a key that stands twice differently.
+    problems = problems or (Problem(RejectionCode.WRONG_TYPE, "", "A key stands twice in the event."),)
     name, event_id = (event.get("event"), event.get("id")) if isinstance(event, dict) else (None, None)
     return RejectedEvent(
         event=redact_event_name(name, plan=plan),
@@ -157,7 +162,7 @@ def _reject(text: bytes, plan: TrackingPlan, now: datetime) -> RejectedEvent:
 
 
 def _read(text: bytes) -> object:
-    # Not msgspec, because it refuses lone surrogates and what is too large for a float, and says no more.
+    # Not msgspec: it refuses lone surrogates and numbers that are too large for a float, without saying where.
     return json.loads(text.decode(), parse_int=_whole_number)
 
 

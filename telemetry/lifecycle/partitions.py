@@ -15,20 +15,20 @@ PARTITION_LOCK = 7_301_001
 
 
 def ensure_partitions(*, today: date) -> list[date]:
-    """Make the partitions of the raw events that are missing; answers their UTC days, in order.
+    """Create the missing partitions of the raw events, and return their UTC days in order.
 
-    They reach from the oldest day that may still come (the late window) to DAYS_AHEAD days after `today`, both
-    included. Rows of such a day that were caught by the default partition move to the new one. Safe to repeat
-    and to run at the same time; readers and posts wait while it works. Other databases have no partitions.
+    There is one for each day from the oldest that posts may still bring (the late window) to DAYS_AHEAD days after
+    `today`, both included. Rows of such a day move from the default partition to the new one. Safe to repeat and
+    to run at the same time; readers and posts wait meanwhile. On other databases it does nothing.
     """
-    wanted = days_with_partition(today)
-    if connection.vendor != "postgresql" or wanted <= partition_days():
+    needed = days_with_partition(today)
+    if connection.vendor != "postgresql" or needed <= partition_days():
         return []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PARTITION_LOCK])
-        # Whoever had the lock before may have made them. No post may reach the default partition while its rows
-        # of a day are on the move.
-        missing = sorted(wanted - partition_days())
+        # Another process may have created them before this one got the lock. No post may write to the default
+        # partition while rows move out of it.
+        missing = sorted(needed - partition_days())
         if missing:
             cursor.execute("LOCK TABLE telemetry_rawevent_default IN ACCESS EXCLUSIVE MODE")
         for day in missing:
@@ -58,7 +58,7 @@ def partition_days() -> set[date]:
 
 
 def make_partition(cursor: Any, *, day: date) -> None:
-    """One day's partition, filled and then attached: the parent takes posts and queries all the while."""
+    """Create one day's partition, fill it, then attach it: until then the parent takes posts and queries."""
     name = partition_name(day)
     cursor.execute(f"CREATE TABLE {name} (LIKE telemetry_rawevent INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
     cursor.execute(

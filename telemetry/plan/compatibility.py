@@ -7,10 +7,10 @@ from telemetry.plan.definitions import Deprecation, EventDefinition, PropertyDef
 
 
 def find_breaking_changes(*, old: TrackingPlan, new: TrackingPlan, today: date) -> list[str]:
-    """A sentence for each change that makes an event refused, or kept otherwise, that the old plan took.
+    """A sentence for each change by which an event that the old plan accepts is refused or stored differently.
 
-    Empty when there is none: new events, optional properties, enum values and wider bounds break nothing.
-    `today` is a day in UTC: what the old plan refuses since its deprecation ended may go.
+    New events, new optional properties, new enum values and wider bounds break nothing. `today` is a day in UTC: a
+    part whose deprecation has ended by then may be removed.
     """
     return [
         sentence for event in old.events.values() for sentence in _event_changes(event, new.events, today)
@@ -25,11 +25,11 @@ def _event_changes(old: EventDefinition, events: Mapping[str, EventDefinition], 
         return
     if not _is_over(old.deprecation, today) and _is_over(new.deprecation, today):
         yield f"{old.name}: the event would be refused at once; set a day that is still to come."
-    for each in old.properties:
-        yield from _property_changes(each, new, today)
-    for each in new.required:
-        if each.name not in old.by_name:
-            yield f"{old.name}.{each.name}: a new property cannot be required; make it optional."
+    for definition in old.properties:
+        yield from _property_changes(definition, new, today)
+    for definition in new.required:
+        if definition.name not in old.by_name:
+            yield f"{old.name}.{definition.name}: a new property cannot be required; make it optional."
 
 
 def _property_changes(old: PropertyDefinition, event: EventDefinition, today: date) -> Iterator[str]:
@@ -66,8 +66,8 @@ def _narrowings(old: PropertyDefinition, new: PropertyDefinition, place: str) ->
         yield f"{place}: keep changed; old and new values could no longer be compared."
 
 
-def _is_above(one: float | None, other: float | None) -> bool:
-    return one is not None and other is not None and one > other
+def _is_above(bound: float | None, other: float | None) -> bool:
+    return bound is not None and other is not None and bound > other
 
 
 def _is_over(deprecation: Deprecation | None, today: date) -> bool:

@@ -22,7 +22,7 @@ from telemetry.plan.definitions import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompiledEvent:
-    """What the door needs of an event once it is decoded. The names are attributes of its properties."""
+    """What is checked of an event after decoding. The names are attributes of its properties."""
 
     definition: EventDefinition
     pseudonymised: tuple[str, ...]
@@ -43,20 +43,20 @@ class CompiledPlan:
 
 
 def compile_plan(plan: TrackingPlan) -> CompiledPlan:
-    """The plan's validators. Takes some 10 ms: do it once."""
+    """The plan's validators. It takes about 10 ms: compile a plan once."""
     structs = {_event_struct(event): _compiled_event(event) for event in plan.events.values()}
     union = reduce(or_, structs)
     return CompiledPlan(plan=plan, decoder=msgspec.json.Decoder(union), events=structs)
 
 
 def attribute(name: str) -> str:
-    """A property's attribute: with an underscore, because a property may be named `from` or `class`."""
+    """The attribute of a property. It ends with an underscore, because a property may be named `from` or `class`."""
     return f"{name}_"
 
 
 def _compiled_event(event: EventDefinition) -> CompiledEvent:
-    def names(wanted: Any) -> tuple[str, ...]:
-        return tuple(attribute(each.name) for each in event.properties if wanted(each))
+    def names(has_mark: Any) -> tuple[str, ...]:
+        return tuple(attribute(each.name) for each in event.properties if has_mark(each))
 
     return CompiledEvent(
         definition=event,
@@ -117,7 +117,7 @@ def _annotation(definition: PropertyDefinition) -> Any:
         case PropertyType.ID:
             return _text(definition.max_length)
         case PropertyType.TOKEN:
-            # The length of what is cut off does not count; what is left is measured later.
+            # Only what is left after trimming counts; it is measured later.
             limit = None if definition.keeps_origin_and_path else definition.max_length
             return Annotated[str, Meta(max_length=limit)]
     number = int if definition.type.is_whole else float

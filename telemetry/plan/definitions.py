@@ -1,4 +1,4 @@
-"""What a tracking plan is made of, as frozen data."""
+"""The parts of a tracking plan, as frozen data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,9 +88,9 @@ class EventDefinition:
 
     @cached_property
     def deprecations(self) -> tuple[tuple[str, Deprecation], ...]:
-        """What of it is deprecated: (property name, deprecation), with "" for the event itself."""
-        marks = [("", self.deprecation), *((each.name, each.deprecation) for each in self.properties)]
-        return tuple((name, mark) for name, mark in marks if mark is not None)
+        """Its deprecated parts: (property name, deprecation), with "" as the name of the event itself."""
+        parts = [("", self.deprecation), *((each.name, each.deprecation) for each in self.properties)]
+        return tuple((name, deprecation) for name, deprecation in parts if deprecation is not None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Reads a tracking plan from YAML and says, line by line, what is wrong with it."""
+"""Reads a tracking plan from YAML, and names each fault with its line."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ Place = tuple[str | int, ...]
 
 
 class PlanFault(Exception):
-    """The plan can't be used. `faults` are sentences, each with the line and the place that it speaks of."""
+    """The plan can't be used. `faults` are sentences, each with the line and place of the fault."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -73,18 +73,18 @@ class PlanFault(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A YAML document as plain values, with the line of everything in it and the faults found so far."""
+    """The lines of a YAML document's values, and the faults found in it so far."""
 
     name: str
     lines: dict[Place, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def add(self, path: Place, message: str) -> None:
-        known = path
-        while known not in self.lines and known:
-            known = known[:-1]
+        nearest = path
+        while nearest not in self.lines and nearest:
+            nearest = nearest[:-1]
         place = ".".join(map(str, path)) or "the plan"
-        self.faults.append(f"{self.name}:{self.lines.get(known, 1)}: {place}: {message}")
+        self.faults.append(f"{self.name}:{self.lines.get(nearest, 1)}: {place}: {message}")
 
 
 def read_plan(path: Path) -> TrackingPlan:
@@ -114,7 +114,7 @@ def parse_plan(text: str, *, name: str) -> TrackingPlan:
 
 
 def _plain(node: yaml.Node, path: Place, source: Source) -> Any:
-    """A node as plain values; notes the lines, and keys that stand twice, which YAML loaders let pass."""
+    """A node as plain values. It records lines, and keys that stand twice, which YAML loaders let pass."""
     source.lines[path] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, index), source) for index, item in enumerate(node.value)]

@@ -1,4 +1,4 @@
-"""The plan that another portal runs, as its /api/plan/ tells it."""
+"""Fetches the plan of another portal from its /api/plan/."""
 
 import json
 from datetime import date

@@ -22,9 +22,8 @@ TIMESTAMP = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 def json_schema(plan: TrackingPlan) -> dict[str, Any]:
     """JSON Schema of what may be posted: one event, or {"events": [event, …]}.
 
-    It says all that a schema can say. The time window, calendar days that do not exist, privacy, the size of
-    an event and the end of a deprecation are judged at the door only; and a schema takes 1.0 for a whole
-    number, which the door refuses.
+    A schema cannot say everything. Only the door checks the time window, calendar days, privacy, the size of an
+    event and the end of a deprecation. A schema also accepts 1.0 as a whole number, which the door refuses.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -42,7 +41,7 @@ def json_schema(plan: TrackingPlan) -> dict[str, Any]:
 def plan_as_dict(plan: TrackingPlan) -> dict[str, Any]:
     """The plan as plain JSON: {"version", "events": [{"name", "description", …, "properties": […]}]}.
 
-    A key that says nothing (no bound, no mark) is left out.
+    Bounds and marks that a part does not have are left out.
     """
     return {"version": plan.version, "events": [_event_as_dict(event) for event in plan.events.values()]}
 

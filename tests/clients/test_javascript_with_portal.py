@@ -61,7 +61,7 @@ def test_events_from_node_are_stored_once_and_as_they_were_tracked(
 def test_rejected_event_comes_back_with_the_portals_reason(
     package: Path, live_server: LiveServer, key: str
 ) -> None:
-    message = "This is one of: chat, template, blank."
+    message = "This must be one of: chat, template, blank."
     assert run_in_node(package, live_server.url, key) == [
         {"code": "not_in_enum", "field": "properties.source", "message": message}
     ]
@@ -113,7 +113,7 @@ def test_sample_workbench_shows_each_events_verdict(
     page.wait_for_function("document.querySelectorAll('[data-verdict=accepted]').length === 12")
     assert page.locator("[data-verdict=rejected]").count() == 1
     assert page.locator(".reason").all_inner_texts() == [
-        "not_in_enum properties.source: This is one of: chat, template, blank.",
+        "not_in_enum properties.source: This must be one of: chat, template, blank.",
         "unknown_property properties.colour: The plan does not list this property.",
     ]
     assert RawEvent.objects.count() == 12

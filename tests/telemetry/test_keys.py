@@ -23,6 +23,7 @@ def fault(*, now: datetime, scope: str = Scope.INGEST, query: str = "", **header
 
 def test_makes_a_key_and_its_environment(now: datetime) -> None:
     key, secret = create_key(scope=Scope.INGEST, environment="staging", source="web", now=now)
+
     assert Environment.objects.get().name == "staging"
     assert (key.scope, key.environment_id, key.source) == ("ingest", "staging", "web")
     assert (key.requests_per_minute, key.created_at, key.expires_at) == (300_000, now, None)
@@ -32,7 +33,9 @@ def test_makes_a_key_and_its_environment(now: datetime) -> None:
 
 def test_stores_a_digest_and_a_prefix_but_not_the_secret() -> None:
     key, secret = issue_key()
+
     stored = ApiKey.objects.filter(pk=key.pk).values_list().get()
+
     assert secret not in map(str, stored)
     assert key.digest == keys.digest_of(secret)
     assert secret.startswith(key.prefix)
@@ -41,6 +44,7 @@ def test_stores_a_digest_and_a_prefix_but_not_the_secret() -> None:
 
 def test_a_second_key_shares_the_environment() -> None:
     first, second = make_key(), make_key()
+
     assert first.pk != second.pk
     assert Environment.objects.count() == 1
 
@@ -66,6 +70,7 @@ def test_refuses_an_unknown_scope() -> None:
 
 def test_finds_a_key_by_its_secret() -> None:
     key, secret = issue_key()
+
     assert find_key(secret) == key
 
 
@@ -74,6 +79,7 @@ def test_finds_a_key_by_its_secret() -> None:
 )
 def test_finds_nothing_by_another_text(secret: str) -> None:
     make_key()
+
     assert find_key(secret) is None
 
 
@@ -98,34 +104,43 @@ def test_another_process_sees_a_revocation_within_a_second(
     monkeypatch.setattr(keys.time, "monotonic", lambda: 100.0)
     find_key(secret)
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=now)
+
     monkeypatch.setattr(keys.time, "monotonic", lambda: 101.0)
+
     assert fault(now=now, authorization=f"Bearer {secret}") == (403, "revoked_key")
 
 
 def test_revoking_twice_keeps_the_first_moment(now: datetime) -> None:
     key = make_key()
     revoke_key(key=key, now=now)
+
     revoke_key(key=key, now=now + timedelta(hours=1))
+
     assert key.revoked_at == ApiKey.objects.get().revoked_at == now
 
 
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer {}", "Bearer  {} "])
 def test_takes_a_bearer_token(header: str, now: datetime) -> None:
     key, secret = issue_key()
+
     request = RequestFactory().get("/", headers={"Authorization": header.format(secret)})
+
     assert authenticate(request, scope=Scope.INGEST, now=now) == key
 
 
 def test_takes_the_workbench_header_and_the_query(now: datetime) -> None:
     key, secret = issue_key()
     by_header = RequestFactory().get("/", headers={"X-Workbench-Key": secret, "Authorization": "Basic eDp5"})
+
     by_query = RequestFactory().get("/", query_params={"key": secret})
+
     for request in (by_header, by_query):
         assert authenticate(request, scope=Scope.INGEST, now=now) == key
 
 
 def test_the_header_wins_over_the_query(now: datetime) -> None:
     secret = make_secret()
+
     assert fault(now=now, query=f"?key={secret}", authorization="Bearer x") == (401, "unknown_key")
 
 
@@ -147,28 +162,37 @@ def test_no_key_and_an_unknown_key_are_401(headers: dict[str, str], code: str, n
 @pytest.mark.parametrize(("held", "wanted"), [("read", "ingest"), ("metrics", "ingest"), ("ingest", "read")])
 def test_a_key_of_another_scope_is_403(held: str, wanted: str, now: datetime) -> None:
     secret = make_secret(scope=held)
+
     assert fault(now=now, scope=wanted, authorization=f"Bearer {secret}") == (403, "wrong_scope")
 
 
 def test_a_key_expires_at_its_moment(now: datetime) -> None:
     _, secret = create_key(scope="ingest", environment="production", source="web", now=now, expires_at=now)
+
     header = f"Bearer {secret}"
+
     assert fault(now=now, authorization=header) == (403, "expired_key")
+
     request = RequestFactory().get("/", headers={"Authorization": header})
+
     assert authenticate(request, scope=Scope.INGEST, now=now - timedelta(microseconds=1))
 
 
 def test_a_revoked_key_is_403(now: datetime) -> None:
     key, secret = issue_key()
+
     revoke_key(key=key, now=now)
+
     assert fault(now=now, authorization=f"Bearer {secret}") == (403, "revoked_key")
 
 
 def test_no_fault_and_no_log_names_the_secret(now: datetime, caplog: pytest.LogCaptureFixture) -> None:
     secret = make_secret(scope=Scope.READ)
     request = RequestFactory().get("/", headers={"Authorization": f"Bearer {secret}"})
+
     with caplog.at_level(logging.DEBUG), pytest.raises(ApiError) as caught:
         authenticate(request, scope=Scope.INGEST, now=now)
+
     assert secret not in str(caught.value.detail)
     assert secret not in caplog.text
 
@@ -184,7 +208,9 @@ def run(*arguments: str) -> tuple[str, str]:
 
 def test_the_command_prints_the_key_alone_on_standard_output() -> None:
     out, err = run("--scope=ingest")
+
     key = find_key(out.strip())
+
     assert key is not None
     assert out == f"{out.strip()}\n"
     assert key.prefix in err
@@ -193,7 +219,9 @@ def test_the_command_prints_the_key_alone_on_standard_output() -> None:
 
 def test_the_command_takes_a_rate_and_an_expiry() -> None:
     run("--scope=read", "--requests-per-minute=60", "--expires=2026-03-01")
+
     key = ApiKey.objects.get()
+
     assert (key.scope, key.requests_per_minute) == ("read", 60)
     assert key.expires_at == datetime(2026, 3, 1, tzinfo=UTC)
 

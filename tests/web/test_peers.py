@@ -18,6 +18,7 @@ from web.peers import is_trusted_proxy, networks_of, peer_of
 )
 def test_the_peer_is_the_sockets(remote: str, peer: str) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR=remote, headers={"x-forwarded-for": "10.0.0.1"})
+
     assert peer_of(request) == ip_address(peer)
 
 
@@ -38,6 +39,7 @@ def test_a_socket_without_an_address_has_no_peer(remote: str) -> None:
 )
 def test_addresses_and_networks_are_trusted(settings: Settings, peer: str, expected: bool) -> None:
     settings.TRUSTED_PROXIES = ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"]
+
     assert is_trusted_proxy(ip_address(peer)) is expected
 
 

@@ -1,1 +1,1 @@
-"""Other protocols at the one door: each module translates a request into events of the plan, and stores nothing."""
+"""Other protocols at the one door. Each translates a request into events of the plan; the door stores them."""

@@ -16,7 +16,7 @@ from telemetry.door.protocols.messages import (
     Message,
     Translation,
     as_raw,
-    given,
+    first_value,
     plan_event,
     read_list,
     read_object,
@@ -26,20 +26,21 @@ from telemetry.door.protocols.messages import (
     time_of,
     wrong_shape,
 )
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.redaction import redact_event_name
 from telemetry.intake.validation import Problem
 from telemetry.plan import get_plan
+from telemetry.plan.codes import RejectionCode
 from web.errors import ApiError
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
-# Data of binary mode; text/plain is what a beacon makes of JSON.
+# Content types of the data in binary mode. Beacons send JSON as text/plain.
 DATA_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
 HEADER = "HTTP_CE_"
 
-WRONG_VERSION = Problem("unsupported_type", "specversion", "The portal takes CloudEvents 1.0.")
-WRONG_DATA = Problem("unsupported_type", "datacontenttype", "The data of an event is JSON.")
+WRONG_VERSION = Problem(RejectionCode.UNSUPPORTED_TYPE, "specversion", "The portal accepts CloudEvents 1.0.")
+WRONG_DATA = Problem(RejectionCode.UNSUPPORTED_TYPE, "datacontenttype", "The data of an event must be JSON.")
 
 
 def is_cloudevent(request: HttpRequest) -> bool:
@@ -61,7 +62,7 @@ def read(request: HttpRequest, *, now: datetime) -> Translation:
     if request.content_type == BATCHED:
         messages = read_list(json_text(read_checked(request)))
         if messages is None:
-            raise wrong_shape("The body of a batch is a list of CloudEvents.")
+            raise wrong_shape("The body of a batch must be a list of CloudEvents.")
         return translate(messages, now=now)
     if is_structured(request):
         text = json_text(read_checked(request))
@@ -71,14 +72,14 @@ def read(request: HttpRequest, *, now: datetime) -> Translation:
 
 
 def read_checked(request: HttpRequest) -> bytes:
-    check_content_type(request, taken={STRUCTURED, BATCHED}, names=f"{STRUCTURED} or {BATCHED}")
+    check_content_type(request, accepted={STRUCTURED, BATCHED}, names=f"{STRUCTURED} or {BATCHED}")
     return read_decompressed(request)
 
 
 def from_binary(request: HttpRequest) -> msgspec.Raw:
-    """The request of binary mode as an event of structured mode."""
+    """A request in binary mode, rewritten as an event in structured mode."""
     if not (request.content_type or "").endswith("+json"):
-        check_content_type(request, taken=DATA_TYPES, names="application/json")
+        check_content_type(request, accepted=DATA_TYPES, names="application/json")
     body = read_decompressed(request)
     attributes = {
         name.removeprefix(HEADER).lower(): as_raw(attribute(value))
@@ -95,7 +96,7 @@ def attribute(header: str) -> str:
     try:
         return unquote(header, errors="strict")
     except UnicodeDecodeError:
-        message = "The CloudEvents headers are percent-encoded UTF-8."
+        message = "The CloudEvents headers must be percent-encoded UTF-8."
         raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_encoding", message=message) from None
 
 
@@ -106,8 +107,8 @@ def translate(messages: list[msgspec.Raw], *, now: datetime) -> Translation:
     )
 
 
-def translate_event(raw: msgspec.Raw, *, now: datetime) -> Posted:
-    """One CloudEvent as an event of the plan, or its refusal."""
+def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:
+    """A CloudEvent as an event of the plan, or its rejection."""
     message = read_object(raw)
     if message is None:
         return raw
@@ -118,28 +119,28 @@ def translate_event(raw: msgspec.Raw, *, now: datetime) -> Posted:
     except ValueError:
         return refuse(WRONG_DATA, message)
     by_name = read_object(data)
-    session_id = given(message, "sessionid") or given(by_name or {}, "sessionId")
+    session_id = first_value(message, "sessionid") or first_value(by_name or {}, "sessionId")
     if by_name is not None:
         by_name.pop("sessionId", None)
     return plan_event(
         event=message.get("type"),
-        event_id=given(message, "id"),
+        event_id=first_value(message, "id"),
         session_id=session_id,
-        timestamp=time_of(given(message, "time"), sent_at=None, now=now),
+        timestamp=time_of(first_value(message, "time"), sent_at=None, now=now),
         properties=data if by_name is None else by_name,
     )
 
 
-def refuse(problem: Problem, message: Message) -> Posted:
+def refuse(problem: Problem, message: Message) -> PostedEvent:
     name = redact_event_name(text_of(message.get("type")), plan=get_plan())
-    return refused(problem, name=name, event_id=given(message, "id"))
+    return refused(problem, name=name, event_id=first_value(message, "id"))
 
 
 def data_of(message: Message) -> msgspec.Raw | None:
-    """The data as JSON; raises ValueError for data of another kind."""
-    encoded = text_of(given(message, "data_base64"))
+    """The data as JSON. Raises ValueError if they are not JSON."""
+    encoded = text_of(first_value(message, "data_base64"))
     if encoded is None:
-        return given(message, "data")
+        return first_value(message, "data")
     try:
         return msgspec.Raw(json_text(base64.b64decode(encoded, validate=True)))
     except (ValueError, ApiError):

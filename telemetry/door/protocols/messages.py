@@ -1,4 +1,4 @@
-"""What the translations have in common: JSON objects whose values stay the texts that were sent."""
+"""What the translations share. They read JSON objects whose values stay the bytes that were sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 import msgspec
 
 from telemetry.door.body import check_count, unreadable
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.privacy import looks_like_pii
 from telemetry.intake.redaction import redact_event_id, redact_event_name
 from telemetry.intake.validation import Problem, RejectedEvent
 from telemetry.plan import get_plan
+from telemetry.plan.codes import RejectionCode
 from telemetry.plan.values import parse_timestamp
 
-# What a request takes on its way. Up to here a difference of the clocks is none: a resend keeps its timestamp,
-# and with it the day that it is a duplicate in.
+# A request may take this long on its way, so a smaller difference is not one of the clocks. An event that is sent
+# again then keeps its timestamp, and with it its UTC day: it stays a duplicate.
 LATENCY = timedelta(seconds=5)
 
 Message = dict[str, msgspec.Raw]
@@ -28,20 +29,20 @@ _text_decoder = msgspec.json.Decoder(str)
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What a request says in the plan's terms.
+    """A request's events in the form of the plan.
 
-    `secret` is the key that stood in the body; empty when none did. `origins` see `ingest_events`.
-    `dropped_properties` counts what the protocol's SDKs add to properties on their own.
+    `secret` is the key from the body; empty when it has none. `origins`: see `ingest_events`.
+    `dropped_properties` counts the properties that an SDK added by itself.
     """
 
-    events: list[Posted]
+    events: list[PostedEvent]
     secret: str = ""
     origins: list[str] | None = None
     dropped_properties: int = field(default=0, kw_only=True)
 
 
 def read_object(raw: msgspec.Raw | bytes | None) -> Message | None:
-    """The values of a JSON object by key, as they were sent; None for anything else."""
+    """The values of a JSON object by key, each as the JSON that was sent; None for anything but an object."""
     try:
         return _object_decoder.decode(raw) if raw is not None else None
     except msgspec.DecodeError:
@@ -49,7 +50,7 @@ def read_object(raw: msgspec.Raw | bytes | None) -> Message | None:
 
 
 def read_list(raw: msgspec.Raw | bytes | None) -> list[msgspec.Raw] | None:
-    """The items of a JSON list; None for anything else. Raises ApiError (413) above 2,500."""
+    """The items of a JSON list; None for anything but a list. Raises ApiError (413) above 2,500 items."""
     try:
         items = _list_decoder.decode(raw) if raw is not None else None
     except msgspec.DecodeError:
@@ -58,10 +59,10 @@ def read_list(raw: msgspec.Raw | bytes | None) -> list[msgspec.Raw] | None:
 
 
 def require_object(text: msgspec.Raw | bytes) -> Message:
-    """The JSON object of a whole body; raises ApiError (400) for anything else."""
+    """The JSON object that is the whole body. Raises ApiError (400) for anything but an object."""
     message = read_object(text)
     if message is None:
-        raise wrong_shape("The body is a JSON object.")
+        raise wrong_shape("The body must be a JSON object.")
     return message
 
 
@@ -69,14 +70,14 @@ def wrong_shape(message: str) -> Exception:
     return unreadable(code="wrong_shape", message=message)
 
 
-def given(message: Mapping[str, msgspec.Raw], *keys: str) -> msgspec.Raw | None:
-    """The value of the first of these keys that is there and not null."""
+def first_value(message: Mapping[str, msgspec.Raw], *keys: str) -> msgspec.Raw | None:
+    """The first value that is there and not null, of these keys in order; None where there is none."""
     values = (message.get(key) for key in keys)
     return next((value for value in values if value is not None and bytes(value) != b"null"), None)
 
 
 def text_of(raw: msgspec.Raw | None) -> str | None:
-    """A JSON text's value; None for anything else."""
+    """The value of a JSON string; None for anything but a string."""
     try:
         return _text_decoder.decode(raw) if raw is not None else None
     except msgspec.DecodeError:
@@ -84,7 +85,7 @@ def text_of(raw: msgspec.Raw | None) -> str | None:
 
 
 def moment_of(raw: msgspec.Raw | None) -> datetime | None:
-    """The moment that a JSON text gives in RFC 3339 with a zone; None for anything else."""
+    """The moment of a JSON string in RFC 3339 with a zone; None for anything else."""
     text = text_of(raw)
     return parse_timestamp(text) if text else None
 
@@ -94,11 +95,11 @@ def as_raw(value: object) -> msgspec.Raw:
 
 
 def time_of(raw: msgspec.Raw | None, *, sent_at: datetime | None, now: datetime) -> msgspec.Raw:
-    """When an event happened by the server's clock: its own timestamp + (`now` - `sent_at`).
+    """When an event happened by the server's clock: its own timestamp + (`now` - `sent_at`), as Segment defines it.
 
-    That is how Segment corrects a client's clock. `sent_at` is the client's clock when it sent the request,
-    None when it did not say; `now` is the moment of receipt. An event without a timestamp happened now; a
-    timestamp that can't be read stays as it is, for the door to refuse.
+    `now` is the moment of receipt. `sent_at` is the client's clock when it sent the request; None: not known, and
+    nothing is corrected. An event without a timestamp happened at `now`. A timestamp that can't be read stays as
+    it is, for the plan's check to reject.
     """
     if raw is None:
         return as_raw(now.isoformat())
@@ -119,7 +120,7 @@ def plan_event(
     timestamp: msgspec.Raw,
     properties: Message | msgspec.Raw | None,
 ) -> bytes:
-    """The JSON text of an event as the door takes it, without what is None; values are not judged here."""
+    """The JSON text of an event in the form of the plan, without keys that are None. It checks no value."""
     fields = {
         "event": event,
         "id": event_id,
@@ -131,22 +132,25 @@ def plan_event(
 
 
 def unsupported(name: str, *, event_id: msgspec.Raw | None, message: str) -> RejectedEvent:
-    """The refusal of a call or an event that the protocol has and the plan can't have.
+    """The rejection of a call or an event that the plan has no place for.
 
-    Nothing of it is kept but its type and its id: not even a redacted form of what it says of a person.
+    Only its type and its id are kept: not even a redacted form of what it says of a person.
     """
-    return refused(Problem("unsupported_type", "type", message), name=name, event_id=event_id)
+    return refused(Problem(RejectionCode.UNSUPPORTED_TYPE, "type", message), name=name, event_id=event_id)
 
 
 def refused(problem: Problem, *, name: str, event_id: msgspec.Raw | None) -> RejectedEvent:
-    """The refusal of an event whose name may be kept as it is; see `safe_name`."""
+    """The rejection of an event. `name` is kept as it is: see `safe_name`."""
     shown_id = redact_event_id(text_of(event_id))
     payload: dict[str, object] = {"event": name, "id": shown_id}
     return RejectedEvent(event=name, event_id=shown_id, problems=(problem,), payload=payload)
 
 
 def safe_name(name: str | None, *, known: bool) -> str:
-    """An event's or a call's name, replaced by its length unless it is `known` to the protocol or the plan."""
+    """A name of an event or a call that may be kept: an unknown one becomes its length, unless the plan has it.
+
+    `known` says that the protocol has the name.
+    """
     if known and name and not looks_like_pii(name):
         return name
     return redact_event_name(name, plan=get_plan())

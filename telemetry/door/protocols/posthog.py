@@ -1,7 +1,7 @@
 """PostHog's capture API (https://posthog.com/docs/api/capture), as its SDKs speak it.
 
-Events whose names begin with `$` are PostHog's own and refused as `unsupported_type`; properties whose names
-begin with `$` are what its SDKs add by themselves, and are dropped and counted.
+Events whose names begin with `$` are PostHog's own: they are rejected as `unsupported_type`. Properties whose
+names begin with `$` are added by its SDKs: they are dropped and counted.
 """
 
 import base64
@@ -19,7 +19,7 @@ from telemetry.door.protocols.messages import (
     Message,
     Translation,
     as_raw,
-    given,
+    first_value,
     moment_of,
     plan_event,
     read_list,
@@ -31,20 +31,20 @@ from telemetry.door.protocols.messages import (
     unsupported,
     wrong_shape,
 )
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 FORM = "application/x-www-form-urlencoded"
-# What SDKs put among the properties although it says who sends the event.
+# Properties of SDKs that say who sends the event.
 ADDRESS_PROPERTIES = ("token", "distinct_id")
 
 _is_own_name = re.compile(r"\$[a-z][a-z0-9_]{0,62}").fullmatch
 
 
 def json_of(body: bytes, *, is_form: bool) -> bytes:
-    """The JSON text in a body: as it is, as base64, as gzip, or as one of those in a form's field `data`.
+    """The JSON text of a body, which may be plain, base64 or gzip, and may be the field `data` of a form.
 
-    What is compressed says so in its first bytes: posthog-js sends no Content-Encoding. Raises ApiError: 400
+    Gzip is recognised by its first bytes, because posthog-js sends no Content-Encoding. Raises ApiError: 400
     for a body that is cut off or none of these, 413 above 1 MiB.
     """
     body = gunzip(body)
@@ -75,12 +75,12 @@ def form_field(body: bytes) -> bytes:
 
 
 def from_base64(body: bytes) -> bytes:
-    """Standard or URL-safe base64, padded or not; a form may have made blanks of its pluses."""
+    """Decodes standard or URL-safe base64, padded or not. A form may have turned its pluses into blanks."""
     text = body.strip().translate(bytes.maketrans(b" -_", b"++/")).rstrip(b"=")
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:
-        raise unreadable(code="bad_json", message="The body is neither JSON nor base64 of it.") from None
+        raise unreadable(code="bad_json", message="The body is neither JSON nor base64 of JSON.") from None
 
 
 def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) -> Translation:
@@ -98,8 +98,8 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
         if "batch" in body:
             messages = read_list(body["batch"])
     if messages is None:
-        raise wrong_shape('A batch is {"api_key": …, "batch": […]}.')
-    sent_at = moment_of(given(body, "sent_at", "sentAt")) or sent_at
+        raise wrong_shape('A batch must be {"api_key": …, "batch": […]}.')
+    sent_at = moment_of(first_value(body, "sent_at", "sentAt")) or sent_at
     translated = [translate_event(message, sent_at=sent_at, now=now) for message in messages]
     return Translation(
         [event for event, _ in translated],
@@ -110,28 +110,28 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
 
 def key_of(message: Message) -> str:
     properties = read_object(message.get("properties")) or {}
-    return text_of(given(message, "api_key", "token") or given(properties, "token")) or ""
+    return text_of(first_value(message, "api_key", "token") or first_value(properties, "token")) or ""
 
 
 def sent_at_of(milliseconds: str) -> datetime | None:
-    """The client's clock as posthog-js puts it into the query (`_`): milliseconds since 1970."""
+    """The client's clock, which posthog-js sends as `_` in the query: milliseconds since 1970."""
     if not re.fullmatch(r"[0-9]{12,14}", milliseconds):
         return None
     return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
 
 
-def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime) -> tuple[Posted, int]:
-    """One event as the plan has it, or its refusal; and how many of its properties were dropped."""
+def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime) -> tuple[PostedEvent, int]:
+    """An event in the form of the plan, or its rejection; and how many of its properties were dropped."""
     message = read_object(raw)
     if message is None:
         return raw, 0
-    event_id = given(message, "uuid")
+    event_id = first_value(message, "uuid")
     name = text_of(message.get("event"))
     if name is not None and name.startswith("$"):
         shown = safe_name(name, known=_is_own_name(name) is not None)
-        sentence = "Events of PostHog's own are not in the plan."
+        sentence = "PostHog's own events are not in the plan."
         return unsupported(shown, event_id=event_id, message=sentence), 0
-    properties = given(message, "properties")
+    properties = first_value(message, "properties")
     by_name = read_object(properties)
     session_id = session_of(message, properties=by_name or {})
     kept = None if by_name is None else own_properties(by_name)
@@ -147,28 +147,28 @@ def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime
 
 def session_of(message: Message, *, properties: Message) -> msgspec.Raw | None:
     return (
-        given(properties, "sessionId", "$session_id")
-        or given(message, "session_id", "distinct_id")
-        or given(properties, "distinct_id")
+        first_value(properties, "sessionId", "$session_id")
+        or first_value(message, "session_id", "distinct_id")
+        or first_value(properties, "distinct_id")
     )
 
 
 def own_properties(properties: Message) -> Message:
-    """The properties that the client's developer gave."""
-    added = {*ADDRESS_PROPERTIES, "sessionId"}
-    return {key: value for key, value in properties.items() if key not in added and not key.startswith("$")}
+    """The properties without those that an SDK adds."""
+    moved = {*ADDRESS_PROPERTIES, "sessionId"}
+    return {key: value for key, value in properties.items() if key not in moved and not key.startswith("$")}
 
 
 def timestamp_of(message: Message, *, sent_at: datetime | None, now: datetime) -> msgspec.Raw:
-    raw = given(message, "timestamp")
-    offset = given(message, "offset")
+    raw = first_value(message, "timestamp")
+    offset = first_value(message, "offset")
     if raw is None and offset is not None:
         return as_raw((now - timedelta(milliseconds=milliseconds_of(offset))).isoformat())
     return time_of(raw, sent_at=sent_at, now=now)
 
 
 def milliseconds_of(raw: msgspec.Raw) -> int:
-    """A whole number of at most ten years; 0 for anything else."""
+    """A whole number of at most 12 digits (30 years); 0 for anything else."""
     text = bytes(raw)
     return int(text) if text.isdigit() and len(text) <= 12 else 0
 
@@ -177,20 +177,20 @@ DIRECTIVES = {"accepted": "ok", "duplicate": "ok", "warning": "warning", "reject
 
 
 def directives(results: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """What the newer capture answers for each uuid: ok, warning or drop, with the codes of its errors."""
-    said: dict[str, dict[str, str]] = {}
+    """The newer capture's answer for each uuid: ok, warning or drop, with the codes of its errors."""
+    by_uuid: dict[str, dict[str, str]] = {}
     for entry in results:
         directive = DIRECTIVES[entry["status"]]
-        event = said.setdefault(entry["id"], {"result": directive})
-        # One of several events with this uuid, or of several things to say of one, may be worse than the first.
-        if directive != "ok" and event["result"] != "drop":
-            event["result"] = directive
+        answer = by_uuid.setdefault(entry["id"], {"result": directive})
+        # A uuid can have several results, and a later one can be worse than the first.
+        if directive != "ok" and answer["result"] != "drop":
+            answer["result"] = directive
         if directive != "ok":
-            event["details"] = ", ".join(filter(None, [event.get("details"), entry["code"]]))
-    return said
+            answer["details"] = ", ".join(filter(None, [answer.get("details"), entry["code"]]))
+    return by_uuid
 
 
-# What PostHog's SDKs ask for before they send: no flags, no recording, nothing captured by itself.
+# The configuration for PostHog's SDKs: no flags, no recording, no automatic capture.
 NO_FLAGS: dict[str, object] = {
     "flags": {},
     "featureFlags": {},
@@ -224,7 +224,7 @@ CONFIG: dict[str, object] = {**NO_FLAGS, **NO_FEATURES}
 
 
 def config_script(token: str) -> bytes:
-    """The script by which posthog-js learns the same; `token` is the key, letters, digits, - and _ only."""
+    """The same configuration as the script that posthog-js loads. `token` has only letters, digits, - and _."""
     config = msgspec.json.encode({"token": token, **NO_FEATURES}).decode()
     return (
         "(function(){window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{};"

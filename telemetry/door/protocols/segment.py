@@ -1,7 +1,7 @@
 """Segment's HTTP tracking API (https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/).
 
 `track` calls become events of the plan. The other calls describe people and pages, for which the plan has no
-place: they are refused one by one as `unsupported_type`, and nothing that they say is kept.
+place: each is rejected as `unsupported_type`, and nothing of its content is kept.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ import msgspec
 from telemetry.door.protocols.messages import (
     Message,
     Translation,
-    given,
+    first_value,
     moment_of,
     plan_event,
     read_list,
@@ -24,10 +24,11 @@ from telemetry.door.protocols.messages import (
     unsupported,
     wrong_shape,
 )
-from telemetry.intake.ingest import Posted
+from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.validation import MAX_EVENT_BYTES, Problem
+from telemetry.plan.codes import RejectionCode
 
-# Segment's own limit of a request; one of an event is the plan's as well.
+# Segment's own limit of a request. Its limit of an event is the portal's too.
 MAX_BODY_BYTES = 500 * 1024
 
 BATCH = "batch"
@@ -41,7 +42,7 @@ ROUTES = {
     **{route: call for call in (TRACK, *OTHER_CALLS) for route in (call, call[0])},
 }
 
-TOO_LARGE = Problem("event_too_large", "", f"An event has at most {MAX_EVENT_BYTES} bytes.")
+TOO_LARGE = Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at most {MAX_EVENT_BYTES} bytes.")
 
 
 def translate(text: bytes, *, call: str, now: datetime) -> Translation:
@@ -58,27 +59,27 @@ def translate(text: bytes, *, call: str, now: datetime) -> Translation:
         return Translation([translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)], secret)
     messages = read_list(body.get("batch"))
     if messages is None:
-        raise wrong_shape('The body of a batch is {"batch": […], "writeKey": …}.')
+        raise wrong_shape('The body of a batch must be {"batch": […], "writeKey": …}.')
     events = [translate_call(message, call="", sent_at=sent_at, now=now) for message in messages]
     return Translation(events, secret or first_key(messages))
 
 
 def first_key(messages: list[msgspec.Raw]) -> str:
-    """The write key of a batch whose events carry it one by one."""
+    """The write key of a batch's first event, for libraries that put the key into each event."""
     first = read_object(messages[0]) if messages else None
     return text_of((first or {}).get("writeKey")) or ""
 
 
-def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime) -> Posted:
-    """One call as an event of the plan, or its refusal; an empty `call` is the type that the message names."""
+def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime) -> PostedEvent:
+    """A call as an event of the plan, or its rejection. If `call` is empty, the message's own type counts."""
     message = read_object(raw)
     if message is None:
         return raw
-    event_id = given(message, "messageId")
-    call = call or text_of(given(message, "type")) or TRACK
+    event_id = first_value(message, "messageId")
+    call = call or text_of(first_value(message, "type")) or TRACK
     if call != TRACK:
         name = safe_name(call, known=call in OTHER_CALLS)
-        return unsupported(name, event_id=event_id, message="The portal takes track calls only.")
+        return unsupported(name, event_id=event_id, message="The portal accepts track calls only.")
     if memoryview(raw).nbytes > MAX_EVENT_BYTES:
         return refused(
             TOO_LARGE, name=safe_name(text_of(message.get("event")), known=False), event_id=event_id
@@ -90,19 +91,21 @@ def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now
         event_id=event_id,
         session_id=session_id,
         timestamp=time_of(
-            given(message, "originalTimestamp", "timestamp"), sent_at=sent_at or own_sent_at, now=now
+            first_value(message, "originalTimestamp", "timestamp"), sent_at=sent_at or own_sent_at, now=now
         ),
         properties=properties,
     )
 
 
 def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.Raw | None]:
-    """The session, and the properties without it."""
-    properties = given(message, "properties")
+    """The session's id, and the properties without it."""
+    properties = first_value(message, "properties")
     by_name = read_object(properties)
     context = read_object(message.get("context")) or {}
     session_id = (
-        given(by_name or {}, "sessionId") or given(context, "sessionId") or given(message, "anonymousId")
+        first_value(by_name or {}, "sessionId")
+        or first_value(context, "sessionId")
+        or first_value(message, "anonymousId")
     )
     if by_name is None:
         return session_id, properties
@@ -111,7 +114,7 @@ def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.
 
 
 def settings(*, write_key: str, host: str, scheme: str) -> dict[str, object]:
-    """What analytics.js asks its CDN for before it sends anything: post to the portal, and do nothing else."""
+    """The settings that analytics.js loads before it sends anything: post to the portal, and do nothing else."""
     return {
         "integrations": {"Segment.io": {"apiKey": write_key, "apiHost": f"{host}/v1", "protocol": scheme}},
         "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},

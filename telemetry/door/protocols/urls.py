@@ -9,6 +9,10 @@ app_name = "protocols"
 SEGMENT_ROUTES = "|".join(segment.ROUTES)
 KEY = "[A-Za-z0-9_-]{1,100}"
 
+POSTHOG_PATHS = ("batch", "capture", "e", "i/v0/e")
+POSTHOG_CONFIG_PATHS = ("flags", "decide", rf"array/(?P<token>{KEY})/config")
+
+# Each route begins with a fixed segment, by which web.api_paths knows it as one of an API.
 urlpatterns = [
     re_path(rf"^v1/(?P<route>{SEGMENT_ROUTES})/?$", views.SegmentView.as_view(), name="segment"),
     re_path(r"^v1/m/?$", views.SegmentMetricsView.as_view(), name="segment-config"),
@@ -17,10 +21,12 @@ urlpatterns = [
         views.SegmentSettingsView.as_view(),
         name="segment-config",
     ),
-    re_path(r"^(?:batch|capture|e|i/v0/e)/?$", views.PostHogView.as_view(), name="posthog"),
+    *(re_path(rf"^{path}/?$", views.PostHogView.as_view(), name="posthog") for path in POSTHOG_PATHS),
     re_path(r"^i/v1/analytics/events/?$", views.PostHogAnalyticsView.as_view(), name="posthog"),
-    re_path(r"^(?:flags|decide)/?$", views.PostHogConfigView.as_view(), name="posthog-config"),
-    re_path(rf"^array/(?P<token>{KEY})/config/?$", views.PostHogConfigView.as_view(), name="posthog-config"),
+    *(
+        re_path(rf"^{path}/?$", views.PostHogConfigView.as_view(), name="posthog-config")
+        for path in POSTHOG_CONFIG_PATHS
+    ),
     re_path(
         rf"^array/(?P<token>{KEY})/config\.js$", views.PostHogScriptView.as_view(), name="posthog-config"
     ),

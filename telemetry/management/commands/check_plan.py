@@ -1,4 +1,4 @@
-"""Lints a tracking plan and its compatibility with the running one, or with that of another portal."""
+"""Lints a tracking plan, and checks that it is compatible with the running plan or with another portal's."""
 
 import os
 from pathlib import Path
@@ -12,8 +12,8 @@ from telemetry.plan.remote import fetch_plan
 
 
 class Command(BaseCommand):
-    help = "Lints a tracking plan (the running one without FILE) and what it would break for clients."
-    # A faulty running plan is a failed check, and this command is what explains it.
+    help = "Lints a tracking plan (without FILE: the running one) and names what it would break for clients."
+    # The system checks fail for a faulty running plan, which this command is there to explain.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(fault.faults)) from fault
 
     def _check_against(self, plan: TrackingPlan, url: str) -> None:
-        """Whoever follows the plan posts to the portal, so the portal's plan is the new one."""
+        """Clients of this plan post to the portal: its plan is the new one."""
         portals = fetch_plan(url, key=os.environ.get("WORKBENCH_KEY", ""))
         refused = find_breaking_changes(old=plan, new=portals, today=timezone.now().date())
         if refused:

@@ -10,7 +10,7 @@ from telemetry.models import Scope
 
 
 class Command(BaseCommand):
-    help = "Makes a key and prints it, once, alone on standard output."
+    help = "Creates a key and prints it, once, alone on standard output."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--scope", required=True, choices=Scope.values)
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         except BadKeyName as error:
             raise CommandError(str(error)) from error
         self.stdout.write(secret)
-        self.stderr.write(f"Key {key} was made. It is not shown again.")
+        self.stderr.write(f"Created the key {key}. It is not shown again.")
 
 
 def checked_rate(rate: int | None) -> int | None:

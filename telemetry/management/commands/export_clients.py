@@ -1,4 +1,4 @@
-"""Writes what clients need of the tracking plan: typed events, JSON Schema and the event catalogue."""
+"""Writes the files for clients that follow from the plan: typed events, JSON Schema, the event catalogue."""
 
 from collections.abc import Mapping
 from pathlib import Path

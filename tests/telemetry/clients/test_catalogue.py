@@ -30,6 +30,7 @@ def test_the_door_takes_every_example(example):
 def test_every_event_of_the_list_has_its_section():
     page = event_catalogue(get_plan())
     targets = re.findall(r"^- \[.*\]\(#(.*?)\)", page, re.MULTILINE)
+
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
 
     assert targets == [heading.replace(".", "") for heading in headings]

@@ -37,16 +37,18 @@ def test_the_schema_file_is_the_schema_of_the_plan():
 def test_writes_all_files_of_another_plan_into_a_folder(other_plan, tmp_path):
     folder = tmp_path / "new" / "telemetry"
 
-    said = export_clients("--plan", str(other_plan), "--output", str(folder))
+    output = export_clients("--plan", str(other_plan), "--output", str(folder))
 
     names = {file.name for file in FILES}
+
     assert {path.name for path in folder.iterdir()} == names
-    assert said.splitlines() == [f"Wrote {folder / file.name}." for file in FILES]
+    assert output.splitlines() == [f"Wrote {folder / file.name}." for file in FILES]
     assert 'self._tracker.track(\n            "orders.order_placed"' in (folder / "events.py").read_text()
 
 
 def test_writes_nothing_that_is_there_already(other_plan, tmp_path):
     arguments = ("--plan", str(other_plan), "--output", str(tmp_path / "out"))
+
     export_clients(*arguments)
 
     assert export_clients(*arguments) == ""
@@ -58,6 +60,7 @@ def test_check_names_each_file_that_drifted_and_leaves_it_alone(other_plan, tmp_
     arguments = ("--plan", str(other_plan), "--output", str(folder))
     export_clients(*arguments)
     (folder / "events.md").unlink()
+
     (folder / "events.py").write_text("edited")
 
     with pytest.raises(CommandError) as caught:
@@ -78,6 +81,7 @@ def test_another_plan_does_not_overwrite_the_projects_files(other_plan):
 
 def test_fails_with_the_faults_of_a_plan(tmp_path):
     path = tmp_path / "plan.yaml"
+
     path.write_text("version: 0\n")
 
     with pytest.raises(CommandError, match=r"plan\.yaml:1: version: is missing or is not a whole number"):

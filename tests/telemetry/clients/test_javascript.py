@@ -32,8 +32,8 @@ def types_of(*properties: PropertyDefinition, deprecation: Deprecation | None = 
 
 
 def define(kind: PropertyType, **more: object) -> PropertyDefinition:
-    given = {"name": "thing", "type": kind, "required": True, "description": "It.", **more}
-    return PropertyDefinition(**given)  # type: ignore[arg-type]
+    fields = {"name": "thing", "type": kind, "required": True, "description": "It.", **more}
+    return PropertyDefinition(**fields)  # type: ignore[arg-type]
 
 
 def line_of(definition: PropertyDefinition) -> str:
@@ -96,16 +96,20 @@ def test_quotes_names_that_need_it(name: str, written: str) -> None:
 
 def test_marks_what_is_deprecated() -> None:
     deprecation = Deprecation(until=date(2030, 12, 31), instead="draftId")
+
     text = types_of(define(PropertyType.BOOL, deprecation=deprecation), deprecation=deprecation)
+
     assert text.count("* @deprecated Refused after 2030-12-31. Use draftId instead.\n") == 2
 
 
 def test_a_description_can_not_end_its_comment() -> None:
     text = types_of(define(PropertyType.BOOL, description="All of /api/*/ and more."))
+
     assert "/** All of /api/* / and more. */" in text
 
 
 def test_breaks_long_comments() -> None:
     text = types_of(define(PropertyType.BOOL, description="word " * 60))
+
     assert max(map(len, text.splitlines())) <= 116
     assert text.count("word") == 60

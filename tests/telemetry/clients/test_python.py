@@ -79,6 +79,7 @@ def test_no_two_parameters_have_one_name(names):
 
 def test_every_event_of_the_plan_is_a_method_that_sends_what_it_is_given():
     plan = get_plan()
+
     _, client = load(python_events(plan))
 
     for event in plan.events.values():
@@ -103,6 +104,7 @@ def test_requires_what_the_plan_requires_and_takes_only_keywords():
     parameters = inspect.signature(module["WorkbenchEvents"].draft_created).parameters
 
     required = [name for name, each in parameters.items() if each.default is inspect.Parameter.empty]
+
     assert required == ["self", "session_id", "source"]
     assert {each.kind for name, each in parameters.items() if name != "self"} == {
         inspect.Parameter.KEYWORD_ONLY
@@ -117,6 +119,7 @@ def test_names_that_python_or_the_client_has_get_an_underscore():
     client.track_.import_(
         session_id="s-1", class_=1, session_id_="s-2", user_id="u-1", user_id_="u-2", self_=0.5
     )
+
     client.other.thing_done(session_id="s-1")
 
     assert [(event, content["properties"]) for event, content in client.tracked] == [

@@ -39,8 +39,10 @@ def stored(family: str = RETRIES) -> dict[tuple[str, ...], int]:
 def test_equal_increments_are_added_up_in_one_statement() -> None:
     increase([retry("planner")])
     bridge.known_series.learn({RETRIES: [("production", ("planner",))]})
+
     with CaptureQueriesContext(connection) as queries:
         increase([retry("planner", amount=2), retry("planner")])
+
     assert stored() == {("production", "planner", ""): 4}
     assert len(queries) == 1
 
@@ -56,26 +58,32 @@ def test_increments_in_any_order_and_batching_give_the_same_rows() -> None:
     random.Random(1).shuffle(increments)
     for start in range(0, len(increments), 9):
         increase(increments[start : start + 9])
+
     one_by_one = list(
         BridgeCounter.objects.order_by("family", "labels").values_list("family", "labels", "value")
     )
+
     assert one_by_one == at_once
 
 
 def test_more_series_than_a_statement_holds_are_all_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "ROWS_A_STATEMENT", 10)
+
     increase(retry(f"agent-{number}") for number in range(25))
+
     assert sum(stored().values()) == len(stored()) == 25
 
 
 def test_nothing_to_add_asks_nothing() -> None:
     with CaptureQueriesContext(connection) as queries:
         increase([])
+
     assert len(queries) == 0
 
 
 def test_an_amount_of_nothing_shows_the_series_at_zero() -> None:
     increase([retry("planner", amount=0)])
+
     assert stored() == {("production", "planner", ""): 0}
 
 
@@ -116,6 +124,7 @@ def test_refuses_to_count_outside_a_transaction() -> None:
 )
 def test_a_label_that_cannot_be_exposed_is_other(agent: str, kept: str) -> None:
     increase([retry(agent)])
+
     assert stored() == {("production", kept, ""): 1}
 
 
@@ -136,7 +145,9 @@ def test_many_durations_are_grouped() -> None:
         ("production", ("true",), 899_000_000),
         ("dev", ("false",), 5),
     ]
+
     increase(observe_many(WAIT, rows))
+
     assert stored(WAIT) == {
         ("production", "true", "900.0"): 2,
         ("production", "true", "sum"): 1_799_000_000,
@@ -147,8 +158,10 @@ def test_many_durations_are_grouped() -> None:
 
 def test_reads_all_counters_in_one_query() -> None:
     increase([retry("planner"), *observe(WAIT, "production", ("true",), 2)])
+
     with CaptureQueriesContext(connection) as queries:
         counters = read_counters()
+
     assert counters == {
         RETRIES: {("production", ("planner",)): {"": 1}},
         WAIT: {("production", ("true",)): {"1.0": 1, "sum": 2}},
@@ -168,7 +181,9 @@ def test_a_level_is_raised_and_never_falls() -> None:
 def test_the_series_that_fills_the_budget_stays_itself_and_the_next_becomes_other() -> None:
     increase(retry(f"agent-{number:03}") for number in range(199))
     increase([retry("last-to-fit")])
+
     increase([retry("too-late", amount=3), retry("agent-000"), retry("last-to-fit")])
+
     assert len(stored()) == 201
     assert stored()["production", "other", ""] == 3
     assert stored()["production", "agent-000", ""] == stored()["production", "last-to-fit", ""] == 2
@@ -177,24 +192,30 @@ def test_the_series_that_fills_the_budget_stays_itself_and_the_next_becomes_othe
 def test_only_open_labels_become_other() -> None:
     family = "agent_runs_total"
     increase(Increment(family, "production", (f"agent-{number}", "completed")) for number in range(200))
+
     increase([Increment(family, "production", ("one-more", "failed"))])
+
     assert stored(family)["production", "other", "failed", ""] == 1
 
 
 def test_a_histogram_counts_as_one_series_however_many_buckets_it_has() -> None:
     family = "agent_duration_seconds"
+
     for seconds in (1, 2, 3):
         increase(
             one
             for number in range(200)
             for one in observe(family, "production", (f"agent-{number:03}",), seconds * 1_000_000)
         )
+
     assert {agent for _, agent, _ in stored(family)} == {f"agent-{number:03}" for number in range(200)}
 
 
 def test_environments_keep_their_own_other_until_the_budget_is_full_twice() -> None:
     increase(retry(f"agent-{number}") for number in range(200))
+
     increase(retry("planner", environment=f"environment-{number:03}") for number in range(250))
+
     assert len(stored()) == 401
     assert stored()["environment-199", "other", ""] == 1
     assert stored()["other", "other", ""] == 50
@@ -203,13 +224,16 @@ def test_environments_keep_their_own_other_until_the_budget_is_full_twice() -> N
 
 def test_a_family_without_open_labels_folds_environments_at_its_budget() -> None:
     increase(Increment(RUNS, f"environment-{number:03}", ("failed", "api")) for number in range(202))
+
     assert len(stored(RUNS)) == 201
     assert stored(RUNS)["other", "failed", "api", ""] == 2
 
 
 def test_a_full_family_leaves_the_others_their_budget() -> None:
     increase(retry(f"agent-{number}") for number in range(201))
+
     increase([Increment("agent_errors_total", "production", ("planner", "timeout"))])
+
     assert stored("agent_errors_total") == {("production", "planner", "timeout", ""): 1}
 
 
@@ -217,8 +241,10 @@ def test_a_full_family_leaves_the_others_their_budget() -> None:
 def test_known_series_are_not_asked_for_again() -> None:
     with transaction.atomic():
         increase([retry("planner")])
+
     with CaptureQueriesContext(connection) as queries, transaction.atomic():
         increase([retry("planner")])
+
     assert [query["sql"].split()[0] for query in queries if "bridgecounter" in query["sql"]] == ["INSERT"]
 
 
@@ -227,6 +253,7 @@ def test_a_series_that_was_rolled_back_is_not_known() -> None:
     with transaction.atomic():
         increase([retry("planner")])
         transaction.set_rollback(True)
+
     assert bridge.known_series.of(RETRIES) == frozenset()
     assert stored() == {}
 

@@ -20,6 +20,7 @@ def test_no_name_is_given_twice() -> None:
 
 def test_ids_are_never_labels() -> None:
     labels = {label for family in DEFINITIONS for label in family.labels}
+
     assert not {label for label in labels if "id" in label or label in {"session", "user", "draft", "run"}}
 
 

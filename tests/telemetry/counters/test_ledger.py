@@ -47,6 +47,7 @@ def test_an_hour_includes_its_start_and_not_its_end(received_at: datetime, hour:
     ledger.record(
         environment="production", arrivals=[Post(make_key().pk, received_at=received_at, accepted=1)]
     )
+
     assert table(LedgerHour, "hour", "events") == [(hour, 1)]
 
 
@@ -62,7 +63,9 @@ def test_adds_up_by_key_hour_outcome_and_reason_within_and_across_calls() -> Non
             Post(app, accepted=4),
         ],
     )
+
     ledger.record(environment="production", arrivals=[Post(web, accepted=8), Post(web, later, duplicates=16)])
+
     assert table(LedgerHour, "key_id", "hour", "outcome", "reason", "events") == sorted(
         [
             (web, HOUR, "accepted", "", 11),
@@ -78,7 +81,9 @@ def test_adds_up_by_key_hour_outcome_and_reason_within_and_across_calls() -> Non
 @pytest.mark.django_db
 def test_nothing_to_record_writes_nothing() -> None:
     ledger.record(environment="production", arrivals=[])
+
     ledger.record(environment="production", arrivals=[Post(make_key().pk)])
+
     assert table(LedgerHour) == []
 
 
@@ -103,8 +108,10 @@ def test_received_is_accepted_and_duplicates_and_rejected_for_each_key_and_hour(
         place = (arrival.key_id, arrival.received_at)
         received[place] = received.get(place, 0) + received_of(arrival)
     pending.fold_pending(now=now)
+
     sums = LedgerHour.objects.values_list("key_id", "hour").annotate(
         Sum("events"), accepted=Sum(Case(When(outcome="accepted", then=F("events")), default=0))
     )
+
     assert {(key, hour): events for key, hour, events, _ in sums} == received
     assert sum(accepted for *_, accepted in sums) == len(posts)

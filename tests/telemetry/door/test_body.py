@@ -225,7 +225,9 @@ def padded(size: int) -> bytes:
 )
 def test_takes_a_mebibyte_and_not_one_byte_more(encoding: str, compress: object) -> None:
     assert len(events(compress(padded(MAX_BODY_BYTES)), encoding=encoding)) == 2  # type: ignore[operator]
+
     too_long = compress(padded(MAX_BODY_BYTES + 1))  # type: ignore[operator]
+
     assert fault(too_long, encoding=encoding) == (413, "body_too_large")
 
 
@@ -250,7 +252,9 @@ def test_a_bomb_is_refused_in_little_memory(encoding: str, bomb: bytes) -> None:
 def test_a_zstd_frame_may_not_ask_for_a_huge_window() -> None:
     parameters = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
     compressor = zstandard.ZstdCompressor(compression_params=parameters)
+
     stream = compressor.compressobj()
+
     assert fault(stream.compress(GOOD) + stream.flush(), encoding="zstd") == (400, "bad_encoding")
 
 
@@ -261,7 +265,9 @@ class NotRead:
 
 def test_a_length_above_the_limit_is_refused_before_the_body_is_read() -> None:
     request = RequestFactory().post("/", data=b"", content_type="application/json")
+
     request.META.update({"CONTENT_LENGTH": str(MAX_BODY_BYTES + 1), "wsgi.input": NotRead()})
+
     with pytest.raises(ApiError) as caught:
         body.read_bytes(request)
     assert caught.value.status_code == 413
@@ -279,9 +285,13 @@ class Chunks:
 
 def test_reads_a_chunked_body_to_its_end() -> None:
     request = RequestFactory().post("/", data=b"", content_type="application/json")
+
     request.META.update({"CONTENT_LENGTH": "", "wsgi.input": Chunks(GOOD), "wsgi.input_terminated": True})
+
     assert body.read_bytes(request) == GOOD
+
     request.META["wsgi.input"] = Chunks(padded(MAX_BODY_BYTES + 1))
+
     with pytest.raises(ApiError) as caught:
         body.read_bytes(request)
     assert caught.value.status_code == 413
@@ -294,7 +304,9 @@ class Broken:
 
 def test_a_body_that_breaks_off_is_400() -> None:
     request = RequestFactory().post("/", data=b"", content_type="application/json")
+
     request.META.update({"CONTENT_LENGTH": "", "wsgi.input": Broken(), "wsgi.input_terminated": True})
+
     with pytest.raises(ApiError) as caught:
         body.read_bytes(request)
     assert (caught.value.status_code, caught.value.code) == (400, "incomplete_body")

@@ -27,7 +27,9 @@ def test_shows_what_was_accepted_and_what_was_wrong(secret: str) -> None:
     post(event(event_id="e-1"), secret=secret)
     post(event(event_id="e-2", source="x"), secret=secret)
     rejected, accepted = recent(secret).json()["events"]
+
     message = rejected["errors"][0].pop("message")
+
     assert message
     assert rejected == {
         "status": "rejected",
@@ -58,7 +60,9 @@ def test_the_newest_post_comes_first_and_its_rejected_events_before_the_others(s
         event(event_id="bad", source="x"),
         event(event_id="b", at="2026-01-20T10:00:00Z"),
     ]
+
     post({"events": batch}, secret=secret)
+
     assert ids(secret) == ["bad", "a", "b", "old"]
 
 
@@ -66,7 +70,9 @@ def test_a_key_sees_its_own_events_alone(secret: str) -> None:
     others = [make_secret(), make_secret(source="other"), make_secret(environment="staging")]
     for each in others:
         post(event(event_id="theirs"), secret=each)
+
     post(event(event_id="mine", at="2026-02-15T09:00:00Z"), secret=secret)
+
     assert ids(secret) == ["mine"]
 
 
@@ -76,6 +82,7 @@ def test_lists_at_most_the_limit(limit: str, count: int, secret: str) -> None:
         {"events": [event(event_id=f"e-{n}", at=f"2026-02-15T10:00:{n:02}Z") for n in range(60)]},
         secret=secret,
     )
+
     assert ids(secret, limit=limit) == [f"e-{59 - n}" for n in range(count)]
 
 
@@ -93,13 +100,16 @@ def test_it_wants_an_ingest_key(scope: str, secret: str) -> None:
 def test_what_is_no_longer_kept_is_not_listed(secret: str) -> None:
     post({"events": [event(event_id="e-1"), event(event_id="bad", source="x")]}, secret=secret)
     RawEvent.objects.all().delete()
+
     QuarantinedEvent.objects.all().delete()
+
     assert ids(secret) == []
 
 
 def test_duplicates_hide_nothing(secret: str) -> None:
     for _ in range(5):
         post(event(event_id="e-1"), secret=secret)
+
     assert ids(secret, limit="1") == ["e-1"]
 
 
@@ -113,8 +123,10 @@ def test_it_costs_the_same_however_many_events_there_are(secret: str) -> None:
 
     post(event(event_id="e"), secret=secret)
     before = queries()
+
     for number in range(20):
         post({"events": [event(event_id=f"{number}-{n}") for n in range(20)]}, secret=secret)
+
     assert queries() == before
 
 
@@ -126,12 +138,14 @@ def test_verbose_has_a_verdict_for_every_event(secret: str, clock: datetime) -> 
     batch = {
         "events": [event(event_id="e-1"), event(event_id="e-2", source="x"), event(event_id="e-1"), event()]
     }
+
     expected = [
         (0, "e-1", "accepted", "accepted"),
         (1, "e-2", "rejected", "not_in_enum"),
         (2, "e-1", "duplicate", "duplicate"),
         (3, "", "accepted", "accepted"),
     ]
+
     assert verdicts(post(batch, secret=secret, query="dry_run=1&verbose=1")) == expected
     assert verdicts(post(batch, secret=secret, query="verbose=true")) == expected
     assert verdicts(post(batch, secret=secret, query="verbose=0")) == [

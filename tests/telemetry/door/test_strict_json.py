@@ -158,6 +158,7 @@ def test_finds_repeated_keys_exactly(body):
 )
 def test_judges_a_hostile_mebibyte_quickly(body):
     started = time.process_time()
+
     with pytest.raises(UnreadableJson):
         check_json_text(body)
 

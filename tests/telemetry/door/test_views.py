@@ -26,10 +26,10 @@ PLAIN = {"accepted": 1, "duplicates": 0, "rejected": 0, "results": []}
 
 
 def fault(answer: Answer) -> tuple[int, str]:
-    said = answer.json()
-    assert set(said) == {"code", "message", "detail", "request_id"}
-    assert answer.headers["X-Request-ID"] == said["request_id"]
-    return answer.status_code, said["code"]
+    reply = answer.json()
+    assert set(reply) == {"code", "message", "detail", "request_id"}
+    assert answer.headers["X-Request-ID"] == reply["request_id"]
+    return answer.status_code, reply["code"]
 
 
 def nothing_is_stored() -> bool:
@@ -41,6 +41,7 @@ def nothing_is_stored() -> bool:
 
 def test_stores_a_batch_and_says_so(secret: str) -> None:
     answer = post({"events": [event(event_id="e-1")]}, secret=secret)
+
     assert (answer.status_code, answer.json()) == (200, PLAIN)
     assert answer.headers["Content-Type"] == "application/json"
     assert RawEvent.objects.count() == Arrival.objects.count() == 1
@@ -52,20 +53,25 @@ def test_stores_one_event_object(secret: str) -> None:
 
 def test_a_beacon_posts_plain_text_with_its_key_in_the_query(secret: str) -> None:
     answer = post(event(), content_type="text/plain;charset=UTF-8", query=f"key={secret}")
+
     assert (answer.status_code, answer.json()) == (200, PLAIN)
 
 
 def test_takes_a_compressed_body_and_the_workbench_header(secret: str) -> None:
     answer = post(gzip.compress(raw(event())), HTTP_X_WORKBENCH_KEY=secret, HTTP_CONTENT_ENCODING="gzip")
+
     assert (answer.status_code, answer.json()) == (200, PLAIN)
 
 
 def test_says_what_is_wrong_with_each_event(secret: str) -> None:
     answer = post({"events": [event(event_id="e-1"), event(event_id="e-2", source="x")]}, secret=secret)
+
     assert answer.status_code == 200
-    said = answer.json()
-    message = said["results"][0].pop("message")
-    assert said == {
+
+    reply = answer.json()
+    message = reply["results"][0].pop("message")
+
+    assert reply == {
         "accepted": 1,
         "duplicates": 0,
         "rejected": 1,
@@ -106,7 +112,9 @@ def test_an_accept_header_loses_no_events(accept: str, secret: str) -> None:
 
 def test_no_key_and_an_unknown_key_are_401(secret: str) -> None:
     assert fault(post(event())) == (401, "missing_key")
+
     answer = post(event(), secret=secret[:-1])
+
     assert fault(answer) == (401, "unknown_key")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert nothing_is_stored()
@@ -120,12 +128,15 @@ def test_a_key_of_another_scope_is_403(scope: str, secret: str) -> None:
 
 def test_a_revoked_key_is_403_at_once(secret: str, clock: datetime) -> None:
     post(event(), secret=secret)
+
     revoke_key(key=ApiKey.objects.get(), now=clock)
+
     assert fault(post(event(), secret=secret)) == (403, "revoked_key")
 
 
 def test_an_expired_key_is_403(secret: str, clock: datetime) -> None:
     ApiKey.objects.update(expires_at=clock - timedelta(seconds=1))
+
     assert fault(post(event(), secret=secret)) == (403, "expired_key")
 
 
@@ -134,9 +145,12 @@ def test_an_expired_key_is_403(secret: str, clock: datetime) -> None:
 )
 def test_another_method_is_405(method: str, secret: str) -> None:
     answer = send(raw(event()), method=method, HTTP_AUTHORIZATION=f"Bearer {secret}")
+
     assert answer.status_code == 405
+
     if method != "HEAD":
         assert fault(answer) == (405, "method_not_allowed")
+
     assert nothing_is_stored()
 
 
@@ -151,7 +165,9 @@ def test_a_key_above_its_rate_is_429_whatever_address_it_claims(
 ) -> None:
     settings.WEB_WORKERS = 1
     secret = make_secret(requests_per_minute=3)
+
     answers = [post(event(), secret=secret, HTTP_X_FORWARDED_FOR=f"10.0.0.{n}") for n in range(5)]
+
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert fault(answers[3]) == (429, "too_many_requests")
     assert 1 <= int(answers[3].headers["Retry-After"]) <= 20
@@ -160,10 +176,14 @@ def test_a_key_above_its_rate_is_429_whatever_address_it_claims(
 def test_maintenance_is_503_and_ends_with_the_file(settings: Settings, tmp_path: Path, secret: str) -> None:
     settings.DATA_DIR = tmp_path
     (tmp_path / "maintenance").touch()
+
     answer = post(event(), secret=secret)
+
     assert (fault(answer), answer.headers["Retry-After"]) == ((503, "maintenance"), "60")
     assert nothing_is_stored()
+
     (tmp_path / "maintenance").unlink()
+
     assert post(event(), secret=secret).status_code == 200
 
 
@@ -175,7 +195,9 @@ def test_a_database_that_does_not_store_is_503(
         raise error("DETAIL: Failing row contains (d-1)")
 
     monkeypatch.setattr(storage, "store_batch", fail)
+
     answer = post(event(), secret=secret)
+
     assert (fault(answer), answer.headers["Retry-After"]) == ((503, "database_unavailable"), "5")
     assert b"d-1" not in answer.content
     assert "Failing row" not in caplog.text
@@ -186,6 +208,7 @@ def test_a_database_that_does_not_know_the_key_is_503(secret: str, monkeypatch: 
         raise OperationalError("connection refused")
 
     monkeypatch.setattr("telemetry.keys.key_of", fail)
+
     assert fault(post(event(), secret=secret)) == (503, "database_unavailable")
 
 
@@ -194,8 +217,10 @@ def test_neither_keys_nor_payloads_are_logged(secret: str, caplog: pytest.LogCap
         post(event(draftId="d-private", source="x"), secret=secret)
         post(b'{"d-private', secret=secret, query=f"key={secret}")
         post(event(), secret=secret[:-1])
-    said = [record.getMessage() for record in caplog.records if not record.name.startswith("django.db")]
-    assert not [line for line in said if secret[:-1] in line or "d-private" in line]
+
+    logged = [record.getMessage() for record in caplog.records if not record.name.startswith("django.db")]
+
+    assert not [line for line in logged if secret[:-1] in line or "d-private" in line]
 
 
 # Hostile requests: each has one verdict, the same on both databases ---------------------------------------
@@ -228,10 +253,13 @@ def with_value(value: str) -> bytes:
 )
 def test_a_hostile_value_is_refused_alone(value: str, code: str, secret: str) -> None:
     answer = post(with_value(value), secret=secret)
+
     assert answer.status_code == 200
-    said = answer.json()
-    assert (said["accepted"], said["rejected"]) == (1, 1)
-    assert code in {each["code"] for each in said["results"]}
+
+    reply = answer.json()
+
+    assert (reply["accepted"], reply["rejected"]) == (1, 1)
+    assert code in {each["code"] for each in reply["results"]}
     assert QuarantinedEvent.objects.get().position == 1
 
 
@@ -267,6 +295,7 @@ def test_a_hostile_body_is_400_and_stores_nothing(body: bytes, secret: str) -> N
 @pytest.mark.parametrize("query", ["", "a=b"])
 def test_another_charset_is_415(charset: str, query: str, secret: str) -> None:
     answer = post(event(), secret=secret, content_type=f"application/json; charset={charset}", query=query)
+
     assert fault(answer) == (415, "unsupported_media_type")
 
 
@@ -364,12 +393,15 @@ any_run = hypothesis_settings(
 @given(body=bodies)
 def test_no_body_makes_a_5xx_and_every_event_has_a_verdict(body: bytes, secret: str) -> None:
     answer = post(body, secret=secret)
+
     assert answer.status_code in {200, 400}
+
     if answer.status_code == 200:
         parsed = json.loads(body)
-        said = answer.json()
+        reply = answer.json()
         received = len(parsed["events"]) if "events" in parsed else 1
-        assert said["accepted"] + said["duplicates"] + said["rejected"] == received
+        assert reply["accepted"] + reply["duplicates"] + reply["rejected"] == received
+
     # In a transaction that a statement had broken this would fail.
     assert RawEvent.objects.count() >= 0
 
@@ -402,6 +434,7 @@ def test_no_header_method_or_query_makes_a_5xx(
     headers: dict[str, str], method: str, query: str, body: bytes, secret: str
 ) -> None:
     environ = {"CONTENT_TYPE": "application/json", "HTTP_AUTHORIZATION": f"Bearer {secret}", **headers}
+
     assert send(body, method=method, query=query, **environ).status_code < 500
 
 
@@ -430,9 +463,12 @@ def preflight(origin: str, path: str = "/api/workbench/telemetry") -> Answer:
 
 def test_a_page_of_an_allowed_origin_may_post(app_origin: str, secret: str) -> None:
     asked = preflight(app_origin)
+
     assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, app_origin)
     assert asked.headers["access-control-allow-methods"] == "POST"
+
     allowed = set(asked.headers["access-control-allow-headers"].split(", "))
+
     assert {"authorization", "content-encoding", "content-type", "traceparent", "x-workbench-key"} <= allowed
     assert (
         post(event(), secret=secret, HTTP_ORIGIN=app_origin).headers["access-control-allow-origin"]
@@ -442,6 +478,7 @@ def test_a_page_of_an_allowed_origin_may_post(app_origin: str, secret: str) -> N
 
 def test_a_refused_post_can_be_read_by_the_page(app_origin: str, db: None) -> None:
     answer = post(event(), HTTP_ORIGIN=app_origin)
+
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, app_origin)
 
 
@@ -457,6 +494,7 @@ def test_another_origin_and_another_path_may_not(app_origin: str, db: None) -> N
 @pytest.mark.parametrize("scope", ["ingest", "read", "metrics"])
 def test_any_key_reads_the_plan(path: str, scope: str, db: None) -> None:
     answer = send(method="GET", path=path, HTTP_X_WORKBENCH_KEY=make_secret(scope=scope))
+
     assert answer.status_code == 200
     assert "workbench.draft_created" in answer.content.decode()
 
@@ -464,8 +502,10 @@ def test_any_key_reads_the_plan(path: str, scope: str, db: None) -> None:
 @pytest.mark.parametrize("path", ["/api/plan/", "/api/plan/schema.json"])
 def test_a_session_reads_the_plan_and_nobody_else(path: str, db: None) -> None:
     assert fault(send(method="GET", path=path)) == (401, "missing_key")
+
     client = Client()
     client.force_login(User.objects.create_user("ann"))
+
     assert client.get(path).status_code == 200
 
 

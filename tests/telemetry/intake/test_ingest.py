@@ -18,15 +18,15 @@ pytestmark = pytest.mark.django_db
 BAD = event(event_id="bad", source="nowhere", nodeCount=-1)
 
 
-def take(
+def post_events(
     *events: object, key: ApiKey, now: datetime, dry_run: bool = False
 ) -> tuple[int, int, int, list[tuple[Any, ...]]]:
     """(accepted, duplicates, rejected, [(index, id, status, code, field), …]) of one post."""
-    result = ingest_events([raw(one) for one in events], key=key, now=now, dry_run=dry_run)
-    said = [
+    result = ingest_events([raw(event) for event in events], key=key, now=now, dry_run=dry_run)
+    results = [
         (each["index"], each["id"], each["status"], each["code"], each["field"]) for each in result.results
     ]
-    return result.accepted, result.duplicates, result.rejected, said
+    return result.accepted, result.duplicates, result.rejected, results
 
 
 def table() -> list[tuple[object, ...]]:
@@ -36,8 +36,11 @@ def table() -> list[tuple[object, ...]]:
 
 def test_stores_an_event_with_what_the_key_says_of_it(ingest_key: ApiKey, now: datetime) -> None:
     sent = event(event_id="e-1", at="2026-02-15T13:30:00.25+02:00", source="chat", draftId="d-1", nodeCount=3)
-    assert take(sent, key=ingest_key, now=now) == (1, 0, 0, [])
+
+    assert post_events(sent, key=ingest_key, now=now) == (1, 0, 0, [])
+
     stored = RawEvent.objects.get()
+
     assert (stored.environment, stored.source) == ("production", "web")
     assert (stored.event, stored.event_id, stored.session_id) == ("workbench.draft_created", "e-1", "s-1")
     assert (stored.day, stored.occurred_at) == (
@@ -49,7 +52,7 @@ def test_stores_an_event_with_what_the_key_says_of_it(ingest_key: ApiKey, now: d
 
 
 def test_an_empty_batch_stores_nothing(ingest_key: ApiKey, now: datetime) -> None:
-    assert take(key=ingest_key, now=now) == (0, 0, 0, [])
+    assert post_events(key=ingest_key, now=now) == (0, 0, 0, [])
     assert not Arrival.objects.exists()
 
 
@@ -58,38 +61,51 @@ def test_an_empty_batch_stores_nothing(ingest_key: ApiKey, now: datetime) -> Non
 
 def test_a_resend_is_a_duplicate(ingest_key: ApiKey, now: datetime) -> None:
     sent = [event(event_id="e-1"), event(event_id="e-2")]
-    assert take(*sent, key=ingest_key, now=now) == (2, 0, 0, [])
+
+    assert post_events(*sent, key=ingest_key, now=now) == (2, 0, 0, [])
+
     expected = [(0, "e-1", "duplicate", "duplicate", "id"), (1, "e-2", "duplicate", "duplicate", "id")]
-    assert take(*sent, key=ingest_key, now=now) == (0, 2, 0, expected)
+
+    assert post_events(*sent, key=ingest_key, now=now) == (0, 2, 0, expected)
     assert RawEvent.objects.count() == 2
     assert list(Arrival.objects.order_by("id").values_list("accepted", "duplicates")) == [(2, 0), (0, 2)]
 
 
 def test_the_second_of_a_batch_is_a_duplicate(ingest_key: ApiKey, now: datetime) -> None:
     sent = [event(event_id="e-1"), event(event_id="e-1", session_id="s-2"), event(event_id="e-2")]
-    assert take(*sent, key=ingest_key, now=now) == (2, 1, 0, [(1, "e-1", "duplicate", "duplicate", "id")])
+
+    assert post_events(*sent, key=ingest_key, now=now) == (
+        2,
+        1,
+        0,
+        [(1, "e-1", "duplicate", "duplicate", "id")],
+    )
     assert set(RawEvent.objects.values_list("event_id", "session_id")) == {("e-1", "s-1"), ("e-2", "s-1")}
 
 
 def test_all_of_a_repeated_id_are_duplicates_once_it_is_stored(ingest_key: ApiKey, now: datetime) -> None:
-    take(event(event_id="e-1"), key=ingest_key, now=now)
-    answer = take(
+    post_events(event(event_id="e-1"), key=ingest_key, now=now)
+
+    answer = post_events(
         event(event_id="e-1"), event(event_id="e-1"), event(event_id="e-2"), key=ingest_key, now=now
     )
+
     assert answer[:3] == (1, 2, 0)
-    assert [said[0] for said in answer[3]] == [0, 1]
+    assert [index for index, *_ in answer[3]] == [0, 1]
 
 
 def test_an_event_without_id_is_a_duplicate_of_the_same_content(ingest_key: ApiKey, now: datetime) -> None:
     first = event(source="chat", draftId="d-1")
     same = {**event(draftId="d-1", source="chat"), "timestamp": "2026-02-15T12:00:00+01:00"}
+
     others = [
         event(source="chat", draftId="d-2"),
         event(session_id="s-2", source="chat", draftId="d-1"),
         event(at="2026-02-15T11:00:00.000001Z", source="chat", draftId="d-1"),
         event("workbench.draft_accepted", draftId="d-1", source="chat"),
     ]
-    assert take(first, same, *others, key=ingest_key, now=now) == (
+
+    assert post_events(first, same, *others, key=ingest_key, now=now) == (
         5,
         1,
         0,
@@ -99,7 +115,9 @@ def test_an_event_without_id_is_a_duplicate_of_the_same_content(ingest_key: ApiK
 
 def test_a_client_cannot_choose_an_id_that_meets_derived_content(ingest_key: ApiKey, now: datetime) -> None:
     good = ValidEvent("workbench.session_started", "", "s-1", now, "{}")
+
     by_id, by_content = ingest.day_hashers(ingest_key, day=now.date())
+
     assert by_id(ingest.content_of(good)) != by_content(ingest.content_of(good))
 
 
@@ -114,9 +132,11 @@ def test_a_client_cannot_choose_an_id_that_meets_derived_content(ingest_key: Api
 def test_a_duplicate_has_the_same_environment_and_source(
     other: dict[str, str], is_duplicate: bool, ingest_key: ApiKey, now: datetime
 ) -> None:
-    take(event(event_id="e-1"), key=ingest_key, now=now)
+    post_events(event(event_id="e-1"), key=ingest_key, now=now)
+
     key = make_key(**other)
-    assert take(event(event_id="e-1"), key=key, now=now)[1] == int(is_duplicate)
+
+    assert post_events(event(event_id="e-1"), key=key, now=now)[1] == int(is_duplicate)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +152,17 @@ def test_a_duplicate_has_the_same_environment_and_source(
 def test_a_duplicate_has_the_same_utc_day(
     at: str, is_duplicate: bool, ingest_key: ApiKey, now: datetime
 ) -> None:
-    take(event(event_id="e-1", at="2026-02-14T12:00:00Z"), key=ingest_key, now=now)
-    assert take(event(event_id="e-1", at=at), key=ingest_key, now=now)[1] == int(is_duplicate)
+    post_events(event(event_id="e-1", at="2026-02-14T12:00:00Z"), key=ingest_key, now=now)
+
+    assert post_events(event(event_id="e-1", at=at), key=ingest_key, now=now)[1] == int(is_duplicate)
 
 
 # Rejected events ------------------------------------------------------------------------------------------
 
 
 def test_a_bad_event_costs_its_neighbours_nothing(ingest_key: ApiKey, now: datetime) -> None:
-    answer = take(event(event_id="e-1"), BAD, event(event_id="e-2"), key=ingest_key, now=now)
+    answer = post_events(event(event_id="e-1"), BAD, event(event_id="e-2"), key=ingest_key, now=now)
+
     assert answer == (
         2,
         0,
@@ -155,27 +177,32 @@ def test_a_bad_event_costs_its_neighbours_nothing(ingest_key: ApiKey, now: datet
 
 def test_the_quarantine_keeps_the_event_and_all_its_errors(ingest_key: ApiKey, now: datetime) -> None:
     result = ingest_events([raw(event()), raw(BAD)], key=ingest_key, now=now)
+
     kept = QuarantinedEvent.objects.get()
+
     assert (kept.environment, kept.source, kept.received_at) == ("production", "web", now)
     assert (kept.position, kept.event, kept.event_id) == (1, "workbench.draft_created", "bad")
     assert (kept.code, kept.arrival_id) == ("not_in_enum", Arrival.objects.get().pk)
     assert kept.errors == [
-        {name: said[name] for name in ("code", "field", "message")} for said in result.results
+        {name: entry[name] for name in ("code", "field", "message")} for entry in result.results
     ]
     assert kept.payload["event"] == "workbench.draft_created"
 
 
 def test_the_arrival_counts_rejected_events_by_their_first_error(ingest_key: ApiKey, now: datetime) -> None:
-    take(BAD, BAD, event("workbench.nothing"), 1, key=ingest_key, now=now)
+    post_events(BAD, BAD, event("workbench.nothing"), 1, key=ingest_key, now=now)
+
     arrival = Arrival.objects.get()
+
     assert (arrival.accepted, arrival.duplicates) == (0, 0)
     assert arrival.rejected == {"not_in_enum": 2, "unknown_event": 1, "wrong_type": 1}
     assert (arrival.first_day, arrival.last_day) == (None, None)
 
 
 def test_a_rejected_event_does_not_use_up_its_id(ingest_key: ApiKey, now: datetime) -> None:
-    take(BAD, key=ingest_key, now=now)
-    assert take(event(event_id="bad"), key=ingest_key, now=now) == (1, 0, 0, [])
+    post_events(BAD, key=ingest_key, now=now)
+
+    assert post_events(event(event_id="bad"), key=ingest_key, now=now) == (1, 0, 0, [])
 
 
 def test_a_deprecated_event_is_accepted_with_a_warning(
@@ -184,11 +211,15 @@ def test_a_deprecated_event_is_accepted_with_a_warning(
     warning = Problem("deprecated", "event", "Until then.")
     good = ValidEvent("workbench.session_started", "e-1", "s-1", now, "{}", (warning,))
     monkeypatch.setattr(ingest, "check_event", lambda raw, *, now: good)
-    said = {"index": 0, "id": "e-1", "code": "deprecated", "field": "event", "message": "Until then."}
+
+    entry = {"index": 0, "id": "e-1", "code": "deprecated", "field": "event", "message": "Until then."}
+
     assert ingest_events([b""], key=ingest_key, now=now) == IngestResult(
-        1, 0, 0, [{**said, "status": "warning"}]
+        1, 0, 0, [{**entry, "status": "warning"}]
     )
+
     again = ingest_events([b""], key=ingest_key, now=now)
+
     assert [each["status"] for each in again.results] == ["warning", "duplicate"]
 
 
@@ -196,46 +227,57 @@ def test_a_deprecated_event_is_accepted_with_a_warning(
 
 
 def test_a_dry_run_answers_the_same_and_stores_nothing(ingest_key: ApiKey, now: datetime) -> None:
-    take(event(event_id="e-1"), key=ingest_key, now=now)
+    post_events(event(event_id="e-1"), key=ingest_key, now=now)
     before = table()
     batch = [event(event_id="e-1"), event(event_id="e-2"), event(event_id="e-2"), BAD]
-    dry = take(*batch, key=ingest_key, now=now, dry_run=True)
+
+    dry = post_events(*batch, key=ingest_key, now=now, dry_run=True)
+
     assert (table(), Arrival.objects.count(), QuarantinedEvent.objects.count()) == (before, 1, 0)
-    assert dry == take(*batch, key=ingest_key, now=now)
+    assert dry == post_events(*batch, key=ingest_key, now=now)
     assert dry[:3] == (1, 2, 1)
 
 
 def test_received_is_accepted_and_duplicate_and_rejected(ingest_key: ApiKey, now: datetime) -> None:
     chance = random.Random(7)
     choices: Sequence[object] = [*(event(event_id=f"e-{number}") for number in range(20)), BAD, None]
+
     sizes = [chance.randint(1, 9) for _ in range(20)]
+
     for size in sizes:
-        answer = take(*chance.choices(choices, k=size), key=ingest_key, now=now)
+        answer = post_events(*chance.choices(choices, k=size), key=ingest_key, now=now)
         assert sum(answer[:3]) == size
+
     arrivals = Arrival.objects.values_list("accepted", "duplicates", "rejected")
-    assert [one + two + sum(codes.values()) for one, two, codes in arrivals.order_by("id")] == sizes
-    assert sum(one for one, _, _ in arrivals) == RawEvent.objects.count() == 20
+
+    assert [
+        accepted + duplicates + sum(codes.values()) for accepted, duplicates, codes in arrivals.order_by("id")
+    ] == sizes
+    assert sum(accepted for accepted, _, _ in arrivals) == RawEvent.objects.count() == 20
 
 
 def test_any_order_batching_and_resend_leave_the_same_events(now: datetime) -> None:
     sent = [event(event_id=f"e-{n}", at=now - timedelta(hours=n)) for n in range(40)]
     sent += [event(at=now - timedelta(hours=n), draftId=f"d-{n}", source="blank") for n in range(20)]
     tables = []
+
     for seed in (1, 2, 3):
         key = make_key()
         chance = random.Random(seed)
         posted = chance.sample(sent, k=len(sent)) + chance.choices(sent, k=30)
         while posted:
             size = chance.randint(1, 25)
-            take(*posted[:size], key=key, now=now)
+            post_events(*posted[:size], key=key, now=now)
             posted = posted[size:]
         tables.append(table())
         RawEvent.objects.all().delete()
+
     assert tables[0] == tables[1] == tables[2]
     assert len(tables[0]) == 60
 
 
 def test_the_event_key_is_the_same_for_ever(ingest_key: ApiKey, now: datetime) -> None:
-    take(event(event_id="e-1", at="2026-02-15T11:00:00Z"), key=ingest_key, now=now)
+    post_events(event(event_id="e-1", at="2026-02-15T11:00:00Z"), key=ingest_key, now=now)
+
     # A change here makes every resend of a client's queue count twice on the day of the upgrade.
     assert RawEvent.objects.get().event_key == uuid.UUID("71d9042b-7e03-fab7-127c-3e8fa5742956")

@@ -142,6 +142,7 @@ def test_finds_nothing_where_no_text_is_suspicious(value):
 
 def test_looks_into_values_nested_deeper_than_python_recurses():
     value = "anna@example.com"
+
     for _ in range(5000):
         value = [value]
 

@@ -31,8 +31,11 @@ def test_stores_every_column_as_it_came(ingest_key: ApiKey, now: datetime) -> No
         key=ingest_key,
         now=now,
     )
+
     assert (stored.accepted, stored.new_keys) == (1, None)
+
     event = RawEvent.objects.get()
+
     assert event.event_key.hex == "ab" * 16
     assert (event.environment, event.source, event.arrival_id) == ("production", "web", stored.arrival_id)
     assert (event.event, event.event_id, event.session_id) == ("workbench.draft_created", "é-1", "s-1")
@@ -46,7 +49,9 @@ def test_the_arrival_says_who_when_and_what(ingest_key: ApiKey, now: datetime) -
         rows=[row(at=NEXT_DAY), row(at=AT)], repeats=1, quarantined=[], rejected={"wrong_type": 2}
     )
     stored = store_batch(batch, key=ingest_key, now=now)
+
     arrival = Arrival.objects.get(pk=stored.arrival_id)
+
     assert (arrival.key, arrival.environment, arrival.source) == (ingest_key, "production", "web")
     assert arrival.received_at == now
     assert arrival_row() == (2, 1, {"wrong_type": 2}, date(2026, 2, 14), date(2026, 2, 15), None)
@@ -56,7 +61,9 @@ def test_the_arrival_says_who_when_and_what(ingest_key: ApiKey, now: datetime) -
 def test_what_is_there_already_is_a_duplicate(ingest_key: ApiKey, now: datetime) -> None:
     old, new = row(at=AT), row(at=NEXT_DAY)
     store_batch(batch_of(old), key=ingest_key, now=now)
+
     stored = store_batch(batch_of(new, old, repeats=1), key=ingest_key, now=now)
+
     assert (stored.accepted, stored.new_keys) == (1, frozenset({new[1]}))
     assert arrival_row() == (1, 2, {}, date(2026, 2, 15), date(2026, 2, 15), None)
     assert RawEvent.objects.count() == 2
@@ -66,7 +73,9 @@ def test_what_is_there_already_is_a_duplicate(ingest_key: ApiKey, now: datetime)
 def test_a_post_of_duplicates_alone_has_an_arrival_without_days(ingest_key: ApiKey, now: datetime) -> None:
     old = row(at=AT)
     store_batch(batch_of(old), key=ingest_key, now=now)
+
     stored = store_batch(batch_of(old), key=ingest_key, now=now)
+
     assert (stored.accepted, stored.new_keys) == (0, frozenset())
     assert arrival_row() == (0, 1, {}, None, None, None)
 
@@ -79,7 +88,9 @@ def test_stores_rejected_events_beside_the_good_ones(ingest_key: ApiKey, now: da
     stored = store_batch(
         batch_of(row(at=AT), quarantined=[bad, bad._replace(position=4)]), key=ingest_key, now=now
     )
+
     first, second = QuarantinedEvent.objects.order_by("position")
+
     assert (first.position, second.position) == (3, 4)
     assert (first.arrival_id, first.environment, first.source) == (stored.arrival_id, "production", "web")
     assert (first.event, first.event_id, first.code) == ("x", "e-1", "wrong_type")
@@ -90,7 +101,9 @@ def test_stores_rejected_events_beside_the_good_ones(ingest_key: ApiKey, now: da
 def test_a_post_of_rejected_events_alone_has_an_arrival(ingest_key: ApiKey, now: datetime) -> None:
     bad = QuarantineRow(0, "", "", "wrong_type", "[]", "{}")
     batch = PostedRows(rows=[], repeats=0, quarantined=[bad], rejected={"wrong_type": 1})
+
     stored = store_batch(batch, key=ingest_key, now=now)
+
     assert (stored.accepted, stored.new_keys) == (0, None)
     assert arrival_row() == (0, 0, {"wrong_type": 1}, None, None, None)
 
@@ -99,6 +112,7 @@ def test_a_post_of_rejected_events_alone_has_an_arrival(ingest_key: ApiKey, now:
 @pytest.mark.parametrize("properties", ["not json", ""])
 def test_a_row_that_the_database_refuses_leaves_nothing_behind(properties: str, now: datetime) -> None:
     key = make_key()
+
     with pytest.raises(DatabaseError):
         store_batch(batch_of(row(at=AT), row(at=AT, properties=properties)), key=key, now=now)
     assert not RawEvent.objects.exists()
@@ -108,7 +122,9 @@ def test_a_row_that_the_database_refuses_leaves_nothing_behind(properties: str, 
 @pytest.mark.django_db
 def test_tells_which_keys_are_stored(ingest_key: ApiKey, now: datetime) -> None:
     rows = [row(at=AT), row(at=NEXT_DAY), row(at=NEXT_DAY)]
+
     store_batch(batch_of(*rows[:2]), key=ingest_key, now=now)
+
     assert keys_already_stored(rows) == {rows[0][1], rows[1][1]}
     assert keys_already_stored([]) == frozenset()
 
@@ -116,6 +132,7 @@ def test_tells_which_keys_are_stored(ingest_key: ApiKey, now: datetime) -> None:
 @pytest.mark.django_db
 def test_stores_the_largest_batch(ingest_key: ApiKey, now: datetime) -> None:
     rows = [row(at=AT + timedelta(minutes=index)) for index in range(2_500)]
+
     assert store_batch(batch_of(*rows), key=ingest_key, now=now).accepted == 2_500
     assert len(keys_already_stored(rows)) == 2_500
 
@@ -150,6 +167,8 @@ def test_overlapping_posts_at_the_same_time_store_each_event_once(now: datetime)
 
     assert run_together(post(0, 1), post(30, -1), post(60, 1), post(90, -1)) == []
     assert (sum(accepted), RawEvent.objects.count()) == (120, 120)
+
     counts = Arrival.objects.values_list("accepted", "duplicates")
-    assert sum(one for one, _ in counts) == 120
-    assert all(one + other == 60 for one, other in counts)
+
+    assert sum(accepted for accepted, _ in counts) == 120
+    assert all(accepted + duplicates == 60 for accepted, duplicates in counts)

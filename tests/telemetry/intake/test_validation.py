@@ -181,6 +181,7 @@ def test_the_late_window_is_a_setting():
 
     with override_settings(LATE_WINDOW_DAYS=1):
         assert faults(event) == [("timestamp_too_old", "timestamp")]
+
     assert faults(event) == []
 
 
@@ -227,6 +228,7 @@ def test_lists_the_other_problems_of_an_event_that_is_too_large():
 def test_refuses_pii_wherever_it_stands(value, place):
     field = place if place in {"id", "sessionId", "event"} else f"properties.{place}"
     event = make_event(**{place: value}) if field == place else with_properties(**{place: value})
+
     verdict = check(event)
 
     assert ("looks_like_pii", field) in faults(event)
@@ -275,6 +277,7 @@ def test_keeps_persons_as_keyed_hashes(user):
 
 def test_keeps_what_is_pseudonymised_already():
     user = pseudonymise("anna@example.com")
+
     verdict = check(
         make_event("workbench.approval_completed", properties={"approved": True, "approverId": user})
     )
@@ -323,6 +326,7 @@ def test_refuses_a_referrer_whose_path_is_not_fit(referrer, code):
 @pytest.mark.parametrize("name", EVENTS)
 def test_takes_every_event_of_the_plan(name):
     properties = make_properties(EVENTS[name].properties)
+
     verdict = check(make_event(name, properties=properties))
 
     assert verdict.event == name
@@ -492,6 +496,7 @@ def test_the_compiled_validators_and_the_second_opinion_agree(event, ascii_only)
         assert isinstance(check(raw), RejectedEvent)
         return
     problems = find_problems(decoded, plan=get_plan(), now=NOW)
+
     verdict = check(raw)
 
     assert isinstance(verdict, ValidEvent) is (problems == ())

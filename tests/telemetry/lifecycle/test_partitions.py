@@ -47,6 +47,7 @@ def test_other_databases_have_no_partitions_to_make() -> None:
 @pytest.mark.django_db
 def test_makes_every_day_from_the_late_window_to_a_week_ahead() -> None:
     made = partitions.ensure_partitions(today=TODAY)
+
     assert made == [TODAY + timedelta(days=offset) for offset in range(-2, 8)]
     assert partitions.partition_days() == set(made)
 
@@ -55,6 +56,7 @@ def test_makes_every_day_from_the_late_window_to_a_week_ahead() -> None:
 @pytest.mark.django_db
 def test_the_next_day_makes_one_more_and_a_repeat_none() -> None:
     partitions.ensure_partitions(today=TODAY)
+
     assert partitions.ensure_partitions(today=TODAY) == []
     assert partitions.ensure_partitions(today=TODAY + timedelta(days=1)) == [TODAY + timedelta(days=8)]
 
@@ -63,7 +65,9 @@ def test_the_next_day_makes_one_more_and_a_repeat_none() -> None:
 @pytest.mark.django_db
 def test_events_go_to_the_partition_of_their_day(ingest_key: ApiKey) -> None:
     partitions.ensure_partitions(today=TODAY)
+
     first, last, outside = store(ingest_key, TODAY - timedelta(days=2), TODAY, TODAY - timedelta(days=3))
+
     assert partition_of(first) == "telemetry_rawevent_20260213"
     assert partition_of(last) == "telemetry_rawevent_20260215"
     assert partition_of(outside) == "telemetry_rawevent_default"
@@ -75,9 +79,13 @@ def test_events_that_the_default_partition_caught_move_and_stay_unique(ingest_ke
     caught = row(at=datetime(2026, 2, 15, 10, tzinfo=UTC))
     now = datetime(2026, 2, 15, 12, tzinfo=UTC)
     storage.store_batch(batch_of(caught), key=ingest_key, now=now)
+
     partitions.ensure_partitions(today=TODAY)
+
     assert partition_of(caught[1]) == "telemetry_rawevent_20260215"
+
     again = storage.store_batch(batch_of(caught), key=ingest_key, now=now)
+
     assert (again.accepted, RawEvent.objects.count()) == (0, 1)
 
 

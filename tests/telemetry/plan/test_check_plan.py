@@ -109,6 +109,7 @@ def portal(monkeypatch):
 
 def test_says_that_another_portal_takes_all_that_a_plan_allows(portal, other_plan):
     mine = settings.TRACKING_PLAN
+
     portal(other_plan("[chat, template, blank]", "[chat, template, blank, import]"))
 
     assert check_plan(mine, "--against", "https://portal.example.com") == (
@@ -125,6 +126,7 @@ def test_fails_with_what_another_portal_would_refuse(portal, other_plan, tmp_pat
         .replace("workflow.created:", "workflow.made:"),
         "utf-8",
     )
+
     portal(settings.TRACKING_PLAN)
 
     with pytest.raises(CommandError) as caught:

@@ -52,6 +52,7 @@ def test_a_plan_is_compatible_with_itself():
 )
 def test_additions_and_widenings_break_nothing(before, after):
     edits = [(before, after)]
+
     if "kind:" in before:
         edits.append(("    optional:\n      price", "      price"))
 
@@ -112,6 +113,7 @@ def test_names_what_breaks(before, after, sentence):
 def test_what_is_over_may_go(until, expected):
     mark = f"What it says., deprecated: {{until: {until}}}}}\n"
     old = OLD.replace("What it says.}\n", mark)
+
     label = "      label: {type: token, max_length: 20, description: "
 
     assert len(changes((label + mark, ""), old=old)) == expected

@@ -49,6 +49,7 @@ def test_an_optional_property_is_an_edit_of_the_file_and_nothing_else():
 def test_reads_deprecations_of_events_and_properties():
     text = with_property("{type: bool, description: Old., deprecated: {until: 2026-12-31, instead: sum}}")
     text = text.replace("    required:", "    deprecated: {until: 2027-01-31}\n    required:")
+
     event = parse_plan(text, name="plan.yaml").events["shop.item_sold"]
 
     assert event.deprecations == (
@@ -141,6 +142,7 @@ def test_names_a_file_that_cannot_be_read(tmp_path):
 
 def test_names_a_file_that_is_not_utf_8(tmp_path):
     path = tmp_path / "plan.yaml"
+
     path.write_bytes(b"version: \xff")
 
     with pytest.raises(PlanFault, match="cannot be read"):

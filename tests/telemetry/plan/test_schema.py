@@ -42,6 +42,7 @@ def test_takes_each_event_with_all_and_with_only_its_required_properties(schema,
 @pytest.mark.parametrize("name", EVENTS)
 def test_refuses_each_event_without_a_required_property_and_with_an_unknown_one(schema, name):
     definition = EVENTS[name]
+
     good = make_properties(definition.properties)
 
     for each in definition.required:
@@ -119,6 +120,7 @@ events:
 """,
         name="plan.yaml",
     )
+
     event = json_schema(plan)["$defs"]["shop.item_sold"]
 
     assert event["deprecated"] is True

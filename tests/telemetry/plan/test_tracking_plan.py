@@ -99,6 +99,7 @@ def test_has_the_enumerations_of_the_taxonomy():
 
 def test_gives_each_property_the_type_of_the_taxonomy():
     found: dict[str, set[str]] = {}
+
     for event in get_plan().events.values():
         for each in event.properties:
             if each.type not in {"enum", "integer"}:
@@ -169,6 +170,7 @@ def test_plan_as_dict_names_each_event_with_its_properties():
 
 def test_the_documentation_names_every_type_and_mark():
     text = (settings.BASE_DIR / "docs" / "tracking-plan.md").read_text(encoding="utf-8")
+
     words = [*PropertyType, "pseudonymised", "keep", "deprecated", "max_length", "minimum", "maximum"]
 
     assert [word for word in words if f"`{word}" not in text and f"{word}:" not in text] == []

@@ -64,9 +64,10 @@ def test_structured_mode() -> None:
 
 
 def test_batched_mode_keeps_its_order() -> None:
-    said = batched([cloudevent(), cloudevent(id="c-2", source="/other"), 5])
-    assert read_all(said.events) == [event(), event(id="c-2"), 5]
-    assert said.origins == ["/app", "/other", ""]
+    translation = batched([cloudevent(), cloudevent(id="c-2", source="/other"), 5])
+
+    assert read_all(translation.events) == [event(), event(id="c-2"), 5]
+    assert translation.origins == ["/app", "/other", ""]
     assert batched([]).events == []
 
 
@@ -90,13 +91,16 @@ def test_binary_mode_without_a_body_has_no_properties() -> None:
 
 def test_the_session_may_stand_in_the_data() -> None:
     body = cloudevent(sessionid=None, data={"source": "chat", "sessionId": "s-2"})
+
     assert structured(body) == [event(sessionId="s-2")]
     assert structured({**body, "sessionid": "s-1"}) == [event()]
 
 
 def test_data_may_be_base64_of_json() -> None:
     body = cloudevent(data_base64=base64.b64encode(b'{"source":"chat"}').decode())
+
     del body["data"]
+
     assert structured(body) == [event()]
 
 
@@ -105,12 +109,14 @@ def test_data_may_be_base64_of_json() -> None:
 )
 def test_data_of_another_kind_is_refused(data: str) -> None:
     refusal = ("unsupported_type", "workbench.draft_created", "c-1")
+
     assert structured(cloudevent(data_base64=data)) == [refusal]
 
 
 @pytest.mark.parametrize("version", ["0.3", "2.0", None, 1.0])
 def test_another_version_is_refused(version: object) -> None:
     refusal = ("unsupported_type", "workbench.draft_created", "c-1")
+
     assert structured(cloudevent(specversion=version)) == [refusal]
 
 

@@ -78,9 +78,11 @@ def test_properties_of_the_sdk_are_dropped_and_counted() -> None:
         "distinct_id": "d",
     }
     body = [capture(properties=properties), capture(event="$pageview"), capture()]
-    said = posthog.translate(json.dumps(body).encode(), now=NOW)
-    assert read_all(said.events)[0] == event(sessionId="d-1")
-    assert said.dropped_properties == 2 + 0 + 2
+
+    translation = posthog.translate(json.dumps(body).encode(), now=NOW)
+
+    assert read_all(translation.events)[0] == event(sessionId="d-1")
+    assert translation.dropped_properties == 2 + 0 + 2
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,9 @@ def test_properties_of_the_sdk_are_dropped_and_counted() -> None:
 )
 def test_events_of_posthog_are_refused_and_nothing_they_say_is_kept(name: str, shown: str) -> None:
     body = json.dumps(capture(event=name, **{"$set": {"email": "ann@example.com"}})).encode()
+
     (refusal,) = posthog.translate(body, now=NOW).events
+
     assert read_all([refusal]) == [("unsupported_type", shown, "u-1")]
     assert refusal.payload == {"event": shown, "id": "u-1"}  # type: ignore[union-attr]
 
@@ -111,14 +115,17 @@ def test_events_of_posthog_are_refused_and_nothing_they_say_is_kept(name: str, s
     ],
 )
 def test_the_session_is_the_most_explicit_one(properties: dict[str, Any], session_id: str) -> None:
-    (said,) = translated(capture(properties=properties))
-    assert said["sessionId"] == session_id
-    assert "properties" not in said
+    (translated_event,) = translated(capture(properties=properties))
+
+    assert translated_event["sessionId"] == session_id
+    assert "properties" not in translated_event
 
 
 def test_posthog_js_has_the_distinct_id_among_the_properties() -> None:
     body = capture(properties={"distinct_id": "x"})
+
     del body["distinct_id"]
+
     assert translated(body)[0]["sessionId"] == "x"
 
 
@@ -144,11 +151,13 @@ def test_what_holds_no_events_is_400(body: object) -> None:
 @pytest.mark.parametrize("name", ["sent_at", "sentAt"])
 def test_a_wrong_clock_is_corrected(name: str) -> None:
     body = {"batch": [capture()], name: "2026-02-15T11:00:00Z"}
+
     assert translated(body)[0]["timestamp"] == "2026-02-15T12:00:00+00:00"
 
 
 def test_posthog_js_says_in_the_query_when_it_sent() -> None:
     sent_at = posthog.sent_at_of(str(int(datetime(2026, 2, 15, 13, tzinfo=UTC).timestamp() * 1000)))
+
     assert translated([capture()], sent_at=sent_at)[0]["timestamp"] == "2026-02-15T10:00:00+00:00"
 
 

@@ -53,6 +53,7 @@ def test_a_track_call_is_an_event(route: str) -> None:
 @pytest.mark.parametrize("route", ["batch", "b", "import"])
 def test_a_batch_keeps_its_order(route: str) -> None:
     body = {"batch": [call(messageId="m-1"), call(messageId="m-2")], "writeKey": "k"}
+
     assert translated(body, route=route) == [event(id="m-1"), event(id="m-2")]
 
 
@@ -77,7 +78,9 @@ def test_an_empty_batch_has_no_events() -> None:
 )
 def test_another_call_is_refused_and_nothing_it_says_is_kept(route: str, name: str) -> None:
     body = json.dumps({"messageId": "m-1", "userId": "ann", "traits": {"email": "ann@example.com"}}).encode()
+
     (refusal,) = segment.translate(body, call=segment.ROUTES[route], now=NOW).events
+
     assert isinstance(refusal, RejectedEvent)
     assert (refusal.event, refusal.event_id, refusal.problems[0].code) == (name, "m-1", "unsupported_type")
     assert refusal.payload == {"event": name, "id": "m-1"}
@@ -85,6 +88,7 @@ def test_another_call_is_refused_and_nothing_it_says_is_kept(route: str, name: s
 
 def test_a_batch_mixes_types_and_an_unknown_one_is_not_repeated() -> None:
     messages = [call(type="page"), call(), call(type="Ann Onym"), call(type=None)]
+
     assert translated({"batch": messages}, route="batch") == [
         ("unsupported_type", "page", "m-1"),
         event(),
@@ -111,14 +115,16 @@ def test_what_is_no_message_is_left_to_the_door() -> None:
     ],
 )
 def test_the_session_is_the_most_explicit_one(more: dict[str, Any], session_id: str) -> None:
-    (said,) = translated(call(**more))
-    assert said["sessionId"] == session_id
-    assert "properties" not in said
+    (translated_event,) = translated(call(**more))
+
+    assert translated_event["sessionId"] == session_id
+    assert "properties" not in translated_event
 
 
 def test_without_any_session_the_door_has_to_refuse() -> None:
-    (said,) = translated(call(anonymousId=None, userId="u-1"))
-    assert "sessionId" not in said
+    (translated_event,) = translated(call(anonymousId=None, userId="u-1"))
+
+    assert "sessionId" not in translated_event
 
 
 @pytest.mark.parametrize("properties", ["x", [1], 5])
@@ -128,8 +134,10 @@ def test_properties_that_are_no_object_are_left_to_the_door(properties: object) 
 
 def test_values_stay_the_texts_that_were_sent() -> None:
     text = json.dumps(call()).replace('"chat"', "1e400").encode()
-    (said,) = segment.translate(text, call="track", now=NOW).events
-    assert b'"source":1e400' in bytes(said)
+
+    (translated_event,) = segment.translate(text, call="track", now=NOW).events
+
+    assert b'"source":1e400' in bytes(translated_event)
 
 
 # The time -------------------------------------------------------------------------------------------------
@@ -142,6 +150,7 @@ def sent(seconds_ago: float) -> str:
 @pytest.mark.parametrize("hours", [-2, 3])
 def test_a_wrong_clock_is_corrected_by_when_the_call_was_sent(hours: int) -> None:
     body = {"batch": [call(timestamp="2026-02-15T11:00:00Z")], "sentAt": sent(hours * 3600)}
+
     assert translated(body, route="batch")[0]["timestamp"] == f"2026-02-15T{11 + hours:02}:00:00+00:00"
 
 
@@ -156,6 +165,7 @@ def test_just_above_it_is_one() -> None:
 
 def test_a_message_may_say_itself_when_it_was_sent() -> None:
     body = {"batch": [call(sentAt=sent(60))]}
+
     assert translated(body, route="batch")[0]["timestamp"] == "2026-02-15T11:01:00+00:00"
 
 
@@ -225,4 +235,5 @@ def test_what_is_no_call_is_400(body: object) -> None:
 )
 def test_the_key_may_stand_in_the_body(body: object, route: str, secret: str) -> None:
     text = json.dumps(body).encode()
+
     assert segment.translate(text, call=segment.ROUTES[route], now=NOW).secret == secret

@@ -73,6 +73,7 @@ def basic(user: str) -> str:
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain;charset=UTF-8"])
 def test_a_segment_call_is_stored(path: str, content_type: str, secret: str) -> None:
     answer = post(path, {**SEGMENT, "writeKey": secret}, content_type=content_type)
+
     assert (answer.status_code, answer.json()) == (200, {"success": True, **COUNTS})
     assert stored() == STORED
 
@@ -80,8 +81,11 @@ def test_a_segment_call_is_stored(path: str, content_type: str, secret: str) -> 
 @pytest.mark.parametrize("path", ["/v1/batch", "/v1/b", "/v1/import"])
 def test_a_segment_batch_is_stored_once(path: str, secret: str) -> None:
     body = {"batch": [{**SEGMENT, "type": "track"}], "writeKey": secret, "sentAt": "2026-02-15T12:00:00Z"}
+
     assert post(path, body).json() == {"success": True, **COUNTS}
+
     again = post(path, {**body, "sentAt": "2026-02-15T12:00:03Z"})
+
     assert (again.json()["accepted"], again.json()["duplicates"]) == (0, 1)
     assert stored() == STORED
 
@@ -99,7 +103,9 @@ def test_the_write_key_is_taken_from_wherever_it_stands(place: str, secret: str)
         "foreign token": {"HTTP_AUTHORIZATION": "Bearer eyJ"},
     }.get(place, {})
     in_body = place in {"body", "basic and body", "foreign token"}
+
     body = {**SEGMENT, "writeKey": secret} if in_body else SEGMENT
+
     assert post("/v1/track", body, **environ).status_code == 200
     assert stored() == STORED
 
@@ -120,20 +126,26 @@ def test_other_calls_are_answered_200_counted_and_kept_without_what_they_say(
     path: str, name: str, secret: str
 ) -> None:
     body = {"writeKey": secret, "messageId": "m-1", "userId": "ann", "traits": {"email": "ann@example.com"}}
+
     answer = post(path, body)
+
     assert answer.status_code == 200
     assert [(each["status"], each["code"]) for each in answer.json()["results"]] == [
         ("rejected", "unsupported_type")
     ]
     assert outcomes(Arrival.objects.get()) == [("rejected", "unsupported_type", 1)]
+
     row = QuarantinedEvent.objects.get()
+
     assert (row.event, row.code, row.payload) == (name, "unsupported_type", {"event": name, "id": "m-1"})
 
 
 def test_a_segment_batch_may_be_500_kib(secret: str) -> None:
     environ = {"HTTP_AUTHORIZATION": basic(secret)}
     text = raw({"batch": [{**SEGMENT, "type": "track"}]})
+
     padded = text + b" " * (500 * 1024 - len(text))
+
     assert fault(post("/v1/batch", padded + b" ", **environ)) == (413, "body_too_large")
     assert nothing_is_stored()
     assert post("/v1/batch", padded, **environ).status_code == 200
@@ -141,6 +153,7 @@ def test_a_segment_batch_may_be_500_kib(secret: str) -> None:
 
 def test_analytics_js_asks_for_settings_and_reports_on_itself(secret: str) -> None:
     settings = send(method="GET", path=f"/v1/projects/{secret}/settings").json()
+
     assert settings["integrations"] == {
         "Segment.io": {"apiKey": secret, "apiHost": "127.0.0.1/v1", "protocol": "http"}
     }
@@ -156,6 +169,7 @@ def test_analytics_js_asks_for_settings_and_reports_on_itself(secret: str) -> No
 )
 def test_a_capture_is_stored(path: str, secret: str) -> None:
     answer = post(path, {**POSTHOG, "api_key": secret})
+
     assert (answer.status_code, answer.json()) == (200, {"status": 1, **COUNTS, "dropped_properties": 1})
     assert stored() == STORED
 
@@ -164,16 +178,20 @@ def test_a_capture_is_stored(path: str, secret: str) -> None:
 def test_a_capture_may_be_gzip_and_not_say_so(encoding: str, secret: str) -> None:
     body = gzip.compress(raw({"api_key": secret, "batch": [POSTHOG]}))
     environ = {"HTTP_CONTENT_ENCODING": encoding} if encoding else {}
+
     answer = post("/e/", body, content_type="text/plain", QUERY_STRING="compression=gzip-js&ip=1", **environ)
+
     assert answer.status_code == 200
     assert stored() == STORED
 
 
 def test_a_capture_may_be_a_form(secret: str) -> None:
     body = b"data=" + base64.b64encode(raw([{**POSTHOG, "token": secret}])).replace(b"+", b"%2B")
+
     answer = post(
         "/e/", body, content_type="application/x-www-form-urlencoded", QUERY_STRING="compression=base64"
     )
+
     assert answer.status_code == 200
     assert stored() == STORED
 
@@ -183,7 +201,9 @@ def test_events_of_posthog_are_counted_and_kept_without_what_they_say(secret: st
         "api_key": secret,
         "batch": [{**POSTHOG, "event": "$identify", "$set": {"email": "a@example.com"}}],
     }
+
     answer = post("/batch/", body).json()
+
     assert (answer["status"], answer["rejected"], answer["results"][0]["code"]) == (1, 1, "unsupported_type")
     assert QuarantinedEvent.objects.get().payload == {"event": "$identify", "id": "e-1"}
 
@@ -195,7 +215,9 @@ def test_the_newer_capture_has_a_directive_for_each_event(secret: str) -> None:
         {**POSTHOG, "uuid": "e-3", "event": "$pageview"},
         {**POSTHOG, "uuid": "e-1"},
     ]
+
     answer = post("/i/v1/analytics/events", {"batch": batch}, HTTP_AUTHORIZATION=f"Bearer {secret}")
+
     assert (answer.status_code, answer.json()) == (
         200,
         {
@@ -213,14 +235,18 @@ def test_the_newer_capture_has_a_directive_for_each_event(secret: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_posthog_has_no_flags(path: str, method: str, db: None) -> None:
     answer = send(b'{"token": "x"}', method=method, path=path, query="v=4")
+
     assert answer.status_code == 200
     assert (answer.json()["flags"], answer.json()["featureFlags"]) == ({}, {})
 
 
 def test_posthog_js_is_told_to_capture_nothing_by_itself(secret: str) -> None:
     config = send(method="GET", path=f"/array/{secret}/config").json()
+
     assert (config["autocapture_opt_out"], config["sessionRecording"]) == (True, False)
+
     script = send(method="GET", path=f"/array/{secret}/config.js")
+
     assert script.headers["Content-Type"] == "text/javascript"
     assert script.content.startswith(b"(function(){window._POSTHOG_REMOTE_CONFIG")
 
@@ -231,6 +257,7 @@ def test_posthog_js_is_told_to_capture_nothing_by_itself(secret: str) -> None:
 @pytest.mark.parametrize("mode", ["structured", "batched", "binary"])
 def test_a_cloudevent_is_stored(mode: str, secret: str) -> None:
     environ = {"HTTP_AUTHORIZATION": f"Bearer {secret}"}
+
     if mode == "binary":
         attributes = {name: str(value) for name, value in CLOUDEVENT.items() if name != "data"}
         environ |= {f"HTTP_CE_{name.upper()}": value for name, value in attributes.items()}
@@ -239,18 +266,21 @@ def test_a_cloudevent_is_stored(mode: str, secret: str) -> None:
         answer = post(URL, [CLOUDEVENT], content_type="application/cloudevents-batch+json", **environ)
     else:
         answer = post(URL, CLOUDEVENT, content_type="application/cloudevents+json; charset=utf-8", **environ)
+
     assert (answer.status_code, answer.json()) == (200, COUNTS)
     assert stored() == STORED
 
 
 def test_cloudevents_of_two_sources_may_have_the_same_id(secret: str) -> None:
     events = [CLOUDEVENT, {**CLOUDEVENT, "source": "/other"}, CLOUDEVENT]
+
     answer = post(
         URL,
         events,
         content_type="application/cloudevents-batch+json",
         HTTP_AUTHORIZATION=f"Bearer {secret}",
     ).json()
+
     assert (answer["accepted"], answer["duplicates"]) == (2, 1)
     assert stored() == STORED * 2
 
@@ -280,9 +310,13 @@ def test_no_key_an_unknown_one_and_one_of_another_scope_are_refused(path: str, s
 def test_a_key_above_its_rate_is_429(path: str, settings: Settings, clock: datetime, db: None) -> None:
     settings.WEB_WORKERS = 1
     secret = make_secret(requests_per_minute=1)
+
     in_body = [post(path, body_of(path, secret=secret)).status_code for _ in range(2)]
+
     assert in_body == [200, 429]
+
     answer = post(path, body_of(path), HTTP_AUTHORIZATION=f"Bearer {secret}")
+
     assert fault(answer) == (429, "too_many_requests")
     assert "Retry-After" in answer.headers
 
@@ -291,7 +325,9 @@ def test_a_key_above_its_rate_is_429(path: str, settings: Settings, clock: datet
 def test_maintenance_is_503(path: str, settings: Settings, tmp_path: Path, secret: str) -> None:
     settings.DATA_DIR = tmp_path
     (tmp_path / "maintenance").touch()
+
     answer = post(path, body_of(path, secret=secret))
+
     assert (fault(answer), answer.headers["Retry-After"]) == ((503, "maintenance"), "60")
 
 
@@ -309,29 +345,37 @@ def test_what_can_not_be_read_is_400(path: str, body: bytes, secret: str) -> Non
 @pytest.mark.parametrize("path", ROUTES)
 def test_an_encoding_that_is_not_taken_is_400(path: str, secret: str) -> None:
     answer = post(path, body_of(path), HTTP_CONTENT_ENCODING="br", QUERY_STRING=f"key={secret}")
+
     assert fault(answer) == (400, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_too_much_is_413(path: str, secret: str) -> None:
     assert fault(post(path, b" " * (1024 * 1024 + 1), QUERY_STRING=f"key={secret}"))[0] == 413
+
     bomb = gzip.compress(b" " * 5_000_000)
     answer = post(path, bomb, HTTP_CONTENT_ENCODING="gzip", QUERY_STRING=f"key={secret}")
+
     assert fault(answer) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_what_the_plan_refuses_is_quarantined_redacted(path: str, secret: str) -> None:
     text = json.dumps(body_of(path)).replace('"chat"', '"ann@example.com"').encode()
+
     answer = post(path, text, QUERY_STRING=f"key={secret}").json()
+
     assert {each["code"] for each in answer["results"]} >= {"looks_like_pii"}
+
     row = QuarantinedEvent.objects.get()
+
     assert "ann" not in json.dumps([row.payload, row.errors])
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_dry_run_stores_nothing(path: str, secret: str) -> None:
     answer = post(path, body_of(path), QUERY_STRING=f"key={secret}&dry_run=1").json()
+
     assert answer["accepted"] == 1
     assert nothing_is_stored()
 
@@ -344,12 +388,14 @@ def test_listed_origins_may_use_the_routes(path: str, settings: Settings, db: No
         "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST",
         "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "authorization,content-type,x-retry-count",
     }
+
     answer = send(method="OPTIONS", path=path, **environ)
+
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
     assert "x-retry-count" in answer.headers["access-control-allow-headers"]
 
 
-@pytest.mark.parametrize("path", ["/v1/tracks", "/v1/", "/batches/", "/e/x", "/array/a b/config"])
+@pytest.mark.parametrize("path", ["/v1/tracks", "/v1/", "/batch/x", "/e/x", "/array/a b/config"])
 def test_other_paths_are_404_in_the_one_shape(path: str, db: None) -> None:
     assert fault(post(path, {})) == (404, "not_found")
 

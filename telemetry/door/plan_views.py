@@ -1,0 +1,57 @@
+"""The tracking plan for clients: as plain JSON and as JSON Schema."""
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from telemetry.door import openapi
+from telemetry.door.posting import json_response
+from telemetry.keys import check_in_force, known_key, secret_of
+from telemetry.models import Scope
+from telemetry.plan import get_plan, json_schema, plan_as_dict
+from web.negotiation import AnyAccept
+
+
+class KeyOrSession(BasePermission):
+    """Allows a key of any scope and a signed-in session: whoever sends or reads events may see the plan."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.user is not None and request.user.is_authenticated:
+            return True
+        key = known_key(secret_of(request._request))
+        check_in_force(key, scopes=Scope.values, now=timezone.now())
+        return True
+
+
+class ReadPlanView(APIView):
+    http_method_names = ["get", "head"]
+    permission_classes = (KeyOrSession,)
+    content_negotiation_class = AnyAccept
+
+
+class PlanView(ReadPlanView):
+    @extend_schema(
+        operation_id="read_plan",
+        summary="The tracking plan",
+        tags=["plan"],
+        auth=openapi.PLAN_SECURITY,
+        responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(plan_as_dict(get_plan()))
+
+
+class PlanSchemaView(ReadPlanView):
+    @extend_schema(
+        operation_id="read_plan_schema",
+        summary="JSON Schema of what may be posted",
+        tags=["plan"],
+        auth=openapi.PLAN_SECURITY,
+        responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(json_schema(get_plan()))
