@@ -11,6 +11,7 @@ from typing import Any
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
+from whitenoise.compress import Compressor
 
 from config import databases, env, sidebar
 
@@ -79,6 +80,8 @@ INSTALLED_APPS = [
     "django_prometheus",
     "rest_framework",
     "drf_spectacular",
+    # The files of Swagger UI, so that the page of the API's documentation loads nothing from elsewhere.
+    "drf_spectacular_sidecar",
     "telemetry",
     "workbench",
     "kpis",
@@ -139,6 +142,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": PLAIN_STATIC_FILES if DEBUG else HASHED_STATIC_FILES},
 }
+# Source maps are for developers; to compress those of Swagger UI costs the first start two seconds.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 LOGIN_URL = reverse_lazy("login")
 LOGIN_REDIRECT_URL = "/"
 UNFOLD = sidebar.UNFOLD
@@ -157,6 +162,13 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Workbench analytics",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        # Never send the schema to swagger.io to be validated.
+        "validatorUrl": None,
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "bearerKey": {"type": "http", "scheme": "bearer"},
