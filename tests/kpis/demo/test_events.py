@@ -3,7 +3,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from kpis.demo.events import Event, demo_events, demo_mistakes, first_day, moment_of
+from kpis.demo.day import Event, moment_of
+from kpis.demo.events import demo_events, first_day
+from kpis.demo.mistakes import demo_mistakes
 
 EVENT_TYPES = {
     "workbench.session_started",
