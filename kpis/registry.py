@@ -1,4 +1,4 @@
-"""The KPI registry: what each KPI means, as frozen data. What it measures is in measures.py."""
+"""The KPI registry: what each KPI means, as frozen data. kpis/compute/measures.py says how each is measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

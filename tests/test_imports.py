@@ -43,6 +43,12 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "demo",
         "admin apps forms management tasks",
     ),
+    "metrics": (
+        "families processes requests tasks",
+        "collector",
+        "exposition",
+        "apps urls views",
+    ),
     "config": (
         "apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
         "management",

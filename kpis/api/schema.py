@@ -1,4 +1,4 @@
-"""What the read API answers, for the OpenAPI schema. The answers themselves are made in api.py."""
+"""What the read API answers, for the OpenAPI schema. kpis/api/views.py makes the answers themselves."""
 
 from typing import Any
 

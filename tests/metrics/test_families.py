@@ -9,7 +9,8 @@ from prometheus_client.core import Metric
 
 from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from metrics.collector import read_snapshot
-from metrics.families import ACTIVE_FOR, cumulated
+from metrics.families.building import cumulated
+from metrics.families.workbench import ACTIVE_FOR
 from telemetry.counters.bridge import Increment, increase, observe_many
 from telemetry.counters.families import FAMILIES
 from telemetry.keys import create_key
@@ -129,7 +130,7 @@ def test_a_run_is_active_until_it_completes_or_a_day_has_passed(now: datetime, k
 def test_active_runs_are_counted_up_to_a_limit(
     now: datetime, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics.families.ACTIVE_LIMIT", 3)
+    monkeypatch.setattr("metrics.families.workbench.ACTIVE_LIMIT", 3)
     for _ in range(4):
         start_run(at=now)
     assert scraped(now=now)["workflows_active"] == {(PRODUCTION,): 3}
