@@ -96,7 +96,9 @@ def test_a_directory_is_made_for_its_owner_alone(monkeypatch, tmp_path):
 def test_a_directory_that_cannot_be_made_is_named(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NAME", str(tmp_path / "file" / "below"))
-    with pytest.raises(ImproperlyConfigured, match=r"NAME is .*below, which can't be made: Not a directory"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"NAME is .*below, which can't be created: Not a directory"
+    ):
         env.directory("NAME", default=Path("unused"))
 
 

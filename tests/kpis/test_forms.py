@@ -2,9 +2,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from pytest_django.fixtures import Settings
+from django.utils import timezone
+from pytest_django import Settings
 
-from kpis.forms import BaselineForm, EnteredCountForm, TargetForm, local_today, target_problem, value_problem
+from kpis.forms import BaselineForm, EnteredCountForm, TargetForm, target_problem, value_problem
 from kpis.models import Target
 from kpis.registry import REGISTRY
 from tests.rows import environment
@@ -112,14 +113,17 @@ def test_counts_are_entered_for_days_that_have_begun(day: str, wrong: set[str]) 
     assert set(form.errors) == wrong
 
 
-@pytest.mark.parametrize(
-    ("zone", "today"),
-    [
-        ("UTC", date(2026, 2, 15)),
-        ("Pacific/Auckland", date(2026, 2, 16)),
-        ("America/Los_Angeles", date(2026, 2, 15)),
-    ],
-)
-def test_today_is_a_day_of_the_reporting_zone(zone: str, today: date, settings: Settings) -> None:
+@pytest.mark.django_db
+@pytest.mark.parametrize(("zone", "wrong"), [("UTC", {"date"}), ("Pacific/Auckland", set())])
+def test_a_day_has_begun_when_it_has_in_the_reporting_zone(
+    zone: str, wrong: set[str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.REPORTING_TIME_ZONE = zone
-    assert local_today(now=datetime(2026, 2, 15, 12, tzinfo=UTC)) == today
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 2, 15, 12, tzinfo=UTC))
+    environment("production")
+
+    form = EnteredCountForm(
+        {"environment": "production", "date": "2026-02-16", "source": "console", "workflows": "3"}
+    )
+
+    assert set(form.errors) == wrong
