@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.core.management import get_commands
 
-from config import checks
 from tests.run import setting_names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,9 +33,21 @@ def test_the_docs_explain_every_setting_and_no_other():
 
 
 def test_the_docs_explain_every_check_and_no_other():
-    source = Path(checks.__file__).read_text()
-    documented = re.findall(r"^\| `(portal\.[EW]\d+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M)
-    assert documented == sorted(set(re.findall(r'id="(portal\.[EW]\d+)"', source)))
+    sources = [path.read_text() for path in ROOT.glob("*/checks.py")]
+
+    ids = {name for source in sources for name in re.findall(r'id="(\w+\.[EW]\d+)"', source)}
+
+    documented = re.findall(r"^\| `(\w+\.[EW]\d+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    assert documented == sorted(ids)
+
+
+def test_the_docs_explain_every_command_and_no_other():
+    own_apps = {config.name for config in apps.get_app_configs() if Path(config.path).parent == ROOT}
+
+    commands = {name for name, app in get_commands().items() if app in own_apps}
+
+    documented = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "commands.md").read_text(), re.M)
+    assert sorted(documented) == sorted(commands)
 
 
 def in_a_process_of_its_own(code, **environment):
