@@ -63,6 +63,7 @@ def test_the_generated_secret_stays_the_same_and_is_its_owners_alone(tmp_path):
     first, second = (
         in_a_process_of_its_own("print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path)).stdout for _ in range(2)
     )
+
     assert first == second
     assert len(first.strip()) >= 50
     assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
@@ -73,6 +74,7 @@ def test_a_given_secret_is_not_kept(tmp_path):
     printed = in_a_process_of_its_own(
         "print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path), SECRET_KEY="x" * 40
     )
+
     assert printed.stdout.strip() == "x" * 40
     assert list(tmp_path.iterdir()) == []
 
@@ -84,9 +86,11 @@ def test_a_given_secret_is_not_kept(tmp_path):
 def test_without_a_broker_tasks_run_where_they_are_called(tmp_path, environment, eager, broker):
     code = "print(settings.CELERY_TASK_ALWAYS_EAGER, settings.CELERY_BROKER_URL)"
     printed = in_a_process_of_its_own(code, DATA_DIR=str(tmp_path), **environment)
+
     assert printed.stdout.split() == [eager, broker]
 
 
 def test_an_unknown_zone_is_refused(tmp_path):
     process = in_a_process_of_its_own("", DATA_DIR=str(tmp_path), REPORTING_TIME_ZONE="Mars/Olympus")
+
     assert "REPORTING_TIME_ZONE is 'Mars/Olympus'; it takes a zone" in process.stderr

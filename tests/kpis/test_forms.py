@@ -54,13 +54,20 @@ def test_the_messages_say_what_to_enter() -> None:
 
 
 def target_form(**fields: str) -> TargetForm:
-    given = {"kpi": RATIO.slug, "environment": "", "value": "0.8", "effective_from": "2026-02-01", "note": ""}
-    return TargetForm(given | fields)
+    defaults = {
+        "kpi": RATIO.slug,
+        "environment": "",
+        "value": "0.8",
+        "effective_from": "2026-02-01",
+        "note": "",
+    }
+    return TargetForm(defaults | fields)
 
 
 @pytest.mark.django_db
 def test_a_target_is_for_one_environment_or_for_all() -> None:
     environment("production")
+
     assert target_form(environment="").is_valid()
     assert target_form(environment="production").is_valid()
     assert target_form(environment="nowhere").errors.keys() == {"environment"}
@@ -83,6 +90,7 @@ def test_a_wrong_target_is_refused_at_its_field(fields: dict[str, str], wrong: s
 @pytest.mark.django_db
 def test_there_is_one_target_a_day() -> None:
     Target.objects.create(kpi=RATIO.slug, value=1, effective_from=date(2026, 2, 1))
+
     assert not target_form().is_valid()
     assert target_form(effective_from="2026-02-02").is_valid()
 
@@ -102,6 +110,7 @@ def test_a_baseline_rests_on_measurements(sample_size: str, wrong: set[str]) -> 
             "sample_size": sample_size,
         }
     )
+
     assert set(form.errors) == wrong
 
 
@@ -110,6 +119,7 @@ def test_a_baseline_rests_on_measurements(sample_size: str, wrong: set[str]) -> 
 def test_counts_are_entered_for_days_that_have_begun(day: str, wrong: set[str]) -> None:
     environment("production")
     form = EnteredCountForm({"environment": "production", "date": day, "source": "console", "workflows": "3"})
+
     assert set(form.errors) == wrong
 
 
