@@ -59,8 +59,8 @@ def scheduler_is_alive(**kwargs: Any) -> None:
 def worker_is_alive(task: Any, **kwargs: Any) -> None:
     """Leave the worker's sign of life.
 
-    Without a broker the scheduler runs the tasks: the sign is the scheduler's, and as no worker loop does so,
-    stale database connections are closed here.
+    Without a broker the scheduler runs the tasks. Then the sign is the scheduler's, and stale database
+    connections are closed here, because no worker loop does it.
     """
     from django.db import close_old_connections
 

@@ -170,6 +170,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {
         "deepLinking": True,
+        # Of Swagger UI's themes for code, the one whose colours all have contrast on its dark ground.
+        "syntaxHighlight": {"theme": "tomorrow-night"},
         # Never send the schema to swagger.io to be validated.
         "validatorUrl": None,
     },
