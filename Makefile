@@ -1,4 +1,4 @@
-# `make` alone says what there is.
+# `make` alone lists the verbs.
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -8,14 +8,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-# The JavaScript client's tools, and the SDKs of others that the tests post with.
+# The tools of the JavaScript client, and the SDKs of other products that the tests post with.
 NODE_PACKAGES := clients/javascript tests/clients/sdk
 NODE_MODULES := $(NODE_PACKAGES:%=%/node_modules/.package-lock.json)
 BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix bench bundle
+.PHONY: help run test lint fix docs bench bundle
 
 help:  ## This list
 	@echo 'make <verb>, where the verb is one of'
@@ -39,9 +39,12 @@ lint: $(INSTALLED_DEV)  ## Check style, types, migrations, pins, settings and th
 	@! grep -nEv '^(#|$$|-r |[A-Za-z0-9_.-]+(\[[a-z,]+\])?==[0-9A-Za-z.]+$$)' requirements*.txt \
 		|| { echo 'Pin these requirements with ==.'; exit 1; }
 
-fix: $(INSTALLED_DEV)  ## Mend what the linter can mend
+fix: $(INSTALLED_DEV)  ## Fix what the linter can fix
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: $(INSTALLED)  ## Write docs/events.md and the typed clients anew from the tracking plan
+	$(PY) manage.py export_clients
 
 bench: $(INSTALLED_DEV) bundle  ## Measure, and print ratios
 	@$(PY) -m benchmarks $(ARGS)

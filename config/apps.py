@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class ConfigConfig(AppConfig):
-    """The project itself, as an app: it holds the `portal` command and the system checks."""
+    """The project itself as an app, so that Django finds its `portal` command and its system checks."""
 
     name = "config"
 

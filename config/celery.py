@@ -1,6 +1,7 @@
-"""The Celery application and the only schedule of the portal.
+"""The Celery application and the portal's only schedule.
 
-A task is a bell: the database holds the work, so a lost, late or doubled message changes nothing.
+A message to a task only says that there may be work. The work itself is in the database, so a message that is
+lost, late or doubled changes nothing.
 """
 
 import os
@@ -13,9 +14,9 @@ from celery.signals import after_task_publish, setup_logging, task_postrun, task
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# A bell that nobody heard for this long is not rung later. Longer than any two clocks are apart: a worker
-# whose clock is ahead would else throw every bell away.
-BELL_EXPIRES_SECONDS = 60
+# A message that waited this long is dropped: a newer one is there. It is longer than any two clocks differ,
+# because a worker whose clock is ahead by more would drop every message.
+MESSAGE_EXPIRES_SECONDS = 60
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -30,19 +31,20 @@ def schedule(sender: Celery, **kwargs: Any) -> None:
         "roll up": {
             "task": "kpis.roll_up",
             "schedule": settings.ROLLUP_INTERVAL_SECONDS,
-            "options": {"expires": BELL_EXPIRES_SECONDS},
+            "options": {"expires": MESSAGE_EXPIRES_SECONDS},
         },
         "make partitions": {
             "task": "telemetry.make_partitions",
+            # Hourly, though once a day is enough: a missed hour is made up for by the next one.
             "schedule": crontab(minute="7"),
-            "options": {"expires": BELL_EXPIRES_SECONDS},
+            "options": {"expires": MESSAGE_EXPIRES_SECONDS},
         },
     }
 
 
 @setup_logging.connect
 def keep_logging_of_settings(**kwargs: Any) -> None:
-    """Celery configures no logging of its own while this is connected."""
+    """While a receiver is connected, Celery leaves logging as the settings have it."""
 
 
 @after_task_publish.connect
@@ -55,7 +57,11 @@ def scheduler_is_alive(**kwargs: Any) -> None:
 @task_prerun.connect
 @task_postrun.connect
 def worker_is_alive(task: Any, **kwargs: Any) -> None:
-    """Leaves a sign of life; without a broker the scheduler is the worker, and it gives connections back."""
+    """Leave the worker's sign of life.
+
+    Without a broker the scheduler runs the tasks. Then the sign is the scheduler's, and stale database
+    connections are closed here, because no worker loop does it.
+    """
     from django.db import close_old_connections
 
     from config.processes import heartbeat

@@ -1,4 +1,4 @@
-"""System checks of the settings: what each of them can't say alone. Ids are stable; see docs/settings.md."""
+"""System checks of the settings, for rules that no single setting can check. docs/settings.md lists their ids."""
 
 from ipaddress import ip_address
 from typing import Any
@@ -46,7 +46,7 @@ def check_secret_key(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            f"SECRET_KEY has {len(settings.SECRET_KEY)} characters; it takes {SHORTEST_SECRET} or more.",
+            f"SECRET_KEY has {len(settings.SECRET_KEY)} characters; it needs at least {SHORTEST_SECRET}.",
             hint="Unset it to have one generated in DATA_DIR.",
             id="portal.E003",
         )
@@ -85,15 +85,15 @@ def check_allowed_hosts(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            f"HOST is {settings.HOST}, but ALLOWED_HOSTS takes requests for this machine's own names only.",
-            hint="List the names that the portal is reached by: ALLOWED_HOSTS=kpi.example.com,10.1.2.3",
+            f"HOST is {settings.HOST}, but ALLOWED_HOSTS has only this machine's own names.",
+            hint="List the names by which people reach the portal: ALLOWED_HOSTS=kpi.example.com,10.1.2.3",
             id="portal.W002",
         )
     ]
 
 
 def is_public(host: str) -> bool:
-    """Whether another machine can reach the address; a name other than localhost may be anything."""
+    """Whether another machine may reach the address. A name other than localhost is taken as public."""
     try:
         return not ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -2,64 +2,85 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # WAL lets readers work beside the one writer; FULL makes every commit durable, because an answer
 # "accepted" promises that the event survives a power cut.
 SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+# No message repeats the URL, which may hold a password.
+MALFORMED = (
+    "DATABASE_URL has a port that is not a number, or a name or password with a special character "
+    "that is not percent-encoded (%40 for @, %2F for /)."
+)
 
 
 def from_url(url: str, *, data_dir: Path) -> dict[str, Any]:
     """Settings of one database; an empty url is SQLite in data_dir.
 
+    Options in the URL's query win over the portal's own.
+
     Raises ImproperlyConfigured for a url that is neither empty, sqlite:///path nor postgresql://.
     """
-    parts = urlsplit(url)
     if not url:
-        return sqlite(str(data_dir / "portal.sqlite3"))
-    if parts.scheme == "sqlite":
-        return sqlite(parts.path.removeprefix("/"))
-    if parts.scheme in {"postgresql", "postgres"}:
-        return postgresql(url)
-    raise ImproperlyConfigured(
-        f"DATABASE_URL begins with {parts.scheme!r}; it takes postgresql:// or sqlite:///."
-    )
+        return sqlite(str(data_dir / "portal.sqlite3"), options={})
+    scheme = scheme_of(url)
+    if scheme not in {"sqlite", "postgresql", "postgres"}:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL begins with {scheme!r}; it takes postgresql:// or sqlite:///."
+        )
+    database = parse(url)
+    options = database.get("OPTIONS", {})
+    if scheme == "sqlite":
+        return sqlite(database["NAME"], options=options)
+    return postgresql(database, options=options)
 
 
-def sqlite(path: str) -> dict[str, Any]:
+def scheme_of(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        raise ImproperlyConfigured(MALFORMED) from None
+
+
+def parse(url: str) -> dict[str, Any]:
+    try:
+        return dict(dj_database_url.parse(url))
+    except dj_database_url.ParseError:
+        raise ImproperlyConfigured(MALFORMED) from None
+
+
+def sqlite(path: str, *, options: dict[str, Any]) -> dict[str, Any]:
+    if path == ":memory:":
+        raise ImproperlyConfigured("DATABASE_URL names no file; it takes sqlite:////path/of/the/file.")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
         # Opening the file and setting its pragmas costs a post more than storing an event does.
         "CONN_MAX_AGE": None,
-        # IMMEDIATE takes the write lock at BEGIN: a transaction never fails half-way with "database is locked".
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": SQLITE_PRAGMAS},
+        "OPTIONS": {
+            # IMMEDIATE takes the write lock at BEGIN: a transaction never fails half-way with "database is locked".
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": SQLITE_PRAGMAS,
+            **options,
+        },
         # A file, because a database in memory is locked by the table and waits for nobody.
         "TEST": {"NAME": str(Path(path).with_name("test.sqlite3"))},
     }
 
 
-def postgresql(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        raise ImproperlyConfigured("DATABASE_URL has a port that is not a number.") from None
+def postgresql(database: dict[str, Any], *, options: dict[str, Any]) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.removeprefix("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(parts.hostname or ""),
-        "PORT": str(port or ""),
+        # The pool replaces persistent connections; Django requires CONN_MAX_AGE 0 with it.
+        **database,
         "OPTIONS": {
-            # The pool replaces persistent connections; Django wants CONN_MAX_AGE 0 with it.
             "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
             "server_side_binding": True,
-            # A statement that comes again is planned once: a post of one event takes a third of the server's time.
+            # A statement is planned once and then reused: a post of one event takes a third of the server's time.
             "prepare_threshold": 2,
-            **dict(parse_qsl(parts.query)),
+            **options,
         },
     }

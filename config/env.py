@@ -1,4 +1,4 @@
-"""Typed reading of environment variables; every fault is a sentence that names the variable."""
+"""Environment variables as typed values. Every error is a sentence that names the variable."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 def text(name: str, default: str = "") -> str:
     """The variable's value, or the content of the file that NAME_FILE points to; stripped.
 
-    Raises ImproperlyConfigured when both are set, or when the file cannot be read.
+    Raises ImproperlyConfigured if both are set, or if the file cannot be read.
     """
     path = os.environ.get(f"{name}_FILE", "")
     if not path:
@@ -24,10 +24,10 @@ def text(name: str, default: str = "") -> str:
 
 
 def load(path: Path) -> None:
-    """Take the variables of a file of NAME=value lines; what the environment says already stays.
+    """Set the variables of a file of NAME=value lines, except those that the environment already has.
 
-    Empty lines and lines that begin with # are left out, and so are quotes around a value. A missing file is
-    an empty one. Raises ImproperlyConfigured for any other line.
+    Skips empty lines and lines that begin with #, and removes quotes around a value. A missing file sets
+    nothing. Raises ImproperlyConfigured for any other line.
     """
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     for number, line in enumerate(map(str.strip, lines), start=1):
@@ -45,15 +45,15 @@ def unquoted(value: str) -> str:
 
 
 def directory(name: str, *, default: Path) -> Path:
-    """An absolute directory; made, for its owner alone, where it does not exist.
+    """An absolute path to a directory, which is created if it is missing; only its owner may enter it then.
 
-    Raises ImproperlyConfigured when it can't be made or written to.
+    Raises ImproperlyConfigured if it can't be created or written to.
     """
     path = Path(text(name, str(default)) or default).resolve()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ImproperlyConfigured(f"{name} is {path}, which can't be made: {error.strerror}.") from error
+        raise ImproperlyConfigured(f"{name} is {path}, which can't be created: {error.strerror}.") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise ImproperlyConfigured(f"{name} is {path}, which can't be written to.")
     return path
@@ -92,6 +92,6 @@ def number(name: str, *, default: float, minimum: float, maximum: float, whole: 
 
 
 def words(name: str, *, default: Sequence[str] = ()) -> list[str]:
-    """A list, separated by commas; empty parts are dropped."""
+    """A list of comma-separated words; empty ones are dropped."""
     value = text(name)
     return [part.strip() for part in value.split(",") if part.strip()] if value else list(default)

@@ -1,4 +1,4 @@
-"""The portal's icon, for browsers that ask for it without being told where it is."""
+"""/favicon.ico, which browsers request on their own, sent on to the portal's icon."""
 
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponseBase
@@ -14,5 +14,5 @@ def favicon(request: HttpRequest) -> HttpResponseBase:
 
 
 def icon_url(request: HttpRequest) -> str:
-    """Where the icon is served."""
+    """Address of the icon; unfold calls it with the request."""
     return staticfiles_storage.url(ICON)

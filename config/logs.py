@@ -1,4 +1,4 @@
-"""Log lines as JSON objects, one a line, on standard error. They carry the request's id and never a payload."""
+"""Log records as JSON objects, one a line. A line has the request's id, and never what a client sent."""
 
 import json
 import logging
@@ -11,8 +11,8 @@ from django.db import InterfaceError, OperationalError
 
 from web.request_ids import REQUEST_ID
 
-# Their texts speak of connections, files and locks. Any other exception may quote what a client sent.
-SPEAKING = (OSError, ImproperlyConfigured, InterfaceError, OperationalError)
+# Their texts are about connections, files and locks. Any other exception's text may quote what a client sent.
+SAFE_TO_QUOTE = (OSError, ImproperlyConfigured, InterfaceError, OperationalError)
 
 
 class JsonFormatter(logging.Formatter):
@@ -41,7 +41,7 @@ def describe(error: BaseException) -> dict[str, Any]:
             for frame in traceback.extract_tb(error.__traceback__)
         ],
     }
-    if isinstance(error, SPEAKING):
+    if isinstance(error, SAFE_TO_QUOTE):
         described["text"] = str(error)
     if error.__cause__:
         described["cause"] = describe(error.__cause__)

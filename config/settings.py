@@ -11,6 +11,7 @@ from typing import Any
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
+from whitenoise.compress import Compressor
 
 from config import databases, env, sidebar
 
@@ -19,13 +20,13 @@ DATA_DIR = env.directory("DATA_DIR", default=BASE_DIR / "var")
 
 
 def secret_key() -> str:
-    """SECRET_KEY, or one that is generated once and kept in DATA_DIR (readable by its owner only)."""
-    given = env.text("SECRET_KEY")
-    if given:
-        return given
+    """SECRET_KEY, or a key that is generated once and kept in DATA_DIR, readable by its owner only."""
+    configured = env.text("SECRET_KEY")
+    if configured:
+        return configured
     path = DATA_DIR / "secret_key"
     if not path.exists():
-        # Written aside and linked: whoever sees the file sees all of it, and the first of two starts wins.
+        # Written to another file and linked: a reader never sees half a key, and of two starts the first wins.
         with tempfile.NamedTemporaryFile("w", dir=DATA_DIR, encoding="ascii") as file:
             file.write(secrets.token_urlsafe(50))
             file.flush()
@@ -49,7 +50,7 @@ HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", default=8000, minimum=1, maximum=65535)
 WEB_WORKERS = env.integer("WEB_WORKERS", default=2, minimum=1, maximum=64)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-# What `manage.py portal` does on its first start.
+# Whether the first start of `manage.py portal` loads the demo environment.
 DEMO = env.flag("DEMO", default=True)
 
 # Portal ---------------------------------------------------------------------------------------------------
@@ -79,6 +80,8 @@ INSTALLED_APPS = [
     "django_prometheus",
     "rest_framework",
     "drf_spectacular",
+    # The files of Swagger UI, so that the page of the API's documentation loads nothing from elsewhere.
+    "drf_spectacular_sidecar",
     "telemetry",
     "workbench",
     "kpis",
@@ -86,6 +89,7 @@ INSTALLED_APPS = [
     "metrics",
 ]
 
+# The order matters: metrics time everything below them, and the peer's scheme is settled before anything asks.
 MIDDLEWARE = [
     "metrics.requests.RequestMetricsMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -124,10 +128,12 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASES = {"default": databases.from_url(env.text("DATABASE_URL"), data_dir=DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Moments are UTC everywhere; only days are days of REPORTING_TIME_ZONE.
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
+# ISO dates in the admin, in place of en-gb's.
 FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "/static/"
@@ -139,6 +145,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": PLAIN_STATIC_FILES if DEBUG else HASHED_STATIC_FILES},
 }
+# Source maps are for developers; to compress those of Swagger UI costs the first start two seconds.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 LOGIN_URL = reverse_lazy("login")
 LOGIN_REDIRECT_URL = "/"
 UNFOLD = sidebar.UNFOLD
@@ -150,6 +158,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "web.errors.exception_handler",
+    # Keys have no user; DRF's default would be an AnonymousUser.
     "UNAUTHENTICATED_USER": None,
 }
 
@@ -157,6 +166,15 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Workbench analytics",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        # Of Swagger UI's themes for code, the one whose colours all have contrast on its dark ground.
+        "syntaxHighlight": {"theme": "tomorrow-night"},
+        # Never send the schema to swagger.io to be validated.
+        "validatorUrl": None,
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "bearerKey": {"type": "http", "scheme": "bearer"},
@@ -166,8 +184,9 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Pages of other origins may post events, with the portal's client or another SDK, and nothing else.
+# Pages of these origins may post events, with the portal's client or another SDK, and nothing else.
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
+# The door and the paths of the other SDKs' protocols.
 CORS_URLS_REGEX = (
     r"^/(api/workbench/telemetry$|v1/|array/"
     r"|(batch|capture|e|i/v0/e|i/v1/analytics/events|flags|decide)/?$)"
@@ -181,11 +200,11 @@ CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 
 # Security -------------------------------------------------------------------------------------------------
 
-# A body that the door would refuse is refused everywhere.
+# The door's limit for a body, applied to every other address as well.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# The X-Forwarded-Proto of TRUSTED_PROXIES, and of nobody else (web.middleware).
+# web.middleware sets it from the X-Forwarded-Proto of TRUSTED_PROXIES, and of nobody else.
 SECURE_PROXY_SSL_HEADER = ("portal.trusted_scheme", "https")
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
@@ -199,13 +218,13 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [csp.NONE],
     }
 }
-# The admin's look (unfold) brings inline scripts and styles and evaluates Alpine.js expressions.
+# The admin's theme (unfold) has inline scripts and styles and evaluates Alpine.js expressions.
 ADMIN_CONTENT_SECURITY_POLICY = {
     "script-src": [csp.SELF, csp.UNSAFE_INLINE, csp.UNSAFE_EVAL],
     "style-src": [csp.SELF, csp.UNSAFE_INLINE],
 }
 SILENCED_SYSTEM_CHECKS = [
-    # Cookies are secure by request (web.middleware); HSTS and the redirect to https are the proxy's.
+    # web.middleware makes cookies secure on https requests; HSTS and the redirect to https are the proxy's job.
     "security.W004",
     "security.W008",
     "security.W012",
@@ -225,10 +244,10 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
-        # A client's fault is in its answer and in the metrics; a line each would be a way to fill the disk.
+        # Clients see their errors in the answer, and metrics count them. A line for each could fill the disk.
         "django.request": {"level": "ERROR"},
         "django.security": {"handlers": ["null"], "propagate": False},
-        # One line a task, every ROLLUP_INTERVAL_SECONDS.
+        # These would write a line for each task, every ROLLUP_INTERVAL_SECONDS.
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
@@ -238,18 +257,19 @@ LOGGING = {
 # Celery ---------------------------------------------------------------------------------------------------
 
 REDIS_URL = env.text("REDIS_URL")
-# Without a broker the tasks run inside the one scheduler process: the database is the queue anyway.
+# Without a broker the scheduler process runs the tasks itself: the database is the queue in any case.
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A frozen Redis must not hold a process for longer than this; a message that nobody acknowledged comes back
-# after the visibility timeout.
+# The socket timeouts bound how long a frozen Redis can hold a process (seconds). A message that no worker
+# acknowledged is delivered again after the visibility timeout.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 60,
     "socket_connect_timeout": 2,
     "socket_timeout": 5,
     "socket_keepalive": True,
 }
+# A task whose worker is killed runs again; every task is safe to repeat.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -258,6 +278,6 @@ CELERY_TASK_TIME_LIMIT = 15 * 60
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
-# The schedule starts anew with its process: there is no file to lose, to share or to repair.
+# Keeps the schedule in memory only: there is no file to lose, to share or to repair.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_TIMEZONE = "UTC"

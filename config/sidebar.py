@@ -9,8 +9,8 @@ from django.urls import reverse_lazy
 from config.favicon import icon_url
 
 
-def viewer_of(model: str) -> Callable[[HttpRequest], bool]:
-    """Whether the signed-in person may see a model (`app.model`); changing it includes seeing it."""
+def view_permission(model: str) -> Callable[[HttpRequest], bool]:
+    """A check whether the signed-in person may see a model (`app.model`); who may change it may see it."""
     app, name = model.split(".")
 
     def may_view(request: HttpRequest) -> bool:
@@ -24,7 +24,7 @@ def item(title: str, icon: str, model: str) -> dict[str, Any]:
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{model.replace('.', '_')}_changelist"),
-        "permission": viewer_of(model),
+        "permission": view_permission(model),
     }
 
 
@@ -32,13 +32,13 @@ def group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "items": list(items)}
 
 
-def never(request: HttpRequest) -> bool:
-    """For a link that leads out of the admin: no page of it is the current one."""
+def never_active(request: HttpRequest) -> bool:
+    """For a link out of the admin: unfold must not mark it as the current page."""
     return False
 
 
 NAVIGATION = [
-    {"items": [{"title": "Back to the portal", "icon": "arrow_back", "link": "/", "active": never}]},
+    {"items": [{"title": "Back to the portal", "icon": "arrow_back", "link": "/", "active": never_active}]},
     group(
         "Pipeline",
         item("Arrivals", "move_to_inbox", "telemetry.arrival"),

@@ -7,6 +7,6 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
-from web.requests import PortalHandler  # noqa: E402  Django must be set up first
+from web.requests import PortalHandler  # noqa: E402  (Django must be set up first)
 
 application = PortalHandler()

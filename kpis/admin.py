@@ -1,4 +1,4 @@
-"""The admin of KPI numbers (read only) and of what people enter: targets, baselines, entered counts."""
+"""The admin of KPI numbers, which are read-only, and of targets, baselines and entered counts."""
 
 from datetime import date
 from decimal import Decimal
@@ -44,7 +44,7 @@ class KpiBucketAdmin(ReadOnlyModelAdmin):
         choice_filter(field="granularity", choices=StoredGranularity.choices),
         choice_filter(field="dimension", choices=DIMENSION_CHOICES, title="breakdown"),
     )
-    # Its unique key, backwards: the newest period of what the filters name first.
+    # The unique key backwards, which its index serves: the newest periods come first.
     ordering = ("-environment", "-kpi", "-granularity", "-dimension", "-period_start", "-value")
 
     @display(description="KPI")
@@ -71,18 +71,18 @@ class FreshnessAdmin(ReadOnlyModelAdmin):
         return compact_duration(timezone.now() - freshness.computed_until)
 
 
-def signed_in(request: HttpRequest) -> User:
-    """The person at work; the admin lets no one else come this far."""
+def signed_in_user(request: HttpRequest) -> User:
+    """The signed-in person; the admin lets nobody else in."""
     return cast(User, request.user)
 
 
-def plain(value: Decimal) -> str:
-    """A number without the zeros that its column adds."""
+def without_trailing_zeros(value: Decimal) -> str:
+    """The number without the zeros that its column adds."""
     return f"{value.normalize():f}"
 
 
 class JudgementAdmin(ModelAdmin):
-    """Targets and baselines: dated records that people set, with who set them."""
+    """The common part of targets and baselines: dated, and with the person who set them."""
 
     show_full_result_count = False
     list_filter = (EnvironmentFilter, KpiFilter)
@@ -96,21 +96,21 @@ class JudgementAdmin(ModelAdmin):
         return known.title if known else judgement.kpi
 
     @display(description="environment", ordering="environment")
-    def where(self, judgement: Target | Baseline) -> str:
+    def environment_name(self, judgement: Target | Baseline) -> str:
         return judgement.environment or "every environment"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("set_by", "created_at") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Target | Baseline, form: Any, change: bool) -> None:
-        obj.set_by = signed_in(request)
+        obj.set_by = signed_in_user(request)
         super().save_model(request, obj, form, change)
 
 
 @admin.register(Target)
 class TargetAdmin(JudgementAdmin):
     form = TargetForm
-    list_display = ("kpi_title", "where", "meaning", "effective_from", "set_by")
+    list_display = ("kpi_title", "environment_name", "meaning", "effective_from", "set_by")
 
     @display(description="target")
     def meaning(self, target: Target) -> str:
@@ -118,23 +118,31 @@ class TargetAdmin(JudgementAdmin):
         if kpi is None:
             return "no KPI of the registry"
         unit = "x the baseline" if kpi.baseline_factor is not None else kpi.unit
-        return f"{kpi.direction.replace('_', ' ')} {plain(target.value)} {unit}"
+        return f"{kpi.direction.replace('_', ' ')} {without_trailing_zeros(target.value)} {unit}"
 
 
 @admin.register(Baseline)
 class BaselineAdmin(JudgementAdmin):
     form = BaselineForm
-    list_display = ("kpi_title", "where", "baseline", "effective_from", "sample_size", "method", "set_by")
+    list_display = (
+        "kpi_title",
+        "environment_name",
+        "baseline",
+        "effective_from",
+        "sample_size",
+        "method",
+        "set_by",
+    )
 
     @display(description="baseline")
     def baseline(self, baseline: Baseline) -> str:
         kpi = registry.REGISTRY.get(baseline.kpi)
-        return f"{plain(baseline.value)} {kpi.unit if kpi else ''}".strip()
+        return f"{without_trailing_zeros(baseline.value)} {kpi.unit if kpi else ''}".strip()
 
 
 @admin.register(EnteredCount)
 class EnteredCountAdmin(ModelAdmin):
-    """Counts that no event reports; a change is computed like an event that came in for that day."""
+    """Counts that no event reports. A change has its day's KPIs computed again, as an event would."""
 
     form = EnteredCountForm
     show_full_result_count = False
@@ -147,7 +155,7 @@ class EnteredCountAdmin(ModelAdmin):
         return ("entered_by", "created_at") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: EnteredCount, form: Any, change: bool) -> None:
-        obj.entered_by = signed_in(request)
+        obj.entered_by = signed_in_user(request)
         with transaction.atomic():
             places = {(obj.environment, obj.date)}
             if change:
@@ -168,6 +176,6 @@ class EnteredCountAdmin(ModelAdmin):
 
 
 def mark_places(places: set[tuple[str, date]]) -> None:
-    """Have the rollup compute these days' first buckets again: entered counts count there."""
+    """Have the rollup recompute the first bucket of each day, where entered counts are counted."""
     for environment, day in sorted(places):
         rollup.mark_day(environment=environment, date=day)

@@ -1,16 +1,15 @@
-"""What people enter about KPIs, and which values make sense for which KPI."""
+"""Forms for targets, baselines and entered counts, and which values fit which KPI."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
-from django.conf import settings
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from kpis import registry
+from kpis.days import local_day, reporting_zone
 from kpis.models import Baseline, EnteredCount, Target
 from kpis.registry import Kind, Kpi
 from telemetry.admin.filters import environment_names
@@ -19,7 +18,7 @@ KPI_CHOICES = [
     ("", "Select a KPI"),
     *((kpi.slug, f"{kpi.title} ({kpi.unit})") for kpi in registry.DEFINITIONS),
 ]
-# Several templates can be suggested for one message, so not every ratio ends at 1.
+# The assistant can suggest several templates for one message, so a ratio may exceed 1.
 LARGEST_RATIO = Decimal(10)
 LARGEST_FACTOR = Decimal(10)
 LONGEST_SECONDS = Decimal(30 * 24 * 3600)
@@ -39,7 +38,7 @@ def value_problem(kpi: Kpi, value: Decimal) -> str:
 
 
 def target_problem(kpi: Kpi, value: Decimal) -> str:
-    """What is wrong with a target; for a KPI that is judged against its baseline it is a factor."""
+    """What is wrong with a target, as a sentence; empty when nothing is. Against a baseline it is a factor."""
     if kpi.baseline_factor is None:
         return value_problem(kpi, value)
     if 0 < value <= LARGEST_FACTOR:
@@ -57,7 +56,7 @@ def environment_choices(*, first: tuple[str, str]) -> list[tuple[str, str]]:
 
 
 class JudgementForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A value for a KPI of the registry, for one environment or for all."""
+    """A value for a KPI of the registry, in one environment or in all of them."""
 
     kpi = forms.ChoiceField(label="KPI", choices=KPI_CHOICES, widget=UnfoldAdminSelectWidget)
     environment = forms.ChoiceField(
@@ -99,13 +98,13 @@ class BaselineForm(JudgementForm):
         help_texts = {
             "value": "In the KPI's unit: 0.8 for 80 %, 1800 for half an hour.",
             "method": "How it was measured: who, when, and on what.",
-            "sample_size": "How many measurements it rests on.",
+            "sample_size": "How many measurements it is based on.",
         }
 
     def clean_sample_size(self) -> int:
         sample_size: int = self.cleaned_data["sample_size"]
         if sample_size < 1:
-            raise forms.ValidationError("A baseline rests on at least one measurement.")
+            raise forms.ValidationError("A baseline needs at least one measurement.")
         return sample_size
 
 
@@ -121,12 +120,6 @@ class EnteredCountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_date(self) -> date:
         day: date = self.cleaned_data["date"]
-        if day > local_today(now=timezone.now()):
-            raise forms.ValidationError(
-                "That day is still to come; counts are entered for days that have begun."
-            )
+        if day > local_day(timezone.now(), zone=reporting_zone()):
+            raise forms.ValidationError("That day has not begun yet; enter counts for days that have.")
         return day
-
-
-def local_today(*, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date()

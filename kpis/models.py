@@ -1,4 +1,4 @@
-"""KPI numbers and what they are judged by. Pages, API and scrape read only these tables."""
+"""KPI numbers, targets and baselines: all that pages, API and scrape read."""
 
 from django.conf import settings
 from django.db import models
@@ -12,15 +12,16 @@ class StoredGranularity(models.TextChoices):
 
 
 class KpiBucket(models.Model):
-    """A KPI's sums in one period; ratios and percentiles are made when read.
+    """A KPI's sums in one period; ratios and percentiles are computed when they are read.
 
     | kind     | numerator          | denominator     | histogram                                    |
     | ratio    | a count            | a count         | {}                                           |
     | duration | microseconds       | durations       | {bin: durations}, see kpis/histogram.py      |
     | sum      | micro-dollars      | things summed   | {}                                           |
 
-    `dimension` and `value` are empty on the row of the whole KPI. The dimension `excluded` counts, in
-    denominator, what could not be measured, by reason. A day is the sum of its base buckets.
+    `dimension` and `value` are empty in the row of the whole KPI. In rows of the dimension `excluded`, the value
+    is a reason, and the denominator counts what could not be measured for it. A day is the sum of its base
+    buckets.
     """
 
     kpi = models.CharField(max_length=64)
@@ -38,7 +39,7 @@ class KpiBucket(models.Model):
     class Meta:
         verbose_name = "KPI bucket"
         constraints = [
-            # In the order in which readers narrow: one environment and KPI, one granularity, a range of periods.
+            # Readers name an environment, a KPI and a granularity and dimension, then a range of periods.
             models.UniqueConstraint(
                 name="kpi_bucket_unique",
                 fields=["environment", "kpi", "granularity", "dimension", "period_start", "value"],
@@ -58,7 +59,7 @@ class Freshness(models.Model):
 
     environment = models.CharField(max_length=64, primary_key=True)
     computed_until = models.DateTimeField(null=True)
-    # The zone that the day rows were computed in; another one calls for a rebuild of the days.
+    # The zone whose days the day rows are; if REPORTING_TIME_ZONE changes, the days have to be rebuilt.
     time_zone = models.CharField(max_length=64)
 
     class Meta:
@@ -69,7 +70,7 @@ class Freshness(models.Model):
 
 
 class Target(models.Model):
-    """A KPI's target from a day on; the newest one that is in force judges a period. Overrides the registry's.
+    """A KPI's target from a day on. The newest one in force applies to a period, in place of the registry's.
 
     `value` is in the KPI's unit (a ratio, seconds, dollars); for a KPI that is judged against its baseline it
     is the factor (0.5: half the baseline).
@@ -95,7 +96,7 @@ class Target(models.Model):
 
 
 class Baseline(models.Model):
-    """What a KPI was before the workbench, from a day on, with where the figure comes from."""
+    """A KPI's value before the workbench, in force from a day on, and how it was measured."""
 
     kpi = models.CharField(max_length=64)
     environment = models.CharField(

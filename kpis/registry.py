@@ -1,4 +1,4 @@
-"""The KPI registry: what each KPI means, as frozen data. What it measures is in measures.py."""
+"""The KPI registry: the definition of each KPI, as frozen data. kpis/compute/measures.py says how each is measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Kpi:
-    """A KPI's definition. A change of what it counts is a new version and calls for a rebuild."""
+    """A KPI's definition. Whoever changes what it counts raises `version` and rebuilds the KPI."""
 
     slug: str
     title: str
@@ -38,15 +38,15 @@ class Kpi:
     kind: Kind
     unit: str
     direction: Direction
-    # In words, for the people who read the page: what is counted, over what, and what is left out.
+    # For readers of the page: what is counted, of what, and what is left out.
     definition: str
     numerator_label: str = ""
     denominator_label: str = ""
     # The percentile (0 to 1) that is the value of a duration KPI.
     statistic: float = 0.5
-    # The target from the beginning of time; a Target row overrides it from its day on.
+    # The target until a Target row overrides it from a day on.
     target: Decimal | None = None
-    # The target as a factor of the baseline, for a KPI that is judged against what was before.
+    # The target as a factor of the baseline, for a KPI that is judged against the time before the workbench.
     baseline_factor: Decimal | None = None
     dimensions: tuple[str, ...] = ()
     minimum_sample: int = 20
@@ -159,8 +159,8 @@ DEFINITIONS = (
         denominator_label="Approvals measured",
         dimensions=("approved",),
         definition=(
-            "How long people were waited for: from an approval's request to its decision; the value is the 90th "
-            "percentile. It counts when it was decided."
+            "The time from an approval's request to its decision; the value is the 90th percentile. An approval counts "
+            "when it was decided."
         ),
     ),
     Kpi(

@@ -1,4 +1,4 @@
-"""Celery tasks: they only ring the bell; the database is the queue."""
+"""Celery tasks. They carry no work: the database is the queue."""
 
 from celery import shared_task
 from django.utils import timezone

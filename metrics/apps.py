@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class MetricsConfig(AppConfig):
-    """What Prometheus sees. No models: it reads those of the other apps."""
+    """What Prometheus scrapes. It has no models and reads those of the other apps."""
 
     name = "metrics"
 

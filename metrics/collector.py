@@ -1,4 +1,4 @@
-"""What the database tells a scrape, read at most once a second a process."""
+"""The snapshot of the database that a scrape shows, taken at most once a second by each process."""
 
 import logging
 from collections.abc import Iterator
@@ -11,21 +11,24 @@ from django.db import Error as DatabaseFault
 from django.db import connection, transaction
 from prometheus_client.core import Metric
 
-from metrics.families import event_families, kpi_families, portal_families, workbench_gauges
+from metrics.families.events import event_families
+from metrics.families.kpis import kpi_families
+from metrics.families.portal import portal_families
+from metrics.families.workbench import workbench_gauges
 from telemetry.counters.bridge import read_counters
 
 logger = logging.getLogger(__name__)
 
 MAX_AGE = timedelta(seconds=1)
-# Longer than a failure takes, so that those who waited for it do not each wait for their own.
+# Longer than a failure takes, so that scrapes that waited for it do not then wait for another one each.
 MAX_FAILURE_AGE = timedelta(seconds=6)
-# A scrape is given 10 seconds by default; a database that is busy with something else must not use them up.
+# Prometheus gives a scrape 10 seconds by default; a busy database must not use them up.
 STATEMENT_TIMEOUT_MS = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What the database said at one moment: the workbench's and KPIs' families, and the portal's own."""
+    """The families as the database had them at one moment: of workbench and KPIs, and of the portal itself."""
 
     taken_at: datetime
     workbench: tuple[Metric, ...] = ()
@@ -37,9 +40,9 @@ class Snapshot:
 
 
 class SnapshotCache:
-    """The newest snapshot of this process: however often it is scraped, it is made once a second.
+    """The newest snapshot of this process, taken once a second however often it is scraped.
 
-    Two scrapes that are a second or more apart never see a counter fall, whichever processes answer them.
+    A counter never falls between two scrapes that are a second or more apart, whichever processes answer.
     """
 
     def __init__(self) -> None:
@@ -60,7 +63,7 @@ snapshots = SnapshotCache()
 
 
 def take_snapshot(*, now: datetime) -> Snapshot:
-    """Reads all families; a database that does not answer within seconds gives an empty one that says so."""
+    """Read all families; if the database fails or is too slow, the snapshot is empty and `has_failed`."""
     try:
         with short_statements():
             return read_snapshot(now=now)
@@ -81,9 +84,9 @@ def read_snapshot(*, now: datetime) -> Snapshot:
 
 @contextmanager
 def short_statements() -> Iterator[None]:
-    """Ends each statement within seconds, where the database can be told to.
+    """Let no statement take longer than STATEMENT_TIMEOUT_MS on PostgreSQL.
 
-    SQLite's readers wait for nobody, and a transaction of it would take the one writer's lock.
+    SQLite needs no limit: its readers wait for nobody, and a transaction would take its only write lock.
     """
     if connection.vendor != "postgresql":
         yield

@@ -1,4 +1,4 @@
-"""A scrape's answer: the families of this and the other processes, and those of the database, as text."""
+"""A scrape's answer as text: the families that processes count in memory, and those of the database."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +24,7 @@ Gather = Callable[[Snapshot], Iterable[Metric]]
 
 @dataclass(frozen=True)
 class Families:
-    """Metric families in the form that prometheus_client's encoders ask for."""
+    """Metric families in the shape of a registry, which prometheus_client's encoders need."""
 
     families: Iterable[Metric]
 
@@ -32,27 +32,29 @@ class Families:
         return self.families
 
 
-def everything(snapshot: Snapshot) -> Iterator[Metric]:
-    """Everything: requests, the workbench, KPIs, and the portal's own health."""
-    own = {family.name: family for family in own_families()}
-    dry_runs = own.pop(DRY_RUN_FAMILY, None)
-    yield from own.values()
+def all_families(snapshot: Snapshot) -> Iterator[Metric]:
+    """Requests, tasks, the workbench, KPIs, and the state of the portal itself."""
+    in_memory = {family.name: family for family in in_memory_families()}
+    dry_runs = in_memory.pop(DRY_RUN_FAMILY, None)
+    yield from in_memory.values()
     yield from snapshot.workbench
     yield from with_dry_runs(snapshot.portal, dry_runs=dry_runs)
     yield from process_families()
-    yield switch("portal_maintenance", "Whether posts are refused for maintenance.", maintenance.is_on())
+    yield boolean_gauge(
+        "portal_maintenance", "Whether posts are refused for maintenance.", maintenance.is_on()
+    )
     yield collect_error(snapshot)
 
 
-def workbench_alone(snapshot: Snapshot) -> Iterator[Metric]:
-    """The workbench and KPI families alone; where they could not be read, only the sign of that."""
+def workbench_families(snapshot: Snapshot) -> Iterator[Metric]:
+    """The workbench and KPI families; only portal_metrics_collect_error if they could not be read."""
     yield from snapshot.workbench
     if snapshot.has_failed:
         yield collect_error(snapshot)
 
 
-def own_families() -> Iterable[Metric]:
-    """What processes count in their memory: of all of them where they share a directory, else of this one."""
+def in_memory_families() -> Iterable[Metric]:
+    """What all processes counted in memory, if they share a directory (PROMETHEUS_MULTIPROC_DIR); else this one."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY.collect()
     registry = CollectorRegistry()
@@ -61,9 +63,9 @@ def own_families() -> Iterable[Metric]:
 
 
 def with_dry_runs(families: Iterable[Metric], *, dry_runs: Metric | None) -> Iterator[Metric]:
-    """The families, with the dry runs' counts as an outcome of the received events.
+    """The families, where the counts of dry runs are one more outcome of received events.
 
-    Nothing of a dry run is stored, so its counts begin anew with the processes.
+    Dry runs store nothing, so their counts start at zero with each process.
     """
     definition = FAMILIES["portal_events_received_total"]
     received = CounterMetricFamily(RECEIVED, definition.help)
@@ -80,19 +82,21 @@ def with_dry_runs(families: Iterable[Metric], *, dry_runs: Metric | None) -> Ite
 
 
 def collect_error(snapshot: Snapshot) -> Metric:
-    return switch("portal_metrics_collect_error", "Whether the database did not answer.", snapshot.has_failed)
+    return boolean_gauge(
+        "portal_metrics_collect_error", "Whether the database did not answer.", snapshot.has_failed
+    )
 
 
-def switch(name: str, text: str, is_on: bool) -> Metric:
+def boolean_gauge(name: str, text: str, is_on: bool) -> Metric:
     return GaugeMetricFamily(name, text, value=float(is_on))
 
 
 def expose(gather: Gather, *, accept: str, now: datetime) -> tuple[bytes, str]:
-    """The families as text and its content type: OpenMetrics 1.0 if the Accept header names it, else
-    Prometheus's own format.
+    """The families as text, and its content type.
 
-    The header goes no further: prometheus_client would repeat what it says of versions.
+    OpenMetrics 1.0 if the Accept header names that format, else Prometheus's own.
     """
+    # The header itself goes no further: prometheus_client would repeat any version that it names.
     wanted = f"{OPENMETRICS}; version=1.0.0" if OPENMETRICS in accept else ""
     encode, content_type = choose_encoder(wanted)
     return encode(Families(gather(snapshots.get(now=now)))), content_type

@@ -1,35 +1,29 @@
-"""The portal's own processes, as `manage.py portal` and the kernel tell of them.
+"""The portal's own processes: what the supervisor wrote of them, and what the system says they use.
 
 DATA_DIR/supervisor.json is {kind: {"up", "restarts", "backoff_seconds", "pid"}}, written by the process that
-starts the others. Where there is none (each process is started by something else), there is nothing to tell.
+starts the others. Without the file (each process is started by something else) there are no samples.
 """
 
 import json
-import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import psutil
 from django.conf import settings
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-PROC = Path("/proc")
-
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """What the kernel says of a process: its parent, its CPU time with that of dead children, its memory."""
+class ProcessUsage:
+    """CPU time of a process with that of its ended children, and its resident memory."""
 
-    pid: int
-    parent: int
     cpu_seconds: float
     resident_bytes: int
 
 
 def process_families() -> Iterator[Metric]:
-    """Whether each kind of worker is up, how often it was restarted, and what its processes use in all."""
+    """Whether each kind of worker is up, how often it was restarted, and what its processes use in total."""
     workers = read_supervisor()
     if not workers:
         return
@@ -47,7 +41,7 @@ def process_families() -> Iterator[Metric]:
 
 
 def usage_families(pids: Mapping[str, int]) -> Iterator[Metric]:
-    """Memory, CPU time and number of the processes below (and with) each worker's pid."""
+    """Memory, CPU time and number of the processes of each worker, by the pid of its first process."""
     memory = GaugeMetricFamily(
         "portal_process_resident_memory_bytes",
         "Resident memory of its processes, added up.",
@@ -55,18 +49,17 @@ def usage_families(pids: Mapping[str, int]) -> Iterator[Metric]:
     )
     cpu = CounterMetricFamily("portal_process_cpu_seconds", "CPU time of its processes.", labels=["worker"])
     count = GaugeMetricFamily("portal_processes", "How many processes it is made of.", labels=["worker"])
-    processes = read_processes()
     for worker, pid in pids.items():
-        tree = list(tree_of(pid, processes=processes))
-        if tree:
-            memory.add_metric([worker], sum(process.resident_bytes for process in tree))
-            cpu.add_metric([worker], sum(process.cpu_seconds for process in tree))
-            count.add_metric([worker], len(tree))
+        usages = read_tree(pid)
+        if usages:
+            memory.add_metric([worker], sum(usage.resident_bytes for usage in usages))
+            cpu.add_metric([worker], sum(usage.cpu_seconds for usage in usages))
+            count.add_metric([worker], len(usages))
     yield from (memory, cpu, count)
 
 
 def read_supervisor() -> dict[str, dict[str, Any]]:
-    """The supervisor's file; empty when there is none or it is being written."""
+    """The supervisor's file; empty if there is none or it cannot be read as JSON."""
     try:
         workers = json.loads((settings.DATA_DIR / "supervisor.json").read_text())
     except (OSError, ValueError):
@@ -74,40 +67,23 @@ def read_supervisor() -> dict[str, dict[str, Any]]:
     return {str(worker): state for worker, state in sorted(workers.items())}
 
 
-def read_processes() -> dict[int, Process]:
-    """All processes that can be seen, by pid; empty where the kernel has no /proc."""
-    pids = (int(entry.name) for entry in PROC.glob("[0-9]*"))
-    return {process.pid: process for pid in pids if (process := read_process(pid))}
-
-
-def read_process(pid: int) -> Process | None:
-    """See proc(5), /proc/pid/stat. None for a process that has just ended."""
+def read_tree(pid: int) -> list[ProcessUsage]:
+    """Usage of the process and of all its descendants; empty if the process has ended."""
     try:
-        stat = (PROC / str(pid) / "stat").read_text()
-    except OSError:
+        parent = psutil.Process(pid)
+        tree = [parent, *parent.children(recursive=True)]
+    except psutil.Error:
+        return []
+    return [usage for process in tree if (usage := read_usage(process))]
+
+
+def read_usage(process: psutil.Process) -> ProcessUsage | None:
+    """None for a process that has ended meanwhile, or that this user may not see."""
+    try:
+        with process.oneshot():
+            cpu = process.cpu_times()
+            resident_bytes = process.memory_info().rss
+    except psutil.Error:
         return None
-    # The name, in parentheses, may hold spaces and parentheses itself; field 3 comes after its end.
-    fields = stat.rpartition(")")[2].split()
-    return Process(
-        pid=pid,
-        parent=int(fields[1]),
-        cpu_seconds=sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK"),
-        resident_bytes=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
-    )
-
-
-def tree_of(pid: int, *, processes: Mapping[int, Process]) -> Iterator[Process]:
-    """The process and all below it; nothing when it has ended."""
-    children = children_by_parent(processes.values())
-    waiting = [processes[pid]] if pid in processes else []
-    while waiting:
-        process = waiting.pop()
-        yield process
-        waiting.extend(children[process.pid])
-
-
-def children_by_parent(processes: Iterable[Process]) -> Mapping[int, list[Process]]:
-    children: dict[int, list[Process]] = defaultdict(list)
-    for process in processes:
-        children[process.parent].append(process)
-    return children
+    cpu_seconds = cpu.user + cpu.system + cpu.children_user + cpu.children_system
+    return ProcessUsage(cpu_seconds=cpu_seconds, resident_bytes=resident_bytes)

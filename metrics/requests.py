@@ -1,7 +1,7 @@
-"""Metrics of HTTP requests, whose number of series does not depend on what clients send.
+"""Metrics of HTTP requests, with a number of series that does not depend on what clients send.
 
-django-prometheus counts methods and views as they come; here unknown ones are folded, and a header that is
-not a number is no reason to fail.
+django-prometheus makes a series of every method and view, and fails on a Content-Length that is no number. Here
+unknown methods and paths become `other`, the admin's views become `admin`, and bad lengths are read as empty.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from telemetry.counters.families import HTTP_BUCKETS
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
 ADMIN = "admin"
+# int() refuses very long numbers; no body is as long as these digits can say.
 LENGTH_DIGITS = 18
 
 CATEGORIES: dict[int, str] = {
@@ -43,13 +44,13 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def route_of(request: HttpRequest) -> str:
-    """The name of the URL pattern that answered, `other` for a path that no pattern matches."""
+    """Name of the URL pattern that answered; `other` for a path that no pattern matches."""
     match = request.resolver_match
-    return shortened((match and match.view_name) or OTHER)
+    return folded_view((match and match.view_name) or OTHER)
 
 
-def shortened(view: str) -> str:
-    """The admin's views count as one: it has more of them than all the rest together."""
+def folded_view(view: str) -> str:
+    """The view's name, or `admin` for each of the admin's many views."""
     return ADMIN if view.startswith(f"{ADMIN}:") else view
 
 
@@ -58,13 +59,13 @@ def method_of(request: HttpRequest) -> str:
 
 
 def category_of(status: int) -> str:
-    """What kind of error a status of 400 and above is."""
-    rest = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
-    return CATEGORIES.get(status, rest)
+    """The category of an error status (400 and above)."""
+    other = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
+    return CATEGORIES.get(status, other)
 
 
 class RequestMetricsMiddleware:
-    """Times every request; it stands first, so that what the others refuse is counted too."""
+    """Times every request. It comes first, so that requests which other middleware refuses are counted too."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -82,10 +83,9 @@ class RequestMetricsMiddleware:
 
 
 class ViewMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
-    """django-prometheus's middleware after the others, with unknown methods folded in every family."""
+    """django-prometheus's second middleware, with unknown methods and the admin's views folded in every family."""
 
     def process_request(self, request: HttpRequest) -> None:
-        # It would fail on a length that is not a number, or too long a one.
         request.META["CONTENT_LENGTH"] = readable_length(request.META.get("CONTENT_LENGTH", ""))
         super().process_request(request)
 
@@ -95,10 +95,10 @@ class ViewMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
         if "method" in labels:
             labels["method"] = self._method(request)
         if "view" in labels:
-            labels["view"] = shortened(labels["view"])
+            labels["view"] = folded_view(labels["view"])
         return super().label_metric(metric, request, response, **labels)
 
 
 def readable_length(value: str) -> str:
-    """The Content-Length, with as many digits as int() reads; empty for what is not a number, as Django has it."""
+    """The Content-Length, cut to LENGTH_DIGITS; empty if it is not a number, as Django has a missing one."""
     return value[:LENGTH_DIGITS] if value.isascii() and value.isdigit() else ""

@@ -17,8 +17,8 @@ task_backoff_seconds = Gauge(
 
 
 def connect() -> None:
-    """Counts what becomes of Celery's tasks in this process. Safe to repeat."""
-    # A third of the lines of a scrape would be creation times, which nothing reads.
+    """Count the successes, failures and retries of Celery's tasks in this process. Safe to repeat."""
+    # Creation times would be a third of a scrape's lines, and nothing reads them.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     task_success.connect(note_success, dispatch_uid="portal_metrics")
     task_failure.connect(note_failure, dispatch_uid="portal_metrics")

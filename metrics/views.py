@@ -9,13 +9,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from metrics.exposition import Gather, everything, expose, workbench_alone
+from metrics.exposition import Gather, all_families, expose, workbench_families
 from telemetry import keys
 from telemetry.models import Scope
 from web.negotiation import AnyAccept
 from web.peers import is_trusted_proxy, peer_of
 
-# A request that carries one of these came through a proxy, whoever it says it came from.
+# A request with one of these headers came through a proxy, whatever the header says.
 FORWARDING_HEADERS = (
     "HTTP_FORWARDED",
     "HTTP_VIA",
@@ -32,7 +32,7 @@ class ScrapeView(APIView):
     authentication_classes = []
     permission_classes = []
     content_negotiation_class = AnyAccept
-    gather: Gather = staticmethod(everything)
+    gather: Gather = staticmethod(all_families)
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
@@ -44,13 +44,13 @@ class ScrapeView(APIView):
 
 
 class WorkbenchScrapeView(ScrapeView):
-    gather = staticmethod(workbench_alone)
+    gather = staticmethod(workbench_families)
 
 
 def check_access(request: HttpRequest) -> None:
-    """Lets a loopback peer, METRICS_TOKEN and keys of scope metrics in.
+    """Let in a peer on this machine, the METRICS_TOKEN and keys of scope metrics.
 
-    Raises Http404 when metrics are off, and ApiError as keys.authenticate.
+    Raises Http404 if metrics are off, and what keys.authenticate raises for any other request.
     """
     if not settings.METRICS_ENABLED:
         raise Http404
@@ -59,10 +59,10 @@ def check_access(request: HttpRequest) -> None:
 
 
 def is_local(request: HttpRequest) -> bool:
-    """Whether the socket's peer is this machine, and nobody's proxy.
+    """Whether the request comes from this machine itself and not through a proxy on it.
 
-    What a proxy says of its client never opens the door. A proxy on this machine is a loopback peer as well:
-    it is known by TRUSTED_PROXIES or, where that was forgotten, by the headers that it adds.
+    A proxy on this machine is a loopback peer too. It is recognised by TRUSTED_PROXIES or, if it is missing
+    there, by the headers that it adds. What those headers say of the client is never believed.
     """
     peer = peer_of(request)
     if peer is None or any(header in request.META for header in FORWARDING_HEADERS):
@@ -73,6 +73,6 @@ def is_local(request: HttpRequest) -> bool:
 def has_token(request: HttpRequest) -> bool:
     """Whether the bearer token is METRICS_TOKEN; never when that is empty."""
     expected = settings.METRICS_TOKEN.encode()
-    kind, _, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    matches = hmac.compare_digest(given.strip().encode(errors="replace"), expected)
-    return bool(expected) and kind.lower() == "bearer" and matches
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    matches = hmac.compare_digest(token.strip().encode(errors="replace"), expected)
+    return bool(expected) and scheme.lower() == "bearer" and matches

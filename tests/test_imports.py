@@ -74,6 +74,12 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "kpi overview",
         "apps urls",
     ),
+    "metrics": (
+        "families processes requests tasks",
+        "collector",
+        "exposition",
+        "apps urls views",
+    ),
     "config": (
         "admin apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
         "management",

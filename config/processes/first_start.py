@@ -1,4 +1,4 @@
-"""The first start: demo data, an admin and a first key, and what to do with them."""
+"""The first start: load the demo data, create an admin and a key, and print how to use them."""
 
 import secrets
 from datetime import datetime
@@ -27,7 +27,7 @@ Post an event:
 {curl}
 """
 
-# The shell makes the timestamp, so that the line works whenever it is pasted.
+# The shell fills in the time, so that the line works whenever it is pasted.
 CURL = """\
 curl -X POST {address}/api/workbench/telemetry \\
   -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
@@ -36,14 +36,14 @@ curl -X POST {address}/api/workbench/telemetry \\
 
 
 def is_due() -> bool:
-    """Until there is an admin: what an interrupted first start has done is done again."""
+    """True until there is an admin, so that an interrupted first start is repeated."""
     return not get_user_model().objects.filter(is_superuser=True).exists()
 
 
 def run(*, demo: bool, address: str, now: datetime, out: TextIOBase) -> None:
-    """Load the demo environment (with `demo`), then make an admin and a key and print both to `out`.
+    """Load the demo environment (if `demo`), then create an admin and a key and print both to `out`.
 
-    The text is printed before the commit: who did not get to read it gets another one at the next start.
+    Prints before the commit: if printing fails, nothing is stored and the next start prints a new password.
     """
     if demo:
         out.write("Loading the demo environment: 60 days of events.\n")

@@ -1,4 +1,4 @@
-"""What has to be done before the portal's processes start. Each step is safe to repeat."""
+"""The steps before the portal's processes start. Each is safe to repeat."""
 
 import fcntl
 import hashlib
@@ -22,13 +22,13 @@ from telemetry.lifecycle import partitions
 
 
 class StartRefused(Exception):
-    """The portal can't start; the text is one sentence that says why and what helps."""
+    """The portal can't start; the text says why and what to do about it."""
 
 
 def lock_data_dir(path: Path) -> int:
-    """A descriptor that holds the lock of DATA_DIR until it is closed.
+    """Lock DATA_DIR; returns the file descriptor that holds the lock until it is closed.
 
-    Raises StartRefused while another portal has it.
+    Raises StartRefused while another portal holds the lock.
     """
     descriptor = os.open(path / "portal.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -42,7 +42,7 @@ def lock_data_dir(path: Path) -> int:
 
 
 def check_address(*, host: str, port: int) -> None:
-    """Raises StartRefused when nothing can listen there."""
+    """Raises StartRefused if the web server could not listen there."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -57,15 +57,15 @@ def check_address(*, host: str, port: int) -> None:
 
 
 def prepare_database() -> None:
-    """Apply the migrations and make the partitions of the days to come."""
+    """Apply the migrations and create the partitions of the coming days."""
     call_command("migrate", interactive=False, verbosity=0)
     partitions.ensure_partitions(today=timezone.now().date())
 
 
 def collect_static_files() -> None:
-    """Copy, hash and compress the static files, unless none has changed since; nothing with DEBUG.
+    """Copy, hash and compress the static files if any has changed since the last time; with DEBUG do nothing.
 
-    Two portals may share STATIC_ROOT: one collects, the other waits.
+    Two portals may share STATIC_ROOT: while one collects, the other waits.
     """
     if settings.DEBUG:
         return
@@ -81,7 +81,7 @@ def collect_static_files() -> None:
 
 
 def fingerprint_of_static_files() -> str:
-    """Changes with any static file's path, size or time of change."""
+    """A hash that changes with any static file's path, size or modification time."""
     digest = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
     for path in sorted(static_files()):
         stat = os.stat(path)
@@ -96,7 +96,7 @@ def static_files() -> Iterator[str]:
 
 
 def clear_signs_of_earlier_processes() -> None:
-    """Metrics and signs of life that processes of an earlier start left in DATA_DIR."""
+    """Remove the metrics and signs of life that earlier processes left in DATA_DIR."""
     metrics = metrics_dir()
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(mode=0o700)
@@ -104,13 +104,13 @@ def clear_signs_of_earlier_processes() -> None:
 
 
 def metrics_dir() -> Path:
-    """Where the processes of this portal share their own metrics (PROMETHEUS_MULTIPROC_DIR)."""
+    """Where this portal's processes share the metrics they count in memory (PROMETHEUS_MULTIPROC_DIR)."""
     path: Path = settings.DATA_DIR / "metrics"
     return path
 
 
 def commands() -> dict[str, list[str]]:
-    """The processes of a portal: web, and the scheduler, and with a broker a worker."""
+    """The portal's processes by name: web, scheduler and, with a broker, worker."""
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "config"]
     children = {"web": web_command(), "scheduler": [*celery, "beat", "--pidfile="]}
     if settings.REDIS_URL:
@@ -119,14 +119,14 @@ def commands() -> dict[str, list[str]]:
 
 
 def web_command() -> list[str]:
-    """The web server; see config/rsgi.py for what it does about slow clients."""
+    """The command of the web server; config/rsgi.py says how it treats slow clients."""
     options = {
         "interface": "rsgi",
         "host": settings.HOST,
         "port": settings.PORT,
         "workers": settings.WEB_WORKERS,
         "http": "1",
-        # Connections that wait to be accepted, and those that each worker has open.
+        # backlog: connections that wait to be accepted. backpressure: connections that a worker has open.
         "backlog": 1024,
         "backpressure": 512,
         "http1-header-read-timeout": 10_000,
@@ -134,7 +134,7 @@ def web_command() -> list[str]:
         "log-level": "warning",
     }
     words = [f"--{name}={value}" for name, value in options.items()]
-    # Granian replaces a worker that died once; when they die again at once it ends, and is restarted in turn.
+    # Granian replaces a worker that dies. If workers keep dying it ends, and the supervisor restarts it.
     flags = ["--no-ws", "--respawn-failed-workers"]
     return [sys.executable, "-m", "granian", *words, *flags, "config.rsgi:application"]
 
@@ -159,7 +159,7 @@ def become_supervisor(*, lock: int, announcement: str) -> NoReturn:
 
 
 def reachable_host() -> str:
-    """The name that this machine reaches the portal by; HOST may stand for every address."""
+    """A host by which this machine reaches the portal; HOST may stand for all addresses."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104
 
 

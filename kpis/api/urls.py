@@ -3,11 +3,12 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from kpis.api import docs_page, views
+from kpis.api import views
+from kpis.api.docs_page import ApiDocsView
 
 urlpatterns = [
     path("kpis/", views.KpiListView.as_view(), name="api-kpis"),
     path("kpis/<str:slug>/", views.KpiView.as_view(), name="api-kpi"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs/", docs_page.api_docs, name="api-docs"),
+    path("docs/", ApiDocsView.as_view(), name="api-docs"),
 ]

@@ -1,4 +1,4 @@
-"""Loads the demo environment through the one door, as if its events had come in at their time."""
+"""Loads the demo environment as clients would: posts its events, each post received at its events' time."""
 
 import heapq
 from collections.abc import Iterator
@@ -11,7 +11,9 @@ import msgspec
 from django.conf import settings
 
 from kpis.compute import rollup
-from kpis.demo.events import DEFAULT_DAYS, Event, demo_events, demo_mistakes, moment_of
+from kpis.demo.day import Event, moment_of
+from kpis.demo.events import DEFAULT_DAYS, demo_events
+from kpis.demo.mistakes import demo_mistakes
 from kpis.models import Baseline, EnteredCount, Target
 from telemetry import keys
 from telemetry.intake.ingest import ingest_events
@@ -50,11 +52,10 @@ class DemoLoad:
 
 
 def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
-    """Bring the environment `demo` up to now: events, a baseline, targets, entered counts, and the KPIs of it all.
+    """Bring the environment `demo` up to now: events, a baseline, targets, entered counts, and the KPIs of all.
 
-    The first load begins `days` days ago (today included). A repeated one goes on where the last one ended,
-    be it complete or interrupted, and adds only what has happened since; right after a complete one it adds
-    nothing.
+    The first load covers the last `days` UTC days, today included. Safe to repeat: a later load continues
+    where the last one ended or was interrupted. Right after a complete load it adds nothing.
     """
     key = demo_key(now=now)
     first_day = key.created_at.astimezone(UTC).date() - timedelta(days=days - 1)
@@ -66,7 +67,7 @@ def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
         accepted += result.accepted
         duplicates += result.duplicates
         rejected += result.rejected
-    judge(first_day=first_day)
+    set_baseline_and_targets(first_day=first_day)
     enter_counts(first_day=first_day, until=now.astimezone(UTC).date())
     rollup.bring_up_to_date(now=now)
     return DemoLoad(
@@ -80,14 +81,14 @@ def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
 
 
 def demo_key(*, now: datetime) -> ApiKey:
-    """The key that the demo's events come in by; its day of creation is the day of the first load."""
+    """The key that posts the demo's events; it is created by the first load, on the day of that load."""
     demo_keys = ApiKey.objects.filter(environment=ENVIRONMENT, source=SOURCE, scope=Scope.INGEST)
     key = demo_keys.order_by("pk").first()
     return key or keys.create_key(scope=Scope.INGEST, environment=ENVIRONMENT, source=SOURCE, now=now)[0]
 
 
 def make_partitions(first_day: date, last_day: date) -> None:
-    """Partitions for all days of the demo: each call makes those of one late window."""
+    """Make the partitions of all days of the demo; each call makes those of one late window."""
     day = first_day
     while day < last_day:
         day = min(day + timedelta(days=settings.LATE_WINDOW_DAYS), last_day)
@@ -95,9 +96,9 @@ def make_partitions(first_day: date, last_day: date) -> None:
 
 
 def pending_posts(key: ApiKey, *, first_day: date, now: datetime) -> Iterator[tuple[datetime, list[Event]]]:
-    """The posts that are still missing, each with the moment of its receipt, in that order.
+    """The posts that are still missing, each with the moment (UTC) of its receipt, sorted by it.
 
-    A post commits as one, so the newest arrival of the key tells how far the demo is loaded.
+    A post commits as a whole, so the newest arrival of the key says how far the demo is loaded.
     """
     newest = Arrival.objects.filter(key=key).order_by("-pk").first()
     since = newest.received_at if newest else EARLIEST
@@ -110,10 +111,10 @@ def pending_posts(key: ApiKey, *, first_day: date, now: datetime) -> Iterator[tu
 
 
 def demo_items(*, first_day: date, now: datetime) -> Iterator[tuple[datetime, Event]]:
-    """Good and bad events, each with the moment at which it happens, in that order."""
+    """Valid and refused events, each with the moment (UTC) at which it happens, sorted by it."""
     days = (now.astimezone(UTC).date() - first_day).days + 1
-    good = ((moment_of(event), event) for event in demo_events(now=now, days=days))
-    return heapq.merge(good, demo_mistakes(now=now, days=days), key=lambda item: item[0])
+    valid = ((moment_of(event), event) for event in demo_events(now=now, days=days))
+    return heapq.merge(valid, demo_mistakes(now=now, days=days), key=lambda item: item[0])
 
 
 def post_start(at: datetime) -> datetime:
@@ -121,8 +122,8 @@ def post_start(at: datetime) -> datetime:
     return datetime.combine(at.date(), time(at.hour // POST_HOURS * POST_HOURS), UTC)
 
 
-def judge(*, first_day: date) -> None:
-    """A baseline and targets for the demo, from its first day on, where it has none of that day."""
+def set_baseline_and_targets(*, first_day: date) -> None:
+    """A baseline and targets for the demo, in force from its first day; existing ones of that day are kept."""
     for kpi, value in TARGETS.items():
         Target.objects.get_or_create(
             kpi=kpi,
@@ -139,7 +140,7 @@ def judge(*, first_day: date) -> None:
 
 
 def enter_counts(*, first_day: date, until: date) -> None:
-    """What people counted by hand, every Friday up to `until` (included): fewer every second week."""
+    """Counts entered by hand every Friday up to `until` (included); they fall by one every second week."""
     for index in range((until - first_day).days + 1):
         day = first_day + timedelta(days=index)
         if day.weekday() != 4:

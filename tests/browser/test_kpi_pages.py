@@ -11,7 +11,6 @@ PATHS = {
     "overview": "/",
     "KPI": f"{TIMES}?compare=1&breakdown=source",
     "KPI in dollars": "/kpis/execution-cost/",
-    "API": "/api/docs/",
 }
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.

@@ -59,6 +59,7 @@ def test_every_model_is_registered() -> None:
 def test_every_list_and_every_row_opens(model: type[Model], admin_client: Client) -> None:
     make_rows(model, first=0, count=3)
     links = links_to_rows(admin_client, model)
+
     assert len(links) >= 3
     assert {admin_client.get(link).status_code for link in links} == {200}
 
@@ -67,7 +68,9 @@ def test_every_list_and_every_row_opens(model: type[Model], admin_client: Client
 def test_a_list_takes_as_many_queries_for_50_rows_as_for_5(model: type[Model], admin_client: Client) -> None:
     make_rows(model, first=0, count=5)
     few = queries_of(admin_client, url_of(model, "changelist"))
+
     make_rows(model, first=5, count=45)
+
     assert len(queries_of(admin_client, url_of(model, "changelist"))) == len(few) <= 9
 
 
@@ -77,6 +80,7 @@ def test_no_list_counts_a_whole_table_or_looks_for_distinct_values(
 ) -> None:
     make_rows(model, first=0, count=60)
     queries = queries_of(admin_client, url_of(model, "changelist"))
+
     counts = [query for query in queries if "COUNT(" in query.upper()]
     assert len(counts) == 1
     assert "LIMIT 1001" in counts[0]
@@ -87,6 +91,7 @@ def test_no_list_counts_a_whole_table_or_looks_for_distinct_values(
 def test_a_table_of_the_portals_own_can_be_read_only(model: type[Model], admin_client: Client) -> None:
     make_rows(model, first=0, count=1)
     link = links_to_rows(admin_client, model).pop()
+
     assert admin_client.get(url_of(model, "add")).status_code == 403
     assert admin_client.post(link, {}).status_code == 403
     assert admin_client.post(link.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
@@ -101,6 +106,7 @@ def test_every_filter_works_and_no_other_lookup_does(model: type[Model], admin_c
     for list_filter in admin.site.get_model_admin(model).list_filter:
         for value in ("production", "%00", "9" * 30):
             queries_of(admin_client, f"{changelist}?{list_filter.parameter_name}={value}")
+
     column = next(field.name for field in model._meta.fields if not field.is_relation)
     assert admin_client.get(f"{changelist}?{column}__contains=1").status_code == 400
 
@@ -111,6 +117,7 @@ def test_the_address_cannot_ask_for_an_order_that_no_index_serves(
 ) -> None:
     make_rows(model, first=0, count=2)
     changelist = url_of(model, "changelist")
+
     assert queries_of(admin_client, f"{changelist}?o=2.-3")[-1] == queries_of(admin_client, changelist)[-1]
 
 
@@ -131,6 +138,7 @@ def test_an_index_serves_every_search(model: type[Model], admin_client: Client) 
     make_rows(model, first=0, count=3)
     queries = queries_of(admin_client, f"{url_of(model, 'changelist')}?q=7")
     count = next(query for query in queries if "LIMIT 1001" in query)
+
     plan = plan_of(count)
     assert "SCAN telemetry" not in plan
     assert "SCAN workbench" not in plan
@@ -142,6 +150,7 @@ def test_an_index_serves_every_search(model: type[Model], admin_client: Client) 
 def test_no_list_is_sorted_by_the_database(model: type[Model], admin_client: Client) -> None:
     make_rows(model, first=0, count=3)
     query = queries_of(admin_client, url_of(model, "changelist"))[-1]
+
     plan = plan_of(query)
     assert "TEMP B-TREE FOR ORDER BY" not in plan
     # An incremental sort goes through few rows: those that an index gives as equal.
@@ -151,6 +160,7 @@ def test_no_list_is_sorted_by_the_database(model: type[Model], admin_client: Cli
 @pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 def test_people_without_its_permission_do_not_see_a_table(model: type[Model], client: Client) -> None:
     client.force_login(User.objects.create_user("jo", is_staff=True))
+
     assert client.get(url_of(model, "changelist")).status_code == 403
 
 
@@ -163,7 +173,9 @@ def test_people_who_may_view_a_table_may_not_change_it(model: type[Model], clien
         Permission.objects.get(content_type__app_label=model._meta.app_label, codename=codename)
     )
     client.force_login(viewer)
+
     link = links_to_rows(client, model).pop()
+
     assert b'name="_save"' not in client.get(link).content
     assert client.post(link, {}).status_code == 403
     assert client.get(url_of(model, "add")).status_code == 403
@@ -173,6 +185,7 @@ def test_the_sidebar_leads_to_every_table(admin_client: Client) -> None:
     page = admin_client.get(reverse("admin:index")).content.decode()
     for model in REGISTERED:
         assert f'href="{url_of(model, "changelist")}"' in page
+
     assert [group["title"] for group in sidebar.NAVIGATION[1:]] == ["Pipeline", "Workbench", "KPIs", "Access"]
 
 
@@ -180,12 +193,15 @@ def test_the_sidebar_shows_only_what_a_person_may_see(client: Client) -> None:
     viewer = User.objects.create_user("jo", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_arrival"))
     client.force_login(viewer)
+
     page = client.get(reverse("admin:index")).content.decode()
+
     assert reverse("admin:telemetry_arrival_changelist") in page
     assert reverse("admin:telemetry_apikey_changelist") not in page
 
 
 def test_the_title_and_the_way_back_to_the_portal_are_there(admin_client: Client) -> None:
     page = admin_client.get(reverse("admin:index")).content.decode()
+
     assert "Workbench analytics" in page
     assert re.search(r'<a href="/"[^>]*>.*?Back to the portal', page, re.DOTALL)

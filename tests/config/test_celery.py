@@ -22,6 +22,7 @@ def test_the_schedule_rings_each_bell_by_name(settings):
 
 def test_every_scheduled_task_exists():
     app.loader.import_default_modules()
+
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
@@ -46,5 +47,7 @@ def test_tasks_run_in_the_scheduler_where_there_is_no_broker(settings):
 def test_a_task_is_a_sign_of_life_of_the_process_that_runs_it(settings, tmp_path, is_eager, who):
     settings.DATA_DIR = tmp_path
     settings.REDIS_URL = ""
+
     worker_is_alive(task=Task(is_eager=is_eager))
+
     assert [path.name for path in tmp_path.iterdir()] == [f"{who}.alive"]

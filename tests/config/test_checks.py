@@ -10,6 +10,7 @@ def ids(messages):
 def test_the_settings_as_they_come_pass(settings, tmp_path):
     settings.TRACKING_PLAN = tmp_path / "plan.yaml"
     settings.TRACKING_PLAN.write_text("")
+
     found = [
         checks.check_tracking_plan(),
         checks.check_trusted_proxies(),
@@ -18,12 +19,14 @@ def test_the_settings_as_they_come_pass(settings, tmp_path):
         checks.check_debug(),
         checks.check_allowed_hosts(),
     ]
+
     assert found == [[]] * 6
 
 
 def test_a_missing_tracking_plan_is_named(settings, tmp_path):
     settings.TRACKING_PLAN = tmp_path / "missing.yaml"
     (fault,) = checks.check_tracking_plan()
+
     assert (fault.id, "missing.yaml" in fault.msg) == ("portal.E001", True)
 
 
@@ -37,12 +40,14 @@ def test_a_missing_tracking_plan_is_named(settings, tmp_path):
 )
 def test_trusted_proxies_are_addresses_and_networks(settings, proxies, expected):
     settings.TRUSTED_PROXIES = proxies
+
     assert ids(checks.check_trusted_proxies()) == expected
 
 
 @pytest.mark.parametrize(("length", "expected"), [(31, ["portal.E003"]), (32, [])])
 def test_a_short_secret_key_is_refused(settings, length, expected):
     settings.SECRET_KEY = "x" * length
+
     assert ids(checks.check_secret_key()) == expected
 
 
@@ -52,6 +57,7 @@ def test_a_short_secret_key_is_refused(settings, length, expected):
 )
 def test_the_broker_is_redis(settings, url, expected):
     settings.REDIS_URL = url
+
     assert ids(checks.check_redis_url()) == expected
 
 
@@ -68,6 +74,7 @@ def test_the_broker_is_redis(settings, url, expected):
 def test_debug_on_a_public_address_is_warned_of(settings, host, expected):
     settings.DEBUG = True
     settings.HOST = host
+
     assert ids(checks.check_debug()) == expected
 
 
@@ -82,4 +89,5 @@ def test_debug_on_a_public_address_is_warned_of(settings, host, expected):
 def test_a_public_address_without_allowed_hosts_is_warned_of(settings, host, allowed, expected):
     settings.HOST = host
     settings.ALLOWED_HOSTS = allowed
+
     assert ids(checks.check_allowed_hosts()) == expected

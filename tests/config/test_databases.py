@@ -6,46 +6,85 @@ from config import databases
 
 def test_no_url_is_sqlite_in_data_dir(tmp_path):
     database = databases.from_url("", data_dir=tmp_path)
+
     assert database["ENGINE"] == "django.db.backends.sqlite3"
     assert database["NAME"] == str(tmp_path / "portal.sqlite3")
 
 
 def test_sqlite_waits_for_its_lock_and_makes_commits_durable(tmp_path):
     options = databases.from_url("", data_dir=tmp_path)["OPTIONS"]
+
     assert options["transaction_mode"] == "IMMEDIATE"
     assert options["timeout"] == 20
     assert "journal_mode=WAL" in options["init_command"]
     assert "synchronous=FULL" in options["init_command"]
 
 
-def test_sqlite_url_names_a_file(tmp_path):
-    assert databases.from_url("sqlite:////srv/portal.db", data_dir=tmp_path)["NAME"] == "/srv/portal.db"
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:////srv/portal.db", "/srv/portal.db"),
+        ("sqlite:///portal.db", "portal.db"),
+        ("sqlite:////srv/my%20portal.db", "/srv/my portal.db"),
+    ],
+)
+def test_a_sqlite_url_names_a_file(tmp_path, url, path):
+    assert databases.from_url(url, data_dir=tmp_path)["NAME"] == path
 
 
-def test_postgresql_url_is_taken_apart(tmp_path):
-    url = "postgresql://us%40er:pass%2Fword@db.example:5433/por%20tal?sslmode=require"
+def test_a_postgresql_url_names_everything_that_a_connection_needs(tmp_path):
+    url = "postgresql://us%40er:pass%2Fword@db.example:5433/por%20tal"
+
     database = databases.from_url(url, data_dir=tmp_path)
-    assert database == {
+
+    expected = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": "por tal",
         "USER": "us@er",
         "PASSWORD": "pass/word",
         "HOST": "db.example",
-        "PORT": "5433",
-        "OPTIONS": database["OPTIONS"],
+        "PORT": 5433,
+        "CONN_MAX_AGE": 0,
     }
-    assert database["OPTIONS"]["sslmode"] == "require"
-    assert database["OPTIONS"]["server_side_binding"] is True
+    assert database | expected == database
+
+
+def test_postgresql_connections_are_pooled_and_statements_planned_once(tmp_path):
+    options = databases.from_url("postgres://db.example/portal", data_dir=tmp_path)["OPTIONS"]
+
+    assert options == {
+        "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
+        "server_side_binding": True,
+        "prepare_threshold": 2,
+    }
+
+
+def test_options_of_the_url_win(tmp_path):
+    url = "postgresql://db.example/portal?sslmode=require&connect_timeout=3&server_side_binding=false"
+
+    options = databases.from_url(url, data_dir=tmp_path)["OPTIONS"]
+
+    assert options["sslmode"] == "require"
+    assert options["connect_timeout"] == 3
+    assert options["server_side_binding"] is False
+    assert options["prepare_threshold"] == 2
 
 
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("mysql://host/name", "DATABASE_URL begins with 'mysql'"),
-        ("postgresql://host:port/name", "DATABASE_URL has a port that is not a number"),
+        ("mysql://jo:secret@host/name", "DATABASE_URL begins with 'mysql'"),
+        ("jo:secret@host/name", "DATABASE_URL begins with 'jo'"),
+        ("host/secret", "DATABASE_URL begins with ''"),
+        ("postgresql://jo:secret@host:port/name", "DATABASE_URL has a port that is not a number"),
+        ("postgresql://jo:sec#secret@host/name", "DATABASE_URL has a port that is not a number"),
+        ("postgresql://jo:[secret@host/name", "password with a special character"),
+        ("sqlite://", "DATABASE_URL names no file"),
+        ("sqlite://:memory:", "DATABASE_URL names no file"),
     ],
 )
 def test_a_wrong_url_is_refused_without_repeating_it(tmp_path, url, sentence):
     with pytest.raises(ImproperlyConfigured, match=sentence) as caught:
         databases.from_url(url, data_dir=tmp_path)
-    assert url not in str(caught.value)
+
+    assert "secret" not in str(caught.value)

@@ -41,6 +41,7 @@ def test_a_line_carries_the_id_of_its_request():
 
 def test_an_exception_shows_where_it_was_and_not_what_it_quotes():
     exception = line(error=ValueError("someone@example.com"))["exception"]
+
     assert exception["type"] == "ValueError"
     assert exception["frames"][-1].endswith(" line")
     assert "someone" not in json.dumps(exception)
@@ -53,6 +54,7 @@ def test_a_database_that_is_away_is_told_in_words():
 def test_the_cause_of_an_exception_is_shown():
     error = ValueError("x")
     error.__cause__ = KeyError("y")
+
     assert line(error=error)["exception"]["cause"] == {"type": "KeyError", "frames": []}
 
 

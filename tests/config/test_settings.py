@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.core.management import get_commands
 
-from config import checks
 from tests.run import setting_names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,9 +33,21 @@ def test_the_docs_explain_every_setting_and_no_other():
 
 
 def test_the_docs_explain_every_check_and_no_other():
-    source = Path(checks.__file__).read_text()
-    documented = re.findall(r"^\| `(portal\.[EW]\d+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M)
-    assert documented == sorted(set(re.findall(r'id="(portal\.[EW]\d+)"', source)))
+    sources = [path.read_text() for path in ROOT.glob("*/checks.py")]
+
+    ids = {name for source in sources for name in re.findall(r'id="(\w+\.[EW]\d+)"', source)}
+
+    documented = re.findall(r"^\| `(\w+\.[EW]\d+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    assert documented == sorted(ids)
+
+
+def test_the_docs_explain_every_command_and_no_other():
+    own_apps = {config.name for config in apps.get_app_configs() if Path(config.path).parent == ROOT}
+
+    commands = {name for name, app in get_commands().items() if app in own_apps}
+
+    documented = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "commands.md").read_text(), re.M)
+    assert sorted(documented) == sorted(commands)
 
 
 def in_a_process_of_its_own(code, **environment):
@@ -50,6 +63,7 @@ def test_the_generated_secret_stays_the_same_and_is_its_owners_alone(tmp_path):
     first, second = (
         in_a_process_of_its_own("print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path)).stdout for _ in range(2)
     )
+
     assert first == second
     assert len(first.strip()) >= 50
     assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
@@ -60,6 +74,7 @@ def test_a_given_secret_is_not_kept(tmp_path):
     printed = in_a_process_of_its_own(
         "print(settings.SECRET_KEY)", DATA_DIR=str(tmp_path), SECRET_KEY="x" * 40
     )
+
     assert printed.stdout.strip() == "x" * 40
     assert list(tmp_path.iterdir()) == []
 
@@ -71,9 +86,11 @@ def test_a_given_secret_is_not_kept(tmp_path):
 def test_without_a_broker_tasks_run_where_they_are_called(tmp_path, environment, eager, broker):
     code = "print(settings.CELERY_TASK_ALWAYS_EAGER, settings.CELERY_BROKER_URL)"
     printed = in_a_process_of_its_own(code, DATA_DIR=str(tmp_path), **environment)
+
     assert printed.stdout.split() == [eager, broker]
 
 
 def test_an_unknown_zone_is_refused(tmp_path):
     process = in_a_process_of_its_own("", DATA_DIR=str(tmp_path), REPORTING_TIME_ZONE="Mars/Olympus")
+
     assert "REPORTING_TIME_ZONE is 'Mars/Olympus'; it takes a zone" in process.stderr

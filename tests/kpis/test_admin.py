@@ -15,14 +15,14 @@ COUNTS = "/admin/kpis/enteredcount/"
 
 
 def count_form(**fields: str) -> dict[str, str]:
-    given = {"environment": "production", "date": "2026-02-01", "source": "console", "workflows": "3"}
-    return given | fields
+    defaults = {"environment": "production", "date": "2026-02-01", "source": "console", "workflows": "3"}
+    return defaults | fields
 
 
 def entered(**fields: object) -> EnteredCount:
     environment("production")
-    given = {"environment": "production", "date": date(2026, 2, 1), "source": "console", "workflows": 3}
-    return EnteredCount.objects.create(**given | fields)
+    defaults = {"environment": "production", "date": date(2026, 2, 1), "source": "console", "workflows": 3}
+    return EnteredCount.objects.create(**defaults | fields)
 
 
 def touched() -> set[tuple[str, datetime]]:
@@ -42,6 +42,7 @@ def test_a_target_keeps_who_set_it(admin_client: Client, admin_user: User) -> No
         "note": "",
     }
     admin_client.post("/admin/kpis/target/add/", form)
+
     (target,) = Target.objects.all()
     assert (target.kpi, float(target.value), target.set_by) == ("approval-rate", 0.9, admin_user)
 
@@ -59,6 +60,7 @@ def test_a_changed_target_is_set_by_who_changed_it(admin_client: Client, admin_u
         "note": "",
     }
     admin_client.post(f"/admin/kpis/target/{target.pk}/change/", form)
+
     target.refresh_from_db()
     assert (float(target.value), target.set_by) == (0.9, admin_user)
 
@@ -72,6 +74,7 @@ def test_a_wrong_target_is_explained(admin_client: Client) -> None:
         "note": "",
     }
     page = admin_client.post("/admin/kpis/target/add/", form).content.decode()
+
     assert "not a percentage" in page
     assert not Target.objects.exists()
 
@@ -94,6 +97,7 @@ def test_a_baseline_keeps_its_provenance(admin_client: Client, admin_user: User)
         "sample_size": "12",
     }
     admin_client.post("/admin/kpis/baseline/add/", form)
+
     (baseline,) = Baseline.objects.all()
     assert (baseline.method, baseline.sample_size, baseline.set_by) == (
         "Stopwatch, twelve people",
@@ -105,6 +109,7 @@ def test_a_baseline_keeps_its_provenance(admin_client: Client, admin_user: User)
 def test_an_entered_count_touches_the_start_of_its_day(admin_client: Client, admin_user: User) -> None:
     environment("production")
     admin_client.post(f"{COUNTS}add/", count_form())
+
     assert EnteredCount.objects.get().entered_by == admin_user
     assert touched() == {("production", midnight(1))}
 
@@ -112,13 +117,16 @@ def test_an_entered_count_touches_the_start_of_its_day(admin_client: Client, adm
 def test_a_moved_count_touches_both_days_and_environments(admin_client: Client) -> None:
     count = entered()
     environment("staging")
+
     admin_client.post(f"{COUNTS}{count.pk}/change/", count_form(environment="staging", date="2026-02-03"))
+
     assert touched() == {("production", midnight(1)), ("staging", midnight(3))}
 
 
 def test_a_deleted_count_touches_its_day(admin_client: Client) -> None:
     count = entered()
     admin_client.post(f"{COUNTS}{count.pk}/delete/", {"post": "yes"})
+
     assert (EnteredCount.objects.count(), touched()) == (0, {("production", midnight(1))})
 
 
@@ -129,13 +137,16 @@ def test_counts_deleted_together_touch_their_days(admin_client: Client) -> None:
         "action": "delete_selected",
         "post": "yes",
     }
+
     admin_client.post(COUNTS, chosen)
+
     assert (EnteredCount.objects.count(), touched()) == (0, {("production", midnight(day)) for day in (1, 2)})
 
 
 def test_a_refused_count_touches_nothing(admin_client: Client) -> None:
     entered()
     admin_client.post(f"{COUNTS}add/", count_form())
+
     assert touched() == set()
 
 
@@ -143,6 +154,8 @@ def test_freshness_shows_the_lag(admin_client: Client) -> None:
     computed_until = timezone.now() - timedelta(hours=3, minutes=5, seconds=20)
     Freshness.objects.create(environment="production", computed_until=computed_until, time_zone="UTC")
     Freshness.objects.create(environment="new", computed_until=None, time_zone="UTC")
+
     page = admin_client.get("/admin/kpis/freshness/").content.decode()
+
     assert "3 h 5 min" in page
     assert "never computed" in page

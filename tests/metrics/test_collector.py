@@ -27,6 +27,7 @@ def test_a_snapshot_is_kept_for_a_second(now: datetime) -> None:
     cache = SnapshotCache()
     count_retry()
     assert retries(cache.get(now=now)) == [1]
+
     count_retry()
     assert retries(cache.get(now=now + timedelta(microseconds=999_999))) == [1]
     assert retries(cache.get(now=now + timedelta(seconds=1))) == [2]
@@ -35,8 +36,10 @@ def test_a_snapshot_is_kept_for_a_second(now: datetime) -> None:
 def test_a_kept_snapshot_asks_nothing(now: datetime) -> None:
     cache = SnapshotCache()
     cache.get(now=now)
+
     with CaptureQueriesContext(connection) as queries:
         cache.get(now=now)
+
     assert len(queries) == 0
 
 
@@ -45,6 +48,7 @@ def test_a_clock_that_was_set_back_does_not_keep_a_snapshot(now: datetime) -> No
     count_retry()
     cache.get(now=now)
     count_retry()
+
     assert retries(cache.get(now=now - timedelta(hours=1))) == [2]
 
 

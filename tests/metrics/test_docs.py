@@ -46,6 +46,7 @@ def test_every_family_of_a_scrape_is_documented_and_no_other(
 
 def test_labels_are_documented(documented: dict[str, tuple[str, set[str]]]) -> None:
     shown = {name: family for name, family in FAMILIES.items() if not family.is_internal}
+
     assert {name: documented[name][1] for name in shown} == {
         name: {"environment", *family.labels} for name, family in shown.items()
     }

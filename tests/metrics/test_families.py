@@ -9,7 +9,8 @@ from prometheus_client.core import Metric
 
 from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from metrics.collector import read_snapshot
-from metrics.families import ACTIVE_FOR, cumulated
+from metrics.families.building import cumulated
+from metrics.families.workbench import ACTIVE_FOR
 from telemetry.counters.bridge import Increment, increase, observe_many
 from telemetry.counters.families import FAMILIES
 from telemetry.models import ApiKey, Arrival, Environment
@@ -80,7 +81,9 @@ def test_a_counter_is_shown_in_its_unit(now: datetime) -> None:
             Increment("workflow_execution_minutes_total", "production", ("triage",), amount=90_000_000),
         ]
     )
+
     found = scraped(now=now)
+
     event = (("approved", ""), PRODUCTION, ("event", "workbench.draft_created"), ("status", ""))
     assert found["workbench_events_total"] == {event: 1}
     assert found["workflow_cost_usd_total"] == {(PRODUCTION, ("workflow", "triage")): 1.25}
@@ -89,8 +92,11 @@ def test_a_counter_is_shown_in_its_unit(now: datetime) -> None:
 
 def test_a_histogram_is_shown_cumulated_with_sum_and_count(now: datetime) -> None:
     durations = [1_000_000, 1_000_001, 8_000_000_000]
-    increase(observe_many("agent_duration_seconds", [("production", ("planner",), one) for one in durations]))
+    planner = [("production", ("planner",), duration) for duration in durations]
+    increase(observe_many("agent_duration_seconds", planner))
+
     found = scraped(now=now)
+
     series = (("agent", "planner"), PRODUCTION)
     buckets = {dict(labels)["le"]: value for labels, value in found["agent_duration_seconds_bucket"].items()}
     assert {bound: buckets[bound] for bound in ("1.0", "2.5", "7200.0", "+Inf")} == {
@@ -106,11 +112,13 @@ def test_a_histogram_is_shown_cumulated_with_sum_and_count(now: datetime) -> Non
 def test_durations_of_a_bound_that_is_no_more_count_from_the_next() -> None:
     family = FAMILIES["agent_duration_seconds"]
     buckets = cumulated(family, {"7.0": 2, "9999.0": 1, "sum": 5})
+
     assert [buckets[bound] for bound in ("5.0", "10.0", "7200.0", "+Inf")] == [0, 2, 2, 3]
 
 
 def test_internal_families_are_not_shown(now: datetime) -> None:
     increase([Increment("appserver_streams_opened_total", "production", ())])
+
     assert not [name for name in scraped(now=now) if "streams_opened" in name]
 
 
@@ -123,15 +131,17 @@ def test_a_run_is_active_until_it_completes_or_a_day_has_passed(now: datetime, k
     start_run(at=now - ACTIVE_FOR)
     start_run(at=now - ACTIVE_FOR - timedelta(microseconds=1))
     start_run(at=now - timedelta(minutes=1), completed_at=now)
+
     assert scraped(now=now)["workflows_active"] == {(PRODUCTION,): 2, (("environment", "staging"),): 0}
 
 
 def test_active_runs_are_counted_up_to_a_limit(
     now: datetime, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics.families.ACTIVE_LIMIT", 3)
+    monkeypatch.setattr("metrics.families.workbench.ACTIVE_LIMIT", 3)
     for _ in range(4):
         start_run(at=now)
+
     assert scraped(now=now)["workflows_active"] == {(PRODUCTION,): 3}
 
 
@@ -145,6 +155,7 @@ def test_active_streams_are_those_opened_and_not_closed(
             Increment("appserver_streams_closed_total", "production", (), amount=closed),
         ]
     )
+
     assert scraped(now=now)["appserver_active_streams"] == {(PRODUCTION,): active}
 
 
@@ -154,7 +165,9 @@ def test_app_servers_are_shown_by_their_newest_reports(now: datetime) -> None:
     report("worker:c", "backoff", now=now, backoff_ms=2_500)
     report("worker:d", "backoff", now=now, backoff_ms=500)
     report("maintenance", "on", now=now)
+
     found = scraped(now=now)
+
     assert found["appserver_worker_ready"] == {(PRODUCTION,): 2}
     assert found["appserver_worker_backoff_seconds"] == {(PRODUCTION,): 2.5}
     assert found["appserver_maintenance"] == {(PRODUCTION,): 1.0}
@@ -163,7 +176,9 @@ def test_app_servers_are_shown_by_their_newest_reports(now: datetime) -> None:
 def test_workers_that_do_not_wait_have_no_backoff_and_maintenance_ends(now: datetime) -> None:
     report("worker:a", "stopped", now=now)
     report("maintenance", "off", now=now)
+
     found = scraped(now=now)
+
     assert found["appserver_worker_ready"] == {(PRODUCTION,): 0}
     assert found["appserver_worker_backoff_seconds"] == {(PRODUCTION,): 0.0}
     assert found["appserver_maintenance"] == {(PRODUCTION,): 0.0}
@@ -201,7 +216,9 @@ def test_kpis_are_shown_by_window(now: datetime, key: ApiKey) -> None:
     count_suggestions(today - timedelta(days=6), numerator=30, denominator=60)
     count_suggestions(today - timedelta(days=27), numerator=0, denominator=100)
     count_suggestions(today - timedelta(days=28), numerator=9_000, denominator=9_000)
+
     found = scraped(now=now)
+
     assert kpi_gauge(found, "workbench_kpi_value") == {"1d": 0.25, "7d": 0.4, "28d": 0.2}
     assert kpi_gauge(found, "workbench_kpi_target") == {"1d": 0.3, "7d": 0.3, "28d": 0.3}
     assert kpi_gauge(found, "workbench_kpi_on_target") == {"1d": 0.0, "7d": 1.0, "28d": 0.0}
@@ -210,7 +227,9 @@ def test_kpis_are_shown_by_window(now: datetime, key: ApiKey) -> None:
 
 def test_what_is_null_has_no_sample(now: datetime, key: ApiKey) -> None:
     Freshness.objects.create(environment="production", computed_until=now, time_zone="UTC")
+
     found = scraped(now=now)
+
     assert kpi_gauge(found, "workbench_kpi_value") == {}
     assert kpi_gauge(found, "workbench_kpi_on_target") == {}
 
@@ -218,7 +237,9 @@ def test_what_is_null_has_no_sample(now: datetime, key: ApiKey) -> None:
 def test_too_few_events_have_a_value_and_no_verdict(now: datetime, key: ApiKey) -> None:
     Freshness.objects.create(environment="production", computed_until=now, time_zone="UTC")
     count_suggestions(now.replace(hour=0), numerator=19, denominator=19)
+
     found = scraped(now=now)
+
     assert kpi_gauge(found, "workbench_kpi_value") == {"1d": 1.0, "7d": 1.0, "28d": 1.0}
     assert kpi_gauge(found, "workbench_kpi_on_target") == {}
 
@@ -231,7 +252,9 @@ def test_targets_and_baselines_in_force_today_are_shown(now: datetime, key: ApiK
     Baseline.objects.create(
         kpi=slug, value=Decimal("0.1"), effective_from=today, method="counted", sample_size=50
     )
+
     found = scraped(now=now)
+
     assert kpi_gauge(found, "workbench_kpi_target")["1d"] == 0.4
     assert kpi_gauge(found, "workbench_kpi_baseline")["28d"] == 0.1
 
@@ -251,7 +274,9 @@ def test_raw_and_quarantined_events_are_what_came_less_what_went(now: datetime) 
             Increment("portal_quarantine_removed_total", "production", (), amount=2),
         ]
     )
+
     found = scraped(now=now)
+
     assert found["portal_raw_events"] == {(PRODUCTION,): 70}
     assert found["portal_quarantine_events"] == {(PRODUCTION,): 7}
     assert sum(found[received].values()) == 116
@@ -262,7 +287,9 @@ def test_nothing_waits_and_the_lag_is_that_of_the_last_rollup(now: datetime, key
         environment="production", computed_until=now - timedelta(seconds=3), time_zone="UTC"
     )
     arrive(key, received_at=now - timedelta(hours=1), taken_at=now)
+
     found = scraped(now=now)
+
     assert found["portal_arrivals_pending"] == {(PRODUCTION,): 0}
     assert found["portal_rollup_lag_seconds"] == {(PRODUCTION,): 3.0}
 
@@ -271,13 +298,16 @@ def test_the_oldest_post_that_waits_makes_the_lag(now: datetime, key: ApiKey) ->
     Freshness.objects.create(environment="production", computed_until=now, time_zone="UTC")
     for seconds in (5, 90, 30):
         arrive(key, received_at=now - timedelta(seconds=seconds))
+
     found = scraped(now=now)
+
     assert found["portal_arrivals_pending"] == {(PRODUCTION,): 3}
     assert found["portal_rollup_lag_seconds"] == {(PRODUCTION,): 90.0}
 
 
 def test_a_post_before_the_first_rollup_makes_a_lag(now: datetime, key: ApiKey) -> None:
     arrive(key, received_at=now - timedelta(seconds=8))
+
     assert scraped(now=now)["portal_rollup_lag_seconds"] == {(PRODUCTION,): 8.0}
 
 
@@ -289,18 +319,22 @@ def test_a_clock_that_went_back_makes_no_lag_below_zero(now: datetime, key: ApiK
     Freshness.objects.create(
         environment="production", computed_until=now + timedelta(seconds=1), time_zone="UTC"
     )
+
     assert scraped(now=now)["portal_rollup_lag_seconds"] == {(PRODUCTION,): 0.0}
 
 
 def test_shows_how_far_back_raw_events_go(now: datetime) -> None:
     Environment.objects.create(name="production", raw_kept_from=datetime(2026, 1, 1, tzinfo=UTC))
     Environment.objects.create(name="staging")
+
     assert scraped(now=now)["portal_raw_kept_from_timestamp_seconds"] == {(PRODUCTION,): 1767225600.0}
 
 
 def test_shows_each_familys_series_and_budget(now: datetime) -> None:
     increase(Increment("agent_retries_total", "production", (f"agent-{number}",)) for number in range(3))
+
     found = scraped(now=now)
+
     family = (("family", "agent_retries_total"),)
     assert found["portal_metrics_series"][family] == 3
     assert found["portal_metrics_series_budget"][family] == 200
@@ -320,6 +354,8 @@ def test_the_number_of_queries_does_not_depend_on_what_happened(now: datetime, k
         report(f"worker:{number}", "ready", now=now)
         count_suggestions(now.replace(hour=0) - timedelta(days=number), numerator=1, denominator=2)
     increase(Increment("agent_retries_total", "production", (f"agent-{number}",)) for number in range(30))
+
     with CaptureQueriesContext(connection) as after:
         scraped(now=now)
+
     assert len(after) == len(before)

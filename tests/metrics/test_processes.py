@@ -1,15 +1,15 @@
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from prometheus_client.core import Metric
 from pytest_django import Settings
 
-from metrics.processes import Process, process_families, read_process, read_processes, tree_of
+from metrics.processes import process_families, read_tree, read_usage
 
 
 @pytest.fixture
@@ -35,6 +35,21 @@ def child() -> Iterator[subprocess.Popen[str]]:
         process.communicate("\n", timeout=10)
 
 
+@pytest.fixture
+def ended() -> psutil.Process:
+    """A process that has ended since it was found."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        found = psutil.Process(process.pid)
+        process.communicate(b"\n", timeout=10)
+    return found
+
+
+def write_worker(data_dir: Path, *, pid: int) -> None:
+    """The supervisor's file with a web worker of this pid."""
+    state = {"up": True, "restarts": 0, "backoff_seconds": 0, "pid": pid}
+    (data_dir / "supervisor.json").write_text(json.dumps({"web": state}))
+
+
 def samples(families: list[Metric]) -> dict[tuple[str, str], float]:
     return {
         (sample.name, sample.labels["worker"]): sample.value
@@ -50,6 +65,7 @@ def test_without_a_supervisor_there_is_nothing_to_tell(data_dir: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "not json"])
 def test_a_file_that_is_being_written_tells_nothing(data_dir: Path, content: str) -> None:
     (data_dir / "supervisor.json").write_text(content)
+
     assert list(process_families()) == []
 
 
@@ -62,6 +78,7 @@ def test_tells_what_the_supervisor_wrote(data_dir: Path) -> None:
             }
         )
     )
+
     assert samples(list(process_families())) == {
         ("portal_worker_up", "web"): 1.0,
         ("portal_worker_restarts_total", "web"): 0,
@@ -72,15 +89,15 @@ def test_tells_what_the_supervisor_wrote(data_dir: Path) -> None:
     }
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
 def test_adds_up_a_workers_processes(data_dir: Path, child: subprocess.Popen[str]) -> None:
     assert child.stdout is not None
     below = int(child.stdout.readline())
-    state = {"up": True, "restarts": 0, "backoff_seconds": 0, "pid": child.pid}
-    (data_dir / "supervisor.json").write_text(json.dumps({"web": state}))
+    write_worker(data_dir, pid=child.pid)
     # The processes may still be growing.
     before = usage(child.pid, below)
+
     found = samples(list(process_families()))
+
     after = usage(child.pid, below)
     assert found["portal_processes", "web"] == 2
     assert before[0] <= found["portal_process_resident_memory_bytes", "web"] <= after[0]
@@ -88,34 +105,35 @@ def test_adds_up_a_workers_processes(data_dir: Path, child: subprocess.Popen[str
 
 
 def usage(*pids: int) -> tuple[int, float]:
-    """Resident bytes and processor seconds of the processes."""
-    processes = [read_process(pid) for pid in pids]
-    return sum(one.resident_bytes for one in processes if one), sum(
-        one.cpu_seconds for one in processes if one
+    """Resident bytes and CPU seconds of these processes alone."""
+    usages = [read_usage(psutil.Process(pid)) for pid in pids]
+    return sum(usage.resident_bytes for usage in usages if usage), sum(
+        usage.cpu_seconds for usage in usages if usage
     )
 
 
-def test_a_pid_that_ended_has_no_usage(data_dir: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    state = {"up": False, "restarts": 1, "backoff_seconds": 1, "pid": ended.pid}
-    (data_dir / "supervisor.json").write_text(json.dumps({"web": state}))
-    assert ("portal_processes", "web") not in samples(list(process_families()))
+def test_cpu_time_is_that_of_user_and_system_with_ended_children() -> None:
+    own = psutil.Process()
+    before = sum(own.cpu_times()[:4])
+
+    usage = read_usage(own)
+
+    assert usage is not None
+    assert before <= usage.cpu_seconds <= sum(own.cpu_times()[:4])
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
-def test_reads_this_process() -> None:
-    own = read_processes()[os.getpid()]
-    assert own.parent == os.getppid()
-    assert own.resident_bytes > 1_000_000
-    assert own.cpu_seconds > 0
+def test_a_pid_that_ended_has_no_usage(data_dir: Path, ended: psutil.Process) -> None:
+    write_worker(data_dir, pid=ended.pid)
+
+    found = samples(list(process_families()))
+
+    assert ("portal_processes", "web") not in found
+    assert found["portal_worker_up", "web"] == 1.0
 
 
-def test_a_tree_holds_all_below_and_none_beside() -> None:
-    parents = {1: 0, 2: 1, 3: 2, 4: 2, 5: 1, 6: 4}
-    processes = {
-        pid: Process(pid=pid, parent=parent, cpu_seconds=0, resident_bytes=0)
-        for pid, parent in parents.items()
-    }
-    assert {process.pid for process in tree_of(2, processes=processes)} == {2, 3, 4, 6}
-    assert list(tree_of(9, processes=processes)) == []
+def test_a_process_that_ends_while_it_is_read_is_left_out(
+    ended: psutil.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil.Process, "children", lambda process, recursive: [ended])
+
+    assert len(read_tree(psutil.Process().pid)) == 1

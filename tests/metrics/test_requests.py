@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from prometheus_client import REGISTRY
 
-from metrics.requests import category_of, method_of, readable_length, shortened
+from metrics.requests import category_of, folded_view, method_of, readable_length
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def test_other_methods_are_folded(method: str) -> None:
     [("metrics", "metrics"), ("telemetry:ingest", "telemetry:ingest"), ("admin:auth_user_add", "admin")],
 )
 def test_the_admins_views_count_as_one(view: str, route: str) -> None:
-    assert shortened(view) == route
+    assert folded_view(view) == route
 
 
 @pytest.mark.parametrize(
@@ -93,18 +93,22 @@ def test_a_length_is_a_whole_number_that_can_be_read(value: str, read: str) -> N
 def test_a_request_is_timed_by_route_method_and_status(client: Client) -> None:
     labels = {"route": "metrics", "method": "GET", "status_family": "2xx"}
     before = value_of("portal_http_request_duration_seconds_count", **labels)
+
     client.get("/metrics")
+
     assert value_of("portal_http_request_duration_seconds_count", **labels) == before + 1
 
 
 def test_an_error_is_counted_by_category(client: Client) -> None:
     before = value_of("portal_http_errors_total", category="not_found")
     client.get("/there-is-nothing-here")
+
     assert value_of("portal_http_errors_total", category="not_found") == before + 1
 
 
 def test_a_refused_host_is_counted_too(quiet_client: Client) -> None:
     before = value_of("portal_http_errors_total", category="bad_request")
+
     assert quiet_client.get("/metrics", headers={"host": "elsewhere.example"}).status_code == 400
     assert value_of("portal_http_errors_total", category="bad_request") == before + 1
 
@@ -128,8 +132,10 @@ def test_abuse_does_not_grow_the_number_of_series(quiet_client: Client) -> None:
     for method, path, host in abuse(20):
         quiet_client.generic(method, path, headers={"host": host})
     before = http_series()
+
     for method, path, host in abuse(500):
         quiet_client.generic(method, path, headers={"host": host})
+
     assert http_series() == before
 
 
@@ -145,4 +151,5 @@ def unnamed(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Itera
 def test_every_url_is_named() -> None:
     # The admin's two are redirects and its catch-all.
     own = [path for path in unnamed(get_resolver().url_patterns) if not path.startswith("admin/")]
+
     assert own == []

@@ -54,7 +54,9 @@ def test_what_processes_count_is_added_up_exactly(tmp_path: Path) -> None:
     lines = [
         line for line in output(portal(SCRAPE, **places)) if line.startswith("portal_events_received_total")
     ]
+
     labels = 'portal_events_received_total{{environment="production",outcome="dry_run",reason="{}"}} {}'
+
     assert sorted(lines) == [labels.format("", "42.0"), labels.format("bad_id", "84.0")]
 
 
@@ -64,6 +66,7 @@ def test_what_processes_count_is_added_up_exactly(tmp_path: Path) -> None:
 )
 def test_without_a_database_the_scrape_answers_within_seconds(tmp_path: Path, url: str) -> None:
     lines = output(portal(SCRAPE, DATABASE_URL=url, DATA_DIR=str(tmp_path)))
+
     assert {"portal_metrics_collect_error 1.0", "# status 200"} <= set(lines)
     assert "django_http_requests_before_middlewares_total 1.0" in lines
     assert float(lines[-1].split()[-1]) < 9

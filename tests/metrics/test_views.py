@@ -74,6 +74,7 @@ def test_a_loopback_peer_may_read(client: Client, path: str, peer: str) -> None:
 )
 def test_any_other_peer_needs_a_key(client: Client, path: str, peer: str) -> None:
     answer = client.get(path, REMOTE_ADDR=peer)
+
     assert answer.status_code == 401
     assert answer.json().keys() == {"code", "message", "detail", "request_id"}
 
@@ -88,7 +89,9 @@ def test_a_header_never_makes_a_peer_local(
     settings.TRUSTED_PROXIES = proxies
     settings.ALLOWED_HOSTS = ["*"]
     value = "for=127.0.0.1" if header == "Forwarded" else "127.0.0.1"
+
     answer = client.get(path, REMOTE_ADDR=ELSEWHERE, headers={header: value})
+
     assert answer.status_code == 401
 
 
@@ -106,6 +109,7 @@ def test_a_trusted_proxy_needs_a_key_even_if_it_adds_no_header(
     client: Client, path: str, settings: Settings, peer: str
 ) -> None:
     settings.TRUSTED_PROXIES = ["127.0.0.0/8", "::1"]
+
     assert client.get(path, REMOTE_ADDR=peer).status_code == 401
 
 
@@ -113,6 +117,7 @@ def test_a_trusted_proxy_elsewhere_leaves_loopback_open(
     client: Client, path: str, settings: Settings
 ) -> None:
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+
     assert client.get(path, REMOTE_ADDR="127.0.0.1").status_code == 200
 
 
@@ -125,6 +130,7 @@ def test_a_key_of_scope_metrics_may_read(client: Client, path: str, now: datetim
 def test_a_key_of_another_scope_may_not(client: Client, path: str, now: datetime, scope: str) -> None:
     bearer = {"authorization": f"Bearer {make_secret(scope=scope, now=now)}"}
     answer = client.get(path, REMOTE_ADDR=ELSEWHERE, headers=bearer)
+
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong_scope")
 
 
@@ -152,6 +158,7 @@ def test_the_token_of_the_settings_may_read(
 ) -> None:
     settings.METRICS_TOKEN = "scrape-me"
     answer = client.get(path, REMOTE_ADDR=ELSEWHERE, HTTP_AUTHORIZATION=authorization)
+
     assert answer.status_code == status
 
 
@@ -160,6 +167,7 @@ def test_without_a_token_in_the_settings_an_empty_one_opens_nothing(
     client: Client, path: str, settings: Settings, authorization: str
 ) -> None:
     settings.METRICS_TOKEN = ""
+
     assert client.get(path, REMOTE_ADDR=ELSEWHERE, HTTP_AUTHORIZATION=authorization).status_code == 401
 
 
@@ -168,6 +176,7 @@ def test_where_metrics_are_off_there_is_nothing(
     client: Client, path: str, settings: Settings, peer: str
 ) -> None:
     settings.METRICS_ENABLED = False
+
     assert client.get(path, REMOTE_ADDR=peer).status_code == 404
 
 
@@ -197,6 +206,7 @@ def test_the_format_follows_the_accept_header(
     client: Client, path: str, accept: str, content_type: str
 ) -> None:
     answer = client.get(path, HTTP_ACCEPT=accept)
+
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, content_type)
 
 
@@ -208,6 +218,7 @@ def test_both_formats_parse_and_say_the_same(client: Client, path: str) -> None:
         (("agent", 'say "hi" \\ there'), ("environment", "production"), ("error_type", "timeout")): 2.0
     }
     assert samples(text)["agent_errors_total"] == expected
+
     names = {sample.name for family in parse_openmetrics(openmetrics) for sample in family.samples}
     assert {name for name in samples(text) if not name.startswith(("django", "process", "python"))} <= names
 
@@ -215,6 +226,7 @@ def test_both_formats_parse_and_say_the_same(client: Client, path: str) -> None:
 def test_the_workbench_endpoint_has_the_workbench_and_kpis_alone(client: Client) -> None:
     families = {family.name for family in parse_text(client.get("/api/workbench/metrics").content.decode())}
     groups = {name.split("_")[0] for name in families}
+
     assert groups == {"agent", "appserver", "tool", "workbench", "workflow", "workflows"}
     assert "workbench_kpi_value" in families
 
@@ -223,6 +235,7 @@ def test_a_dry_run_is_an_outcome_of_received_events(client: Client) -> None:
     increase([Increment("portal_events_received_total", "production", ("accepted", ""), amount=7)])
     count_dry_run(environment="sandbox", sound=3, rejected={"missing_property": 2})
     found = samples(client.get("/metrics").content.decode())
+
     received = {
         (values["environment"], values["outcome"], values["reason"]): value
         for labels, value in found["portal_events_received_total"].items()
@@ -230,6 +243,7 @@ def test_a_dry_run_is_an_outcome_of_received_events(client: Client) -> None:
         # Other tests' dry runs are counted in this process too.
         if values["outcome"] != "dry_run" or values["environment"] == "sandbox"
     }
+
     assert received == {
         ("production", "accepted", ""): 7,
         ("sandbox", "dry_run", ""): 3,
@@ -243,12 +257,15 @@ def test_shows_maintenance(client: Client, settings: Settings, tmp_path: Path, i
     settings.DATA_DIR = tmp_path
     if is_on:
         (settings.DATA_DIR / "maintenance").touch()
+
     found = samples(client.get("/metrics").content.decode())
+
     assert found["portal_maintenance"] == {(): float(is_on)}
 
 
 def test_a_working_database_is_no_collect_error(client: Client) -> None:
     found = samples(client.get("/metrics").content.decode())
+
     assert found["portal_metrics_collect_error"] == {(): 0.0}
 
 

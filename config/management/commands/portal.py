@@ -8,7 +8,7 @@ from config.processes import first_start, startup
 
 
 class Command(BaseCommand):
-    help = "Starts the web server, the scheduler and, where there is a broker, a worker; Ctrl-C stops them."
+    help = "Start the web server, the scheduler and, if REDIS_URL is set, a worker. Ctrl-C stops them."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
 
 def summary(loaded: DemoLoad) -> str:
-    """One line for people."""
+    """What the load added, in one sentence."""
     if not loaded.posts:
         return f"The environment {ENVIRONMENT} is complete up to {loaded.until:%Y-%m-%d %H:%M} UTC: nothing to add."
     return (

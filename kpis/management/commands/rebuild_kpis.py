@@ -10,15 +10,15 @@ from telemetry.models import Environment
 
 class Command(BaseCommand):
     help = (
-        "Recompute the KPIs of a range of days (reporting zone, --to exclusive) from what is kept. "
-        "Says what it would change; --force changes it."
+        "Recompute the KPIs of a range of days (reporting zone, --to exclusive) from what is stored. "
+        "Without --force it only says what it would change."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="from_date", type=date.fromisoformat, required=True)
         parser.add_argument("--to", dest="to_date", type=date.fromisoformat, required=True)
         parser.add_argument("--environment", help="default: every environment")
-        parser.add_argument("--force", action="store_true", help="write what changed")
+        parser.add_argument("--force", action="store_true", help="write the changes")
 
     def handle(
         self,
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("--from must lie before --to.")
         names = self._environments(environment)
         try:
-            # All of them first, so that a refusal leaves none half done.
+            # All are checked first, so that a refusal leaves every environment as it was.
             for name in names:
                 check_range(environment=name, from_date=from_date)
         except RawEventsPruned as error:

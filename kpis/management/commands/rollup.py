@@ -7,7 +7,7 @@ from kpis.compute import rollup
 
 
 class Command(BaseCommand):
-    help = "Take all pending arrivals now and return when the KPIs are current."
+    help = "Fold all pending arrivals now; returns when the KPIs are up to date."
 
     def handle(self, *args: Any, **options: Any) -> None:
         rollup.bring_up_to_date(now=timezone.now(), wait=True)

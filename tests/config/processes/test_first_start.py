@@ -24,17 +24,20 @@ def printed(text, name):
 def test_the_printed_password_is_the_admins(now):
     text = run(now)
     admin = authenticate(username=printed(text, "user"), password=printed(text, "password"))
+
     assert admin.is_superuser
 
 
 def test_the_printed_key_takes_events(now):
     key = keys.find_key(printed(run(now), "ingest key"))
+
     assert (key.scope, key.environment_id, key.source) == ("ingest", "production", "first-key")
 
 
 def test_the_printed_curl_carries_the_key_and_lets_the_shell_tell_the_time(now):
     text = run(now)
     line = text[text.index("curl -X POST") :]
+
     assert f"Bearer {printed(text, 'ingest key')}'" in line
     assert "http://127.0.0.1:8000/api/workbench/telemetry" in line
     assert "'\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"'" in line
@@ -42,6 +45,7 @@ def test_the_printed_curl_carries_the_key_and_lets_the_shell_tell_the_time(now):
 
 def test_it_is_done_once(now):
     assert first_start.is_due()
+
     run(now)
     assert not first_start.is_due()
 
@@ -49,7 +53,9 @@ def test_it_is_done_once(now):
 def test_with_demo_data_the_key_is_the_demos(now, monkeypatch):
     calls = []
     monkeypatch.setattr(first_start, "call_command", lambda name, **options: calls.append(name))
+
     key = keys.find_key(printed(run(now, demo=True), "ingest key"))
+
     assert (calls, key.environment_id, key.source) == (["load_demo"], "demo", "demo")
 
 

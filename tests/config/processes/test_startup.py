@@ -24,6 +24,7 @@ def test_two_portals_on_one_data_dir_are_refused(tmp_path):
 
 def test_a_port_that_is_taken_is_named(listener):
     port = listener.getsockname()[1]
+
     with pytest.raises(StartRefused, match=f"Can't listen on 127.0.0.1 port {port}: Address already in use"):
         startup.check_address(host="127.0.0.1", port=port)
 
@@ -55,6 +56,7 @@ def test_static_files_are_collected_when_they_changed(collected, tmp_path):
     startup.collect_static_files()
     startup.collect_static_files()
     assert collected == ["collectstatic"]
+
     (tmp_path / "static" / "portal.css").write_text("body { color: red }")
     startup.collect_static_files()
     assert collected == ["collectstatic"] * 2
@@ -75,6 +77,7 @@ def test_static_files_are_collected_again_after_an_interruption(collected, monke
 def test_static_files_stay_where_they_are_while_debugging(collected, settings):
     settings.DEBUG = True
     startup.collect_static_files()
+
     assert collected == []
 
 
@@ -94,12 +97,14 @@ def test_signs_of_earlier_processes_are_cleared(settings, tmp_path):
 )
 def test_a_worker_is_started_where_there_is_a_broker(settings, redis_url, children):
     settings.REDIS_URL = redis_url
+
     assert list(startup.commands()) == children
 
 
 def test_the_web_server_listens_where_the_settings_say(settings):
     settings.HOST, settings.PORT, settings.WEB_WORKERS = "::1", 8123, 3
     words = startup.web_command()
+
     assert words[0] == sys.executable
     assert {"--host=::1", "--port=8123", "--workers=3"} <= set(words)
 
@@ -115,4 +120,5 @@ def test_the_web_server_listens_where_the_settings_say(settings):
 )
 def test_the_printed_address_can_be_reached(settings, host, address):
     settings.HOST, settings.PORT = host, 8000
+
     assert startup.address() == address

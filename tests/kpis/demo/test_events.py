@@ -3,7 +3,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from kpis.demo.events import Event, demo_events, demo_mistakes, first_day, moment_of
+from kpis.demo.day import Event, moment_of
+from kpis.demo.events import demo_events, first_day
+from kpis.demo.mistakes import demo_mistakes
 
 EVENT_TYPES = {
     "workbench.session_started",
@@ -62,6 +64,7 @@ def test_the_same_seed_gives_the_same_events(events: list[Event]) -> None:
 
 def test_another_seed_gives_other_events(events: list[Event]) -> None:
     other = {event["id"] for event in demo_events(now=NOW, days=2, seed=7)}
+
     assert not other & {event["id"] for event in events}
 
 
@@ -71,6 +74,7 @@ def test_every_event_has_an_id_of_its_own(events: list[Event]) -> None:
 
 def test_events_come_in_the_order_of_their_time_and_none_after_now(events: list[Event]) -> None:
     moments = [moment_of(event) for event in events]
+
     assert moments == sorted(moments)
     assert moments[0] >= datetime(2025, 12, 18, tzinfo=UTC)
     assert moments[-1] < NOW
@@ -80,18 +84,22 @@ def test_events_come_in_the_order_of_their_time_and_none_after_now(events: list[
 def test_a_later_moment_gives_the_same_events_and_more(later: timedelta) -> None:
     days = 4
     earlier = list(demo_events(now=NOW, days=days))
+
     more = list(demo_events(now=NOW + later, days=days + later.days))
+
     assert more[: len(earlier)] == earlier
 
 
 def test_weekdays_are_busier_than_weekends(events: list[Event]) -> None:
     sessions = named(events, "workbench.session_started")
     by_weekday = Counter(moment_of(event).weekday() for event in sessions)
+
     assert max(by_weekday[5], by_weekday[6]) * 4 < min(by_weekday[day] for day in range(5))
 
 
 def test_people_work_in_working_hours(events: list[Event]) -> None:
     hours = [moment_of(event).hour for event in named(events, "workbench.session_started")]
+
     assert 6 <= min(hours) <= max(hours) <= 20
 
 
@@ -113,6 +121,7 @@ def test_more_and_more_people_use_it(events: list[Event]) -> None:
 def test_some_drafts_are_created_without_an_id(events: list[Event]) -> None:
     created = named(events, "workbench.draft_created")
     without = [event for event in created if "draftId" not in event["properties"]]
+
     assert 0 < len(without) < len(created) / 5
 
 
@@ -120,6 +129,7 @@ def test_some_approvals_carry_an_id_and_some_do_not(events: list[Event]) -> None
     for name in ("workbench.approval_requested", "workbench.approval_completed"):
         with_id = [event for event in named(events, name) if "approvalId" in event["properties"]]
         assert 0 < len(with_id) < len(named(events, name))
+
     assert values(events, "workbench.approval_completed", "approved") == {True, False}
 
 
@@ -127,6 +137,7 @@ def test_runs_end_in_every_way_and_start_by_every_trigger(events: list[Event]) -
     ends = {"completed", "failed", "cancelled"}
     assert values(events, "workbench.workflow_run_completed", "status") == ends
     assert values(events, "agent.run_completed", "status") == ends
+
     triggers = {"user", "schedule", "webhook", "api", "system"}
     assert values(events, "workbench.workflow_run_started", "trigger") == triggers
 
@@ -134,6 +145,7 @@ def test_runs_end_in_every_way_and_start_by_every_trigger(events: list[Event]) -
 def test_agents_use_several_models_retry_and_mostly_say_what_they_cost(events: list[Event]) -> None:
     assert len(values(events, "agent.run_started", "model")) == 3
     assert {1, 2} <= values(events, "agent.run_started", "attempt")
+
     costs = [event["properties"].get("costUsd") for event in named(events, "agent.run_completed")]
     assert 0 < costs.count(None) < len(costs) / 4
 
@@ -152,6 +164,7 @@ def test_the_days_end_with_today() -> None:
 
 def test_mistakes_are_repeatable_and_come_before_now() -> None:
     mistakes = list(demo_mistakes(now=NOW))
+
     assert mistakes == list(demo_mistakes(now=NOW))
     assert len(mistakes) == 30
     assert all(at < NOW for at, _ in mistakes)

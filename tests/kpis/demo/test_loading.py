@@ -41,6 +41,7 @@ def contents() -> dict[str, list[tuple[Any, ...]]]:
 def test_all_its_events_are_accepted_and_its_mistakes_refused(now: datetime) -> None:
     loaded = load_demo(now=now, days=DAYS)
     events = list(demo_events(now=now, days=DAYS))
+
     assert loaded == DemoLoad(
         first_day=date(2026, 1, 28),
         until=now,
@@ -76,6 +77,7 @@ def test_the_quarantine_shows_no_refused_value(now: datetime, admin_client: Clie
 def test_events_are_received_at_their_time(now: datetime) -> None:
     load_demo(now=now, days=2)
     received = list(Arrival.objects.order_by("pk").values_list("received_at", flat=True))
+
     assert received == sorted(received)
     assert received[0] == datetime(2026, 2, 14, 12, tzinfo=UTC)
     assert received[-1] == now
@@ -84,7 +86,9 @@ def test_events_are_received_at_their_time(now: datetime) -> None:
 def test_a_repeated_load_changes_nothing(now: datetime) -> None:
     load_demo(now=now, days=2)
     before = contents()
+
     again = load_demo(now=now, days=2)
+
     assert (again.posts, again.accepted, again.duplicates, again.rejected) == (0, 0, 0, 0)
     assert contents() == before
 
@@ -92,7 +96,9 @@ def test_a_repeated_load_changes_nothing(now: datetime) -> None:
 def test_a_later_load_adds_what_has_happened_since(now: datetime) -> None:
     later = now + timedelta(days=1, hours=1)
     first = load_demo(now=now, days=2)
+
     second = load_demo(now=later, days=2)
+
     assert second.first_day == first.first_day
     assert second.duplicates == 0
     assert first.accepted + second.accepted == len(list(demo_events(now=later, days=3)))
@@ -122,7 +128,9 @@ def test_every_kpi_has_numbers_and_the_kpis_are_current(now: datetime) -> None:
     counted = Counter(dict.fromkeys(REGISTRY, 0))
     for kpi, denominator in whole.values_list("kpi", "denominator"):
         counted[kpi] += denominator
+
     too_few = {slug for slug, count in counted.items() if count < REGISTRY[slug].minimum_sample}
+
     assert (set(counted), too_few) == (set(REGISTRY), set())
     assert Freshness.objects.get(environment="demo").computed_until == now
 
@@ -130,6 +138,7 @@ def test_every_kpi_has_numbers_and_the_kpis_are_current(now: datetime) -> None:
 def test_the_last_four_weeks_tell_the_stories_of_the_demo(now: datetime) -> None:
     load_demo(now=now)
     readings = [reading for reading in read_windows(now=now) if reading.window == "28d"]
+
     assert all(reading.value is not None for reading in readings)
     assert {reading.kpi: reading.verdict for reading in readings} == {
         "template-suggestion-rate": "on_target",
@@ -149,6 +158,7 @@ def test_the_last_four_weeks_tell_the_stories_of_the_demo(now: datetime) -> None
 def test_the_time_to_create_has_a_baseline_with_its_provenance(now: datetime) -> None:
     load_demo(now=now, days=2)
     (baseline,) = Baseline.objects.all()
+
     assert (baseline.kpi, baseline.environment) == ("time-to-create-workflow", "demo")
     assert (baseline.value, baseline.sample_size, baseline.effective_from) == (1800, 42, date(2026, 2, 14))
     assert "by hand" in baseline.method
@@ -156,6 +166,7 @@ def test_the_time_to_create_has_a_baseline_with_its_provenance(now: datetime) ->
 
 def test_targets_are_for_the_demo_alone(now: datetime) -> None:
     load_demo(now=now, days=2)
+
     assert set(Target.objects.values_list("environment", flat=True)) == {"demo"}
     assert set(Target.objects.values_list("kpi", flat=True)) <= set(REGISTRY)
 
@@ -163,6 +174,7 @@ def test_targets_are_for_the_demo_alone(now: datetime) -> None:
 def test_counts_are_entered_on_fridays(now: datetime) -> None:
     load_demo(now=now, days=9)
     entered = EnteredCount.objects.order_by("date").values_list("date", "source")
+
     assert list(entered) == [(date(2026, 2, 13), "legacy console")]
 
 
@@ -171,6 +183,7 @@ def test_the_command_says_what_it_did() -> None:
     loaded = DemoLoad(
         first_day=date(2025, 12, 18), until=moment, posts=3, accepted=20, duplicates=0, rejected=2
     )
+
     assert command.summary(loaded) == (
         "Loaded 20 events into the environment demo, from 2025-12-18 to 2026-02-15 12:00 UTC; "
         "2 more were refused, as they should be, and 0 were there already."
@@ -184,7 +197,9 @@ def test_the_command_says_when_there_is_nothing_to_add(monkeypatch: pytest.Monke
     )
     monkeypatch.setattr(command, "load_demo", lambda *, now: nothing)
     output = StringIO()
+
     call_command("load_demo", stdout=output)
+
     assert (
         output.getvalue() == "The environment demo is complete up to 2026-02-15 12:00 UTC: nothing to add.\n"
     )

@@ -1,0 +1,65 @@
+"""Gauges of what goes on in the workflow engine and the app servers."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Max, Q
+from prometheus_client.core import Metric
+
+from kpis.reading.environments import environments
+from metrics.families.building import ByEnvironment, gauge, totals_by_environment
+from telemetry.counters.bridge import Counters
+from workbench.models import AppServerState, WorkflowRun
+
+# A run that has not completed after this time is taken as abandoned.
+ACTIVE_FOR = timedelta(hours=24)
+# No more index entries than this are counted: many unfinished runs must not slow a scrape down.
+ACTIVE_LIMIT = 10_000
+
+
+def workbench_gauges(counters: Counters, *, now: datetime) -> Iterator[Metric]:
+    """Active runs, open streams, and what the app servers reported last."""
+    yield gauge(
+        "workflows_active",
+        "Runs that started within the last 24 hours and have not completed; counted up to 10,000.",
+        {environment: active_runs(environment, now=now) for environment in environments()},
+    )
+    yield gauge("appserver_active_streams", "Streams opened and not closed.", active_streams(counters))
+    yield from app_server_gauges()
+
+
+def active_runs(environment: str, *, now: datetime) -> int:
+    runs = WorkflowRun.objects.filter(
+        environment=environment, started_at__gte=now - ACTIVE_FOR, completed_at=None
+    )
+    return runs.values("started_at")[:ACTIVE_LIMIT].count()
+
+
+def active_streams(counters: Counters) -> ByEnvironment:
+    """Never below zero: a stream may have been opened before its app server reported."""
+    opened = totals_by_environment(counters["appserver_streams_opened_total"])
+    closed = totals_by_environment(counters["appserver_streams_closed_total"])
+    return {
+        environment: max(0, opened.get(environment, 0) - closed.get(environment, 0))
+        for environment in opened.keys() | closed.keys()
+    }
+
+
+def app_server_gauges() -> Iterator[Metric]:
+    """The newest reports of app servers about their workers and their maintenance."""
+    states = AppServerState.objects.order_by()
+    workers = states.filter(subject__startswith="worker:").values_list("environment")
+    ready = workers.annotate(ready=Count("pk", filter=Q(state="ready")))
+    yield gauge("appserver_worker_ready", "Workers whose newest state is ready.", dict(ready))
+    backoff = workers.annotate(longest=Max("backoff_ms", filter=Q(state="backoff")))
+    yield gauge(
+        "appserver_worker_backoff_seconds",
+        "The longest delay of those workers whose newest state is backoff.",
+        {environment: (longest or 0) / 1000 for environment, longest in backoff},
+    )
+    maintenance = states.filter(subject="maintenance").values_list("environment", "state")
+    yield gauge(
+        "appserver_maintenance",
+        "Whether the app server's maintenance is on.",
+        {environment: float(state == "on") for environment, state in maintenance},
+    )
