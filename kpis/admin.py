@@ -16,7 +16,7 @@ from unfold.decorators import display
 from kpis import registry
 from kpis.compute import rollup
 from kpis.forms import BaselineForm, EnteredCountForm, TargetForm
-from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, StoredGranularity, Target
+from kpis.models import EXCLUDED, Baseline, EnteredCount, Freshness, KpiBucket, StoredGranularity, Target
 from telemetry.admin.big_tables import ReadOnlyModelAdmin
 from telemetry.admin.filters import EnvironmentFilter, choice_filter
 from telemetry.admin.formatting import compact_duration
@@ -24,7 +24,7 @@ from telemetry.admin.formatting import compact_duration
 KPI_CHOICES = [(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS]
 KpiFilter = choice_filter(field="kpi", choices=KPI_CHOICES, title="KPI")
 DIMENSIONS = sorted({dimension for kpi in registry.DEFINITIONS for dimension in kpi.dimensions})
-DIMENSION_CHOICES = [("", "The whole KPI"), *((name, f"By {name}") for name in [*DIMENSIONS, "excluded"])]
+DIMENSION_CHOICES = [("", "The whole KPI"), *((name, f"By {name}") for name in [*DIMENSIONS, EXCLUDED])]
 
 
 @admin.register(KpiBucket)

@@ -5,6 +5,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+# The dimension of what could not be measured; its values are the reasons.
+EXCLUDED = "excluded"
+
 
 class StoredGranularity(models.TextChoices):
     BASE = "base", "15 minutes (UTC)"

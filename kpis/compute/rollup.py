@@ -18,7 +18,7 @@ from kpis.compute.cumulative import raise_totals
 from kpis.compute.instruments import rollup_seconds
 from kpis.compute.measures import MEASURES, Counted, MeasuredRanges, measure
 from kpis.days import day_start, local_day, reporting_zone
-from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
+from kpis.models import EXCLUDED, EnteredCount, Freshness, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment
 from workbench.buckets import BASE_BUCKET, Bucket, bucket_of, bucket_start, mark_touched
@@ -31,8 +31,6 @@ from workbench.models import TouchedBucket
 BUCKETS_PER_TRANSACTION = 200
 
 # The dimension of the rows that count what could not be measured; their value is the reason.
-EXCLUDED = "excluded"
-
 # (dimension, value) of the row that is not broken down.
 WHOLE = ("", "")
 

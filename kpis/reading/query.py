@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from kpis.models import EXCLUDED
 from kpis.reading.periods import Granularity, Period, Range, previous_range, split
 from kpis.reading.spans import Span, stored_spans
 from kpis.reading.stored_rows import read_rows
 from kpis.reading.sums import SumTable
 from kpis.registry import REGISTRY, Kpi
 
-# The dimension whose values are the reasons why something could not be measured.
-EXCLUDED = "excluded"
 BREAKDOWN_LIMIT = 100
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from kpis.models import EXCLUDED
 from kpis.reading.context import EvaluationContext
 from kpis.reading.evaluation import Evaluation, Slice, Yardstick, evaluate_slice
 from kpis.reading.periods import Granularity, Range
-from kpis.reading.query import BREAKDOWN_LIMIT, EXCLUDED, KpiQuery, read_sums
+from kpis.reading.query import BREAKDOWN_LIMIT, KpiQuery, read_sums
 from kpis.reading.sums import SumTable
 from kpis.registry import DEFINITIONS, Kpi
 
