@@ -1,17 +1,19 @@
 """Keys: made, found, revoked, and asked for at the API's doors. Only the SHA-256 of a key is stored."""
 
+import base64
 import hmac
 import re
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
+from typing import Any
 
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from telemetry.models import ApiKey, Environment, Scope
 from web.errors import ApiError
@@ -95,14 +97,29 @@ def revoke_key(*, key: ApiKey, now: datetime) -> None:
 
 def secret_of(request: HttpRequest) -> str:
     """The secret that a request brings: Authorization: Bearer, else X-Workbench-Key, else ?key= (for beacons)."""
-    authorization: str = request.META.get("HTTP_AUTHORIZATION", "")
-    kind, _, token = authorization.partition(" ")
+    return secret_in(request.META)
+
+
+def secret_in(environ: Mapping[str, Any]) -> str:
+    """The secret in a request's WSGI environment, as `secret_of` looks for it."""
+    kind, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if kind.lower() == "bearer":
-        return token.strip()
-    given: str = request.META.get("HTTP_X_WORKBENCH_KEY", "")
-    if given or not request.META.get("QUERY_STRING"):
+        return str(token.strip())
+    given = str(environ.get("HTTP_X_WORKBENCH_KEY", ""))
+    if given or not environ.get("QUERY_STRING"):
         return given
-    return str(request.GET.get("key", ""))
+    return str(QueryDict(environ["QUERY_STRING"]).get("key", ""))
+
+
+def secret_or_user_in(environ: Mapping[str, Any]) -> str:
+    """As `secret_in`, but the user name of Basic credentials counts too: SDKs send the key there."""
+    kind, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if kind.lower() != "basic":
+        return secret_in(environ)
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ""
 
 
 def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:

@@ -1,6 +1,5 @@
 """The routes of other SDKs. They answer 200 for whatever could be read: those SDKs take nothing else as success."""
 
-import base64
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +17,7 @@ from telemetry.door.protocols.messages import Translation
 from telemetry.door.throttling import check_rate
 from telemetry.intake.ingest import IngestResult
 from telemetry.intake.instruments import count_dropped_properties
-from telemetry.keys import check_in_force, find_key, known_key, secret_of
+from telemetry.keys import check_in_force, find_key, known_key, secret_or_user_in
 from telemetry.models import ApiKey, Scope
 from telemetry.plan.values import parse_timestamp
 from web import maintenance
@@ -34,7 +33,7 @@ def take(
     what can't be read, 413 for too much of it.
     """
     maintenance.refuse_if_on()
-    in_header = header_secret(request)
+    in_header = secret_or_user_in(request.META)
     # The body is read without a key only when there may be one in it.
     if find_key(in_header):
         key = admit(in_header, now=now)
@@ -54,17 +53,6 @@ def admit(secret: str, *, now: datetime) -> ApiKey:
     key = check_in_force(known_key(secret), scopes=(Scope.INGEST,), now=now)
     check_rate(key, at=time.monotonic())
     return key
-
-
-def header_secret(request: HttpRequest) -> str:
-    """The secret outside of the body: the user name of Basic credentials, or where the door looks for it."""
-    kind, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if kind.lower() != "basic":
-        return secret_of(request)
-    try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
-    except ValueError:
-        return ""
 
 
 def read_body(request: HttpRequest) -> bytes:
