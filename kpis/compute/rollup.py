@@ -3,6 +3,7 @@
 A bucket is replaced by what its things say now, so the rollup may run any number of times, at any time.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,8 +28,13 @@ from workbench.fold import pending
 from workbench.isolation import Isolated
 from workbench.models import TouchedBucket
 
+logger = logging.getLogger(__name__)
+
 # Buckets in one transaction. It bounds memory and the time for which an environment's rollup is locked.
 BUCKETS_PER_TRANSACTION = 200
+
+# Clocks of two machines may be this far apart.
+CLOCKS_APART = timedelta(minutes=1)
 
 EXCLUDED = "excluded"
 
@@ -98,8 +104,14 @@ def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
 
 
 def _until(now: datetime, oldest_pending: datetime | None, computed_until: datetime | None) -> datetime:
-    """It never goes back: what readers have seen computed stays computed."""
+    """It never goes back: what readers have seen computed stays computed.
+
+    But nothing can be computed until a moment that has not come: the clock was ahead when that was written.
+    """
     until = min(now, oldest_pending) if oldest_pending else now
+    if computed_until and computed_until > now + CLOCKS_APART:
+        logger.warning("Computed until a moment in the future by %s; mended.", computed_until - now)
+        return until
     return max(until, computed_until) if computed_until else until
 
 
