@@ -4,7 +4,6 @@ A task is a bell: the database holds the work, so a lost, late or doubled messag
 """
 
 import os
-import time
 from typing import Any
 
 from celery import Celery
@@ -16,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # A bell that nobody heard for this long is not rung later. Longer than any two clocks are apart: a worker
 # whose clock is ahead would else throw every bell away.
 BELL_EXPIRES_SECONDS = 60
+SHRINK_SECONDS = 10 * 60
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -30,6 +30,11 @@ def schedule(sender: Celery, **kwargs: Any) -> None:
         "roll up": {
             "task": "kpis.roll_up",
             "schedule": settings.ROLLUP_INTERVAL_SECONDS,
+            "options": {"expires": BELL_EXPIRES_SECONDS},
+        },
+        "shrink the log": {
+            "task": "config.shrink_log",
+            "schedule": SHRINK_SECONDS,
             "options": {"expires": BELL_EXPIRES_SECONDS},
         },
         "make partitions": {
@@ -49,7 +54,7 @@ def keep_logging_of_settings(**kwargs: Any) -> None:
 def scheduler_is_alive(**kwargs: Any) -> None:
     from config.processes import heartbeat
 
-    heartbeat.leave(heartbeat.SCHEDULER, now=time.time())
+    heartbeat.leave(heartbeat.SCHEDULER)
 
 
 @task_prerun.connect
@@ -60,6 +65,6 @@ def worker_is_alive(task: Any, **kwargs: Any) -> None:
 
     from config.processes import heartbeat
 
-    heartbeat.leave(heartbeat.SCHEDULER if task.request.is_eager else heartbeat.WORKER, now=time.time())
+    heartbeat.leave(heartbeat.SCHEDULER if task.request.is_eager else heartbeat.WORKER)
     if task.request.is_eager:
         close_old_connections()

@@ -8,7 +8,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 # WAL lets readers work beside the one writer; FULL makes every commit durable, because an answer
 # "accepted" promises that the event survives a power cut.
-SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
+    # A log that a long reader made grow is cut to 64 MiB when it begins anew.
+    "PRAGMA journal_size_limit=67108864;"
+)
 
 
 def from_url(url: str, *, data_dir: Path) -> dict[str, Any]:

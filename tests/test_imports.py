@@ -44,7 +44,8 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "admin apps forms management tasks",
     ),
     "config": (
-        "apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
+        "server",
+        "apps celery checks databases env favicon formats logs processes rsgi settings sidebar tasks urls wsgi",
         "management",
     ),
 }
