@@ -29,6 +29,8 @@ MOST_OF_A_PEER = 256
 TCP_INFO_BYTES = 148
 BYTES_ACKED = struct.Struct("@Q")
 COUNT = struct.Struct("@I")
+# struct linger: what waits to be sent is dropped when the server closes the connection.
+WITHOUT_WAITING = struct.pack("@ii", 1, 0)
 
 Peer = tuple[str, int]
 
@@ -172,6 +174,7 @@ def end(connection: Connection) -> None:
     try:
         with borrowed(connection.descriptor) as view:
             if is_tcp(view) and view.getpeername()[:2] == connection.peer:
+                view.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, WITHOUT_WAITING)
                 view.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
