@@ -296,4 +296,7 @@ def respond(values: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         if close is not None:
             close()
     status, headers = begun[-1]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        # One that was opened while SQLite's file could only be read stays like that; the next request gets another.
+        databases.close_all()
     return status, headers, body

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import OperationalError, connection
+from django.db.backends.utils import CursorWrapper
 
 from config.processes.probes import NotReady
 from web import maintenance
@@ -54,7 +55,7 @@ def check_database() -> str:
 
 
 def check_sqlite() -> str:
-    """Takes the write lock and gives it back: a database that cannot be written does not give it."""
+    """Takes the write lock, writes what is there already, and takes it back."""
     if maintenance.is_database_gone():
         raise NotReady("its file is gone")
     with connection.cursor() as cursor:
@@ -63,19 +64,38 @@ def check_sqlite() -> str:
             cursor.execute("BEGIN IMMEDIATE")
         except OperationalError as error:
             return check_lock(error)
-        cursor.execute("ROLLBACK")
-    sqlite_lock.end()
+        sqlite_lock.end()
+        write_and_take_back(cursor)
     return "sqlite"
+
+
+def write_and_take_back(cursor: CursorWrapper) -> None:
+    """A file that can only be read gives the lock, but takes no write. The write never reaches the disk."""
+    try:
+        cursor.execute("PRAGMA user_version")
+        (version,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA user_version = {version}")
+    except OperationalError as error:
+        raise NotReady(reason_of(error)) from error
+    finally:
+        cursor.execute("ROLLBACK")
 
 
 def check_lock(error: OperationalError) -> str:
     """A lock that is held for long, and any other reason not to write, is NotReady."""
-    # The lowest byte is the kind; the others say more.
-    code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-    is_locked = code == sqlite3.SQLITE_BUSY
+    is_locked = code_of(error) == sqlite3.SQLITE_BUSY
     if is_locked and sqlite_lock.seconds(now=time.monotonic()) <= LONGEST_LOCK_SECONDS:
         return "sqlite, busy"
-    raise NotReady(SQLITE_REASONS.get(code, "cannot be written")) from error
+    raise NotReady(reason_of(error)) from error
+
+
+def reason_of(error: OperationalError) -> str:
+    return SQLITE_REASONS.get(code_of(error), "cannot be written")
+
+
+def code_of(error: OperationalError) -> int:
+    """SQLite's code; its lowest byte is the kind, the others say more."""
+    return int(getattr(error.__cause__, "sqlite_errorcode", 0)) & 0xFF
 
 
 def check_postgresql() -> str:

@@ -274,6 +274,20 @@ def test_a_lone_surrogate_in_the_path_is_no_error():
     assert rsgi.environ(scope(path="/\ud800"))["PATH_INFO"] == "/?"
 
 
+@pytest.mark.parametrize(("status", "calls"), [("503 Service Unavailable", 1), ("200 OK", 0)])
+def test_a_thread_that_could_not_serve_gets_another_connection(monkeypatch, status, calls):
+    closed = []
+
+    def application(environ, start_response):
+        start_response(status, [])
+        return []
+
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+    monkeypatch.setattr(rsgi.databases, "close_all", lambda: closed.append(1))
+    answer_to(scope())
+    assert len(closed) == calls
+
+
 def test_the_answer_is_closed_when_it_was_read(monkeypatch):
     class Answer(list):
         is_closed = False

@@ -26,6 +26,19 @@ def test_the_check_of_sqlite_leaves_nothing_behind():
     assert (storage.log_size(), connection.in_atomic_block) == (before, False)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.only_on("sqlite")
+def test_a_file_that_can_only_be_read_is_not_ready():
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON")
+        try:
+            with pytest.raises(NotReady, match="is read only"):
+                storage.check_database()
+        finally:
+            cursor.execute("PRAGMA query_only = OFF")
+    assert storage.check_database() == "sqlite"
+
+
 @pytest.fixture
 def read_only():
     """The server takes no writes, as one that only follows another."""
