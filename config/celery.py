@@ -8,7 +8,14 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import after_task_publish, setup_logging, task_postrun, task_prerun
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -48,6 +55,14 @@ def schedule(sender: Celery, **kwargs: Any) -> None:
 @setup_logging.connect
 def keep_logging_of_settings(**kwargs: Any) -> None:
     """Celery configures no logging of its own while this is connected."""
+
+
+@beat_init.connect
+@worker_init.connect
+def keep_files_private(**kwargs: Any) -> None:
+    from config.processes import file_modes
+
+    file_modes.keep_files_private()
 
 
 @after_task_publish.connect

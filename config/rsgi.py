@@ -12,7 +12,6 @@ import contextlib
 import ctypes
 import importlib
 import io
-import os
 import sys
 import uuid
 from collections.abc import Mapping
@@ -136,7 +135,7 @@ class Application:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Granian calls this in each worker before the first request."""
-        os.umask(file_modes.OWNER_ONLY)
+        file_modes.keep_files_private()
         # The views are imported now; the first requests would else wait for it, and the probes with them.
         importlib.import_module(settings.ROOT_URLCONF)
         patience.bound_waits(databases.settings["default"])

@@ -6,6 +6,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from django.conf import settings
+
 OWNER_ONLY = 0o077
 OWNERS_OWN = 0o700
 # What the portal, SQLite and a backup put into DATA_DIR; SQLite gives its -wal and -shm the mode of their database.
@@ -27,15 +29,16 @@ EVERYBODYS = frozenset(
 )
 
 
-def keep_private(data_dir: Path, *, database: str) -> None:
+def keep_files_private() -> None:
     """From now on this process and its children make files for their owner alone, and so are the files that exist.
 
-    `database` is SQLite's file, which may lie elsewhere; empty: there is none. Safe to repeat.
+    Safe to repeat; each process does it for itself, because something else may have started it.
     """
     os.umask(OWNER_ONLY)
-    narrow([data_dir, *found_in(data_dir)])
-    if database:
-        narrow(Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))
+    narrow([settings.DATA_DIR, *found_in(settings.DATA_DIR)])
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        narrow(Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))
 
 
 def found_in(data_dir: Path) -> Iterator[Path]:

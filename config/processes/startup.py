@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
-from config.processes import file_modes, heartbeat, memory, supervisor
+from config.processes import heartbeat, memory, supervisor
 from telemetry.lifecycle import partitions
 
 MOST_DESCRIPTORS = 4096
@@ -110,13 +110,6 @@ def clear_signs_of_earlier_processes() -> None:
     except OSError as error:
         raise StartRefused(f"Can't make {memory.scratch_dir()}: {error.strerror}.") from error
     heartbeat.forget()
-
-
-def keep_files_private() -> None:
-    """See file_modes; before the database is made."""
-    database = settings.DATABASES["default"]
-    is_file = database["ENGINE"] == "django.db.backends.sqlite3"
-    file_modes.keep_private(settings.DATA_DIR, database=str(database["NAME"]) if is_file else "")
 
 
 def commands() -> dict[str, list[str]]:

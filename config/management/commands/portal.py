@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from config.processes import first_start, startup
+from config.processes import file_modes, first_start, startup
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         self.stdout.write("Preparing the database and the static files.")
         # Static files are for everybody, what comes after them is not.
         startup.collect_static_files()
-        startup.keep_files_private()
+        file_modes.keep_files_private()
         startup.prepare_database()
         try:
             startup.clear_signs_of_earlier_processes()

@@ -2,7 +2,6 @@ import errno
 import os
 import resource
 import socket
-import stat
 import sys
 from pathlib import Path
 
@@ -111,18 +110,6 @@ def test_a_place_that_somebody_else_has_taken_is_refused(settings, tmp_path, mon
     memory.scratch_dir().symlink_to(tmp_path)
     with pytest.raises(StartRefused, match="Can't make"):
         startup.clear_signs_of_earlier_processes()
-
-
-def test_files_are_private_before_the_database_is_made(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
-    tmp_path.chmod(0o755)
-    before = os.umask(0o022)
-    try:
-        startup.keep_files_private()
-        (tmp_path / "new").touch()
-    finally:
-        os.umask(before)
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, tmp_path / "new")] == [0o700, 0o600]
 
 
 def test_processes_may_open_as_many_connections_as_they_take():
