@@ -1,7 +1,6 @@
 """Threads that compute answers. Posts, probes and everything else each have their own, so none takes all."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
@@ -31,40 +30,21 @@ class ThreadShare:
             initializer=patience.set_seconds,
             initargs=(database_seconds,),
         )
-        # As many again stand ready, so that no thread idles while the event loop takes the next from the queue.
-        self.turns = asyncio.Semaphore(2 * threads)
-        self.queue = queue
-        self.waiting = 0
+        self.most = threads + queue
+        self.in_flight = 0
 
     async def run(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """The function's result. Raises NoFreeThread, and then the function was not called."""
-        latest = time.monotonic() + WAIT_SECONDS
-        await self.take_turn()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self.executor, call, function, arguments, latest
-            )
-        finally:
-            self.turns.release()
-
-    async def take_turn(self) -> None:
-        if not self.turns.locked():
-            await self.turns.acquire()
-            return
-        if self.waiting >= self.queue:
+        if self.in_flight >= self.most:
             raise NoFreeThread
-        self.waiting += 1
+        self.in_flight += 1
+        call = self.executor.submit(function, *arguments)
+        # A call that has begun can't be cancelled. (A semaphore with a timeout costs a busy post twice as much.)
+        timer = asyncio.get_running_loop().call_later(WAIT_SECONDS, call.cancel)
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await self.turns.acquire()
-        except TimeoutError:
+            return await asyncio.wrap_future(call)
+        except asyncio.CancelledError:
             raise NoFreeThread from None
         finally:
-            self.waiting -= 1
-
-
-def call(function: Callable[[*Arguments], Result], arguments: tuple[*Arguments], latest: float) -> Result:
-    """Raises NoFreeThread when it is later than `latest` (monotonic seconds)."""
-    if time.monotonic() > latest:
-        raise NoFreeThread
-    return function(*arguments)
+            timer.cancel()
+            self.in_flight -= 1
