@@ -37,6 +37,8 @@ from web.errors import RETRY_AFTER_SECONDS, Unavailable
 RECEIVE_SECONDS = 15
 # How long a refused body is read and dropped, so that its client gets to read the answer.
 LINGER_SECONDS = 5
+# So many at once. Under a flood of them the event loop has better things to do.
+MOST_LINGERING = 16
 # Of all web workers together; those whose sender is not known share the smaller one.
 BODIES_BYTES = 64 * 1024 * 1024
 UNKNOWN_BODIES_BYTES = 16 * 1024 * 1024
@@ -118,7 +120,7 @@ class Application:
         default_factory=lambda: ThreadShare("posts", threads=2, queue=256, database_seconds=4)
     )
     others: ThreadShare = field(
-        default_factory=lambda: ThreadShare("others", threads=2, queue=128, database_seconds=10)
+        default_factory=lambda: ThreadShare("others", threads=2, queue=128, database_seconds=7)
     )
     probes: ThreadShare = field(
         default_factory=lambda: ThreadShare("probes", threads=2, queue=64, database_seconds=2)
@@ -132,6 +134,7 @@ class Application:
     unknown_bodies: Budget = field(
         default_factory=lambda: Budget(UNKNOWN_BODIES_BYTES // settings.WEB_WORKERS)
     )
+    lingering: int = 0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Granian calls this in each worker before the first request."""
@@ -151,8 +154,12 @@ class Application:
             answer, is_received = refused.refusal.answer(), False
             request_errors.labels(category_of(answer[0])).inc()
         protocol.response_bytes(*answer)
-        if not is_received:
-            await linger(protocol)
+        if not is_received and self.lingering < MOST_LINGERING:
+            self.lingering += 1
+            try:
+                await linger(protocol)
+            finally:
+                self.lingering -= 1
 
     __call__ = __rsgi__
 

@@ -11,8 +11,8 @@ from psycopg.abc import RV, PQGen
 
 CONNECT_SECONDS = 3
 LOCK_SECONDS = 3
-# Longer than any page or post takes; the thread itself gives up before, where it is set to.
-STATEMENT_SECONDS = 10
+# Longer than any page or post takes, and shorter than a scrape is given.
+STATEMENT_SECONDS = 6
 
 waits = threading.local()
 

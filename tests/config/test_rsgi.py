@@ -174,6 +174,19 @@ def test_without_a_key_the_door_answers_before_the_body_is_received(monkeypatch)
     assert (protocol.received_before_answer, protocol.received) == (0, 4)
 
 
+@pytest.mark.parametrize(("others", "dropped"), [(1, 4), (2, 0)])
+def test_only_some_refused_bodies_are_read_to_their_end(monkeypatch, others, dropped):
+    def application(environ, start_response):
+        start_response("401 Unauthorized", [])
+        return []
+
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+    monkeypatch.setattr(rsgi, "MOST_LINGERING", 2)
+    portal = rsgi.Application(lingering=others)
+    protocol = exchange(post(DOOR), b"ab", b"cd", application=portal)
+    assert (protocol.received, portal.lingering) == (dropped, others)
+
+
 def test_with_a_key_the_door_gets_its_body(echo, known_key):
     answer = answer_to(post(DOOR, authorization=f"Bearer {known_key}"), b"abcd")
     assert answer[2] == b"POST abcd posts"

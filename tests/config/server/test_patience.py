@@ -48,10 +48,10 @@ def test_sqlite_waits_shorter_for_its_lock():
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        ({}, "-c lock_timeout=3s -c statement_timeout=10s"),
+        ({}, "-c lock_timeout=3s -c statement_timeout=6s"),
         (
             {"options": "-c statement_timeout=1s"},
-            "-c lock_timeout=3s -c statement_timeout=10s -c statement_timeout=1s",
+            "-c lock_timeout=3s -c statement_timeout=6s -c statement_timeout=1s",
         ),
     ],
 )
