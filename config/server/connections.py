@@ -20,7 +20,9 @@ from ipaddress import ip_address
 
 from web.peers import is_trusted_proxy
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 1.0
+# While many connections are open: they may be one peer's, and others wait behind them.
+BUSY_LOOK_SECONDS = 0.25
 # A send that made no progress for so long is ended.
 STALLED_SECONDS = 15.0
 # Of those that a worker has open (startup.web_command).
@@ -188,8 +190,9 @@ def start_watching(*, also: Callable[[], None]) -> None:
 
 def watch(*, ports: set[int], also: Callable[[], None]) -> None:
     connection_watch = ConnectionWatch()
+    connections: list[Connection] = []
     while True:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(BUSY_LOOK_SECONDS if len(connections) > MOST_OF_A_PEER else LOOK_SECONDS)
         also()
         if ports:
             connections = open_connections(ports)
