@@ -72,7 +72,9 @@ export interface Options {
   userId?: string;
   /** The W3C trace context to send along, or what gives it. */
   traceparent?: string | (() => string | undefined);
-  /** Tell the console about rejected, deprecated and dropped events. Default false. */
+  /** Warn on the console at the first drop, the first rejection and the first post without an answer. Default true. */
+  warnings?: boolean;
+  /** Tell the console about every rejected, deprecated and dropped event. Default false. */
   development?: boolean;
   /** Called for each fault of each rejected event. It will not be sent again. */
   onRejected?: (verdict: Verdict, event: TelemetryEvent) => void;
