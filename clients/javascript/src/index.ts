@@ -113,6 +113,8 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   // Of the newest session, or the one that somebody else looks after.
   let sessionId = options.sessionId;
   let closing = false;
+  // The patience of shutdown has ended.
+  let over = false;
   let lost: Partial<Record<DropReason, number>> = {};
   let ticking = false;
   let running: Promise<void> | undefined;
@@ -583,13 +585,17 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     },
     flush,
     async shutdown(patience = 5e3) {
-      const end = Date.now() + patience;
+      const timer = setTimeout(() => {
+        over = true;
+        queue.forEach((batch) => batch.abort_?.abort());
+      }, patience);
       quietly(() => endSession());
       await flush();
-      while (count && on && !stopped && Date.now() < end) {
+      while (count && on && !stopped && !over) {
         await pause(50);
         await flush();
       }
+      clearTimeout(timer);
       giveUp();
       listen("removeEventListener");
       clearTimeout(flushTimer);

@@ -104,8 +104,8 @@ export interface Telemetry<Events = PlanEvents> {
   /** Sends what waits. Resolves when it was answered, or when the portal can't be reached now; never rejects. */
   flush(): Promise<void>;
   /**
-   * Ends the session, sends what waits and stops, after `patience` milliseconds (5000) at the latest and one last
-   * attempt. What could be neither sent nor kept is reported as dropped.
+   * Ends the session, sends what waits and stops, after `patience` milliseconds (5000) at the latest. What could be
+   * neither sent nor kept is reported as dropped.
    */
   shutdown(patience?: number): Promise<void>;
   /** False: forgets everything that waits, and neither stores nor sends from now on. True: begins again. */
