@@ -12,25 +12,28 @@ import time
 import weakref
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from workbench_analytics.backoff import Backoff
 from workbench_analytics.buffer import Buffer
 from workbench_analytics.encoding import EventFault, encode_event, new_event_id
 from workbench_analytics.sender import KeyRefused, Patience, Sender
-from workbench_analytics.tracking import Tracker
+from workbench_analytics.tracking import Name, Tracker
 from workbench_analytics.transport import Transport
 from workbench_analytics.values import MAX_BATCH_EVENTS, Counts, Dropped, Event, Rejection
 from workbench_analytics.verdicts import Verdict
 
 logger = logging.getLogger("workbench_analytics")
 
-C = TypeVar("C", bound="BaseClient")
+C = TypeVar("C", bound="BaseClient[Any]")
 T = TypeVar("T")
 
 
-class BaseClient(Tracker):
-    """Tracks events by name; Client adds a typed method for each event of the tracking plan."""
+class BaseClient(Tracker[Name]):
+    """Tracks events by name; Client adds a typed method for each event of the tracking plan.
+
+    BaseClient[EventName] takes the names of a plan only, as far as a type checker sees; BaseClient[str] takes any.
+    """
 
     def __init__(
         self,
@@ -89,7 +92,7 @@ class BaseClient(Tracker):
 
     def track(
         self,
-        event: str,
+        event: Name,
         *,
         session_id: str,
         properties: Mapping[str, object] | None = None,
@@ -347,10 +350,10 @@ def _log_internal(error: Exception) -> None:
 
 # The clients of this process ------------------------------------------------------------------------------
 
-_clients: weakref.WeakSet[BaseClient] = weakref.WeakSet()
+_clients: weakref.WeakSet[BaseClient[Any]] = weakref.WeakSet()
 
 
-def _shut_down(reference: weakref.ref[BaseClient]) -> None:
+def _shut_down(reference: weakref.ref[BaseClient[Any]]) -> None:
     client = reference()
     if client is not None:
         client.shutdown()
