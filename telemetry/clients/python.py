@@ -87,7 +87,8 @@ def _events(names: Mapping[str, str]) -> str:
         f"\n    @property\n    def {name}(self) -> {_class_name(area)}:\n        return {_class_name(area)}(self)\n"
         for area, name in names.items()
     )
-    return f'class Events(Tracker[EventName]):\n    """A typed method for each event, by area: mix it into a client."""\n{areas}'
+    docstring = "A typed method for each event, by area: mix it into a client."
+    return f'class Events(Tracker[EventName]):\n    """{docstring}"""\n{areas}'
 
 
 def _area(area: str, events: list[EventDefinition]) -> str:
