@@ -18,6 +18,7 @@ from workbench_analytics.backoff import Backoff
 from workbench_analytics.buffer import Buffer
 from workbench_analytics.encoding import EventFault, encode_event, new_event_id
 from workbench_analytics.sender import KeyRefused, Patience, Sender
+from workbench_analytics.termination import delay_sigterm
 from workbench_analytics.tracking import Name, Tracker
 from workbench_analytics.transport import Transport
 from workbench_analytics.values import MAX_BATCH_EVENTS, Counts, Dropped, Event, Rejection
@@ -226,11 +227,17 @@ class BaseClient(Tracker[Name]):
         self._finish_with_multiprocessing()
 
     def _finish_with_multiprocessing(self) -> None:
-        """A child of multiprocessing ends without atexit; this is what it runs instead."""
+        """A child of multiprocessing ends without atexit, one of a pool by SIGTERM; this is what it runs instead."""
         process = sys.modules.get("multiprocessing.process")
         util = sys.modules.get("multiprocessing.util")
-        if process is not None and util is not None and process.parent_process() is not None:
-            util.Finalize(self, _shut_down, args=(weakref.ref(self),), exitpriority=0)
+        if process is None or util is None or process.parent_process() is None:
+            return
+        util.Finalize(self, _shut_down, args=(weakref.ref(self),), exitpriority=0)
+        if not delay_sigterm(_shut_down_all):
+            logger.warning(
+                "terminate(), as at the end of `with multiprocessing.Pool()`, would end this process before its "
+                "events are sent: call flush() when a task ends, or close() and join() of the pool."
+            )
 
     def _run(self) -> None:
         while self._send_next(patience=self._buffer, reason="shutdown"):
