@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench_analytics.backoff import Backoff
 from workbench_analytics.client import BaseClient
 from workbench_analytics.events import EventName, Events
+from workbench_analytics.spool import Spool
 from workbench_analytics.tracking import Tracker
 from workbench_analytics.values import Counts, Dropped, Problem, Rejection
 from workbench_analytics.version import __version__
@@ -19,6 +20,7 @@ __all__ = [
     "Events",
     "Problem",
     "Rejection",
+    "Spool",
     "Tracker",
     "__version__",
 ]

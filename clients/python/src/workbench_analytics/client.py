@@ -18,6 +18,7 @@ from workbench_analytics.backoff import Backoff
 from workbench_analytics.buffer import Buffer
 from workbench_analytics.encoding import EventFault, encode_event, new_event_id
 from workbench_analytics.sender import KeyRefused, Patience, Sender
+from workbench_analytics.spool import Spool, SpoolFiles
 from workbench_analytics.termination import delay_sigterm
 from workbench_analytics.tracking import Name, Tracker
 from workbench_analytics.transport import Transport
@@ -54,10 +55,13 @@ class BaseClient(Tracker[Name]):
         max_queue_bytes: int = 16 * 1024 * 1024,
         timeout_seconds: float = 10.0,
         exit_seconds: float = 5.0,
+        spool: Spool | None = None,
         backoff: Backoff | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """Raises ValueError for a url or a key that can't be one. Nothing else ever raises.
+        """Raises ValueError for a url or a key that can't be one, and for a spool in sync mode.
+
+        Nothing else ever raises.
 
         url: the portal's address, such as https://portal.example.com.
         key: a key of scope `ingest`.
@@ -72,7 +76,10 @@ class BaseClient(Tracker[Name]):
         max_queue_events, max_queue_bytes: what may wait; the oldest is dropped, and reported, to make room.
         timeout_seconds: for connecting, and for each wait on the connection.
         exit_seconds: how long `shutdown()` and the end of the process wait for events to be sent.
+        spool: keeps events on disk until they are settled; the next process sends what this one could not.
         """
+        if spool is not None and sync:
+            raise ValueError("A spool needs the background thread: leave out sync=True.")
         self._transport = Transport(
             url=url, key=key, dry_run=dry_run, timeout=timeout_seconds, ssl_context=ssl_context
         )
@@ -86,8 +93,12 @@ class BaseClient(Tracker[Name]):
         self._max_queue_events, self._max_queue_bytes = max(1, max_queue_events), max_queue_bytes
         self._exit_seconds = exit_seconds
         self._backoff = backoff or Backoff()
+        self._url, self._key, self._spool = url, key, spool
+        self._spool_files: SpoolFiles | None = None
         self._begin()
         _clients.add(self)
+        if consent and self._spool_files is not None and self._spool_files.has_left_over():
+            self._start()
 
     # What an application calls ----------------------------------------------------------------------------
 
@@ -199,12 +210,19 @@ class BaseClient(Tracker[Name]):
     # Sending ----------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """What a process has of its own: its queue, its thread and its connection."""
+        """What a process has of its own: its queue, its thread, its connection and its part of the spool."""
+        if self._spool_files is not None:
+            self._spool_files.forget()
+        if self._spool is not None:
+            self._spool_files = SpoolFiles(
+                self._spool, url=self._url, key=self._key, max_queue_events=self._max_queue_events
+            )
         self._buffer = Buffer(
             max_events=self._max_queue_events,
             max_bytes=self._max_queue_bytes,
             batch_events=self._batch_events,
             interval=self._flush_seconds,
+            spool=self._spool_files,
         )
         self._transport.forget()
         self._sender = Sender(transport=self._transport, backoff=self._backoff, on_verdict=self._take_verdict)
@@ -240,9 +258,23 @@ class BaseClient(Tracker[Name]):
             )
 
     def _run(self) -> None:
+        self._take_left_over()
         while self._send_next(patience=self._buffer, reason="shutdown"):
-            pass
+            self._take_left_over()
         self._transport.close()
+
+    def _take_left_over(self) -> None:
+        """Queue what other processes left in the spool, as far as there is room for it."""
+        files = self._spool_files
+        if files is None:
+            return
+        if not self._consent or not self._buffer.has_room:
+            files.postpone_scan()
+            return
+        while self._buffer.has_room and (left_over := files.claim(now=time.time())) is not None:
+            self._buffer.put_back(left_over)
+            if not self._consent:
+                self._buffer.cancel("consent_withdrawn")
 
     def _finish(self, timeout: float) -> None:
         if self._thread is not None:
