@@ -92,8 +92,8 @@ class JudgementAdmin(ModelAdmin):
 
     @display(description="KPI", ordering="kpi")
     def kpi_title(self, judgement: Target | Baseline) -> str:
-        known = registry.REGISTRY.get(judgement.kpi)
-        return known.title if known else judgement.kpi
+        kpi = registry.REGISTRY.get(judgement.kpi)
+        return kpi.title if kpi else judgement.kpi
 
     @display(description="environment", ordering="environment")
     def environment_name(self, judgement: Target | Baseline) -> str:

@@ -72,8 +72,8 @@ class Dialect:
 
     def smallest_text(self, expression: str, *, where: str = "true") -> str:
         """An aggregate: the smallest text that is not empty, byte by byte; the empty text when there is none."""
-        known = self.binary(f"nullif({expression}, '')")
-        return f"coalesce(min({known}) FILTER (WHERE {where}), '')"
+        text = self.binary(f"nullif({expression}, '')")
+        return f"coalesce(min({text}) FILTER (WHERE {where}), '')"
 
     def only_key(self, column: str, *, where: str) -> str:
         """An aggregate: the event key of the only row of the group for which the condition holds, else NULL."""

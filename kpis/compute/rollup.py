@@ -30,7 +30,6 @@ from workbench.models import TouchedBucket
 # Buckets in one transaction. The limit bounds memory, and the time for which the environment's rollup is locked.
 BUCKETS_PER_TRANSACTION = 200
 
-# The dimension of the rows that count what could not be measured; their value is the reason.
 # (dimension, value) of the row that is not broken down.
 WHOLE = ("", "")
 

@@ -39,10 +39,10 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        known = ", ".join(environment_names()[:20]) or "none"
+        names = ", ".join(environment_names()[:20]) or "none"
         environment = self.fields["environment_name"]
         environment.help_text = (
-            f"Where its events belong. A new name makes a new environment. Existing: {known}."
+            f"Where its events belong. A new name makes a new environment. Existing: {names}."
         )
         rate = self.fields["requests_per_minute"]
         rate.required = False

@@ -82,7 +82,9 @@ def _example(event: EventDefinition) -> dict[str, Any]:
     }
     if event.properties:
         example["properties"] = {
-            each.name: example_value(each) for each in event.properties if _is_shown(each)
+            definition.name: example_value(definition)
+            for definition in event.properties
+            if _is_shown(definition)
         }
     return example
 
@@ -112,7 +114,7 @@ def _deprecation(mark: Deprecation | None) -> str:
 
 
 def _text(text: str) -> str:
-    """Another's text within a table of Markdown."""
+    """A text of the plan within a Markdown table: on one line, and unable to end its cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

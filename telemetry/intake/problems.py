@@ -149,10 +149,12 @@ def _properties_problems(
 
 
 def _missing_problems(properties: Mapping[str, object], definition: EventDefinition) -> Iterator[Problem]:
-    for each in definition.required:
-        if each.name not in properties:
+    for required in definition.required:
+        if required.name not in properties:
             yield Problem(
-                RejectionCode.MISSING_PROPERTY, f"properties.{each.name}", "The plan requires this property."
+                RejectionCode.MISSING_PROPERTY,
+                f"properties.{required.name}",
+                "The plan requires this property.",
             )
 
 
