@@ -66,7 +66,7 @@ def _days(days: int) -> timedelta:
 
 def is_over(deprecation: Deprecation | None, *, now: datetime) -> bool:
     """Whether a deprecated part is no longer accepted: from the UTC day after `until` on."""
-    return deprecation is not None and now.date() > deprecation.until
+    return deprecation is not None and deprecation.is_over(today=now.date())
 
 
 def find_event_id_fault(value: object) -> Fault | None:

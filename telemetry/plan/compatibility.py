@@ -71,4 +71,4 @@ def _is_above(bound: float | None, other: float | None) -> bool:
 
 
 def _is_over(deprecation: Deprecation | None, today: date) -> bool:
-    return deprecation is not None and today > deprecation.until
+    return deprecation is not None and deprecation.is_over(today=today)

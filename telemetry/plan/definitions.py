@@ -48,6 +48,10 @@ class Deprecation:
     until: date
     instead: str = ""
 
+    def is_over(self, *, today: date) -> bool:
+        """Whether the part is refused on that UTC day."""
+        return today > self.until
+
 
 @dataclass(frozen=True, kw_only=True)
 class PropertyDefinition:
