@@ -6,6 +6,9 @@ from typing import Any
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
 from web.moments import rfc3339
 
+# How many events a request without a limit gets, and the most that one may ask for.
+DEFAULT_RECENT = 50
+MAX_RECENT = 200
 # Posts of duplicates only have nothing to show, so the number of posts that are searched is bounded.
 MAX_ARRIVALS = 200
 

@@ -12,7 +12,7 @@ from telemetry.plan.definitions import (
     TrackingPlan,
 )
 
-MAX_BATCH_EVENTS = 2500
+MAX_BATCH_EVENTS = 2_500
 # Negations, because they mean the same in every regular expression dialect: "$" does not.
 NOT_ID_CHARACTERS = "[^!-~]"
 NOT_TOKEN_CHARACTERS = "[\\u0000-\\u001f\\u007f-\\u009f]"  # noqa: S105
