@@ -126,7 +126,7 @@ class PageRequest:
             fault = error
             state = PageState(environment=query.get("environment", ""))
             shown = state.range(zone=zone, now=now)
-        environment = choose_environment(state.environment, known=environments)
+        environment = choose_environment(state.environment, environments=environments)
         return cls(
             state=state,
             environment=environment,

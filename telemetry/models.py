@@ -16,6 +16,11 @@ class Environment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all environments, in alphabetical order."""
+        return list(cls.objects.order_by("name").values_list("name", flat=True))
+
 
 class Scope(models.TextChoices):
     INGEST = "ingest", "Ingest: post events"

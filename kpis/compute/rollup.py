@@ -44,7 +44,7 @@ def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
     with Isolated("not every environment could be brought up to date") as isolated:
         with isolated.step(), rollup_seconds.labels("fold").time():
             pending.fold_pending(now=now, wait=wait)
-        for environment in Environment.objects.order_by("name").values_list("name", flat=True):
+        for environment in Environment.names():
             with isolated.step():
                 roll_up(environment=environment, now=now, wait=wait)
 

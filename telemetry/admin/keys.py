@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from telemetry import keys
 from telemetry.admin.big_tables import ReadOnlyModelAdmin
-from telemetry.admin.filters import EnvironmentFilter, environment_names
+from telemetry.admin.filters import EnvironmentFilter
 from telemetry.admin.formatting import link
 from telemetry.models import ApiKey, Environment
 
@@ -39,7 +39,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = ", ".join(environment_names()[:20]) or "none"
+        names = ", ".join(Environment.names()[:20]) or "none"
         environment = self.fields["environment_name"]
         environment.help_text = (
             f"Where its events belong. A new name makes a new environment. Existing: {names}."
