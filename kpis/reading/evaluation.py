@@ -136,7 +136,7 @@ def _value(kpi: Kpi, *, sums: Sums, seconds: Mapping[str, float | None]) -> floa
         return sums.numerator / sums.denominator
     if kpi.kind is Kind.SUM:
         return sums.numerator / MICRO
-    return seconds[f"p{round(kpi.statistic * 100)}"]
+    return seconds[kpi.percentile_name]
 
 
 def _mean(kpi: Kpi, sums: Sums) -> float | None:
