@@ -118,7 +118,7 @@ class TargetAdmin(JudgementAdmin):
         if kpi is None:
             return "no KPI of the registry"
         unit = "x the baseline" if kpi.baseline_factor is not None else kpi.unit
-        return f"{kpi.direction.replace('_', ' ')} {without_trailing_zeros(target.value)} {unit}"
+        return f"{kpi.direction.words} {without_trailing_zeros(target.value)} {unit}"
 
 
 @admin.register(Baseline)
