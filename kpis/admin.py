@@ -21,8 +21,9 @@ from telemetry.admin.big_tables import ReadOnlyModelAdmin
 from telemetry.admin.filters import EnvironmentFilter, choice_filter
 from telemetry.admin.formatting import compact_duration
 
-KPI_CHOICES = [(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS]
-KpiFilter = choice_filter(field="kpi", choices=KPI_CHOICES, title="KPI")
+KpiFilter = choice_filter(
+    field="kpi", choices=[(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS], title="KPI"
+)
 DIMENSIONS = sorted({dimension for kpi in registry.DEFINITIONS for dimension in kpi.dimensions})
 DIMENSION_CHOICES = [("", "The whole KPI"), *((name, f"By {name}") for name in [*DIMENSIONS, EXCLUDED])]
 

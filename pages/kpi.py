@@ -24,6 +24,7 @@ from pages.page_controls import PageControls, breakdown_links
 from pages.page_request import PageRequest, PageState, page_request_or_404
 from pages.verdicts import judgement_text, too_few_text
 from telemetry.models import Environment
+from web.moments import rfc3339
 
 CHART_SCRIPT = "build/charts.js"
 SHOWN_SLICES = 12
@@ -157,8 +158,8 @@ def csv_url(reading: KpiReading, *, state: PageState) -> str:
     """The API's address of the same series, with the range in moments: it stays what it is tomorrow."""
     query = PageState(
         environment=reading.environment,
-        start=f"{reading.range.start:%Y-%m-%dT%H:%M:%SZ}",
-        end=f"{reading.range.end:%Y-%m-%dT%H:%M:%SZ}",
+        start=rfc3339(reading.range.start),
+        end=rfc3339(reading.range.end),
         granularity=state.granularity,
         breakdown=state.breakdown,
     ).query()

@@ -8,9 +8,9 @@ from kpis.reading.goals import Goal
 from kpis.reading.periods import Period
 from kpis.reading.sums import Sums, add_up
 from kpis.registry import Direction, Kind, Kpi
+from telemetry.counters.families import MICRO
 
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-MICRO = 1_000_000
 
 ON_TARGET = "on_target"
 OFF_TARGET = "off_target"
