@@ -20,7 +20,7 @@ from workbench.buckets import Bucket, bucket_of
 from workbench.costs import estimate_cost
 from workbench.dialect import Dialect, current
 from workbench.durations import APPROVAL, DRAFT, RUN, Duration
-from workbench.labels import UNKNOWN, WORKFLOW, known
+from workbench.labels import UNKNOWN, WORKFLOW, or_unknown
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, WorkflowRun
 
 
@@ -156,10 +156,10 @@ def adoption(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """Workflows by where they were made: in the workbench, in other systems, and those that people entered."""
     yield from count(ACCEPTED_DRAFTS, within=within)
     yield from count(CREATED_ELSEWHERE, within=within)
-    yield from _entered(within)
+    yield from _count_entered(within)
 
 
-def _entered(within: MeasuredRanges) -> Iterator[MeasuredRow]:
+def _count_entered(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """Entered counts, at the start of their local day."""
     for start, end in within.ranges:
         days = (local_day(start, zone=within.zone), local_day(end, zone=within.zone))
@@ -230,7 +230,9 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             # Index: draft_accepted (accepted_at, environment).
             model=Draft,
             moment="accepted_at",
-            dimensions={"source": known("CASE WHEN created_at IS NULL THEN paired_source ELSE source END")},
+            dimensions={
+                "source": or_unknown("CASE WHEN created_at IS NULL THEN paired_source ELSE source END")
+            },
             duration=DRAFT,
             without_start="no_creation",
             ended_early="created_after_acceptance",
@@ -250,7 +252,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             model=WorkflowRun,
             moment="completed_at",
             where="status IN ('completed', 'failed')",
-            dimensions={"workflow": WORKFLOW, "trigger": known("trigger")},
+            dimensions={"workflow": WORKFLOW, "trigger": or_unknown("trigger")},
             numerator="CASE status WHEN 'completed' THEN 1 ELSE 0 END",
         ),
         "workflow-duration": TableMeasure(
@@ -284,7 +286,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             model=AgentRun,
             moment="completed_at",
             where="status IN ('completed', 'failed')",
-            dimensions={"agent": known("agent_name")},
+            dimensions={"agent": or_unknown("agent_name")},
             numerator="CASE status WHEN 'failed' THEN 1 ELSE 0 END",
         ),
         "execution-cost": execution_costs,

@@ -31,7 +31,7 @@ from workbench.fold.event_names import (
     SESSION_STARTED,
     TEMPLATE_INSERTED,
     WORKER_CHANGED,
-    quoted,
+    sql_list,
 )
 from workbench.models import AgentRun, AppServerState, Draft, Session, WorkflowRun
 
@@ -111,7 +111,7 @@ FROM (
     min(occurred_at) FILTER (WHERE event = '{RUN_STARTED}') AS run_started_at,
     min(occurred_at) FILTER (WHERE event = '{RUN_COMPLETED}') AS run_completed_at
   FROM fold_batch
-  WHERE event IN ({quoted(SESSION_EVENTS)})
+  WHERE event IN ({sql_list(SESSION_EVENTS)})
   GROUP BY environment, session_id
 ) AS batch
 WHERE true -- SQLite would read ON as a join's condition.
@@ -176,7 +176,7 @@ FROM (
       PARTITION BY draft_id, event ORDER BY occurred_at, {session_id}
     ) = 1 AS decides
     FROM fold_batch
-    WHERE event IN ({quoted(DRAFT_EVENTS)}) AND draft_id IS NOT NULL
+    WHERE event IN ({sql_list(DRAFT_EVENTS)}) AND draft_id IS NOT NULL
   ) AS ranked
   GROUP BY environment, draft_id
 ) AS batch
@@ -246,7 +246,7 @@ FROM (
       PARTITION BY run_id, event ORDER BY occurred_at, event_key
     ) = 1 AS decides
     FROM fold_batch
-    WHERE event IN ({quoted(RUN_EVENTS)}) AND run_id IS NOT NULL
+    WHERE event IN ({sql_list(RUN_EVENTS)}) AND run_id IS NOT NULL
   ) AS ranked
   GROUP BY environment, run_id
 ) AS batch
@@ -321,7 +321,7 @@ FROM (
       PARTITION BY agent_run_id, event ORDER BY occurred_at, event_key
     ) = 1 AS decides
     FROM fold_batch
-    WHERE event IN ({quoted(AGENT_EVENTS)}) AND agent_run_id IS NOT NULL
+    WHERE event IN ({sql_list(AGENT_EVENTS)}) AND agent_run_id IS NOT NULL
   ) AS ranked
   GROUP BY environment, agent_run_id
 ) AS batch

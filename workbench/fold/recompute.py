@@ -21,7 +21,7 @@ from workbench.fold.event_names import (
     APPROVAL_EVENTS,
     APPROVAL_REQUESTED,
     DRAFT_CREATED,
-    quoted,
+    sql_list,
 )
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, DraftCreation
 
@@ -206,7 +206,7 @@ def _creations(batch: Batch, session_ids: Collection[str]) -> Mapping[str, list[
     """Session to its creations without id."""
     # Index: draft_creation_session (session_id, environment).
     rows = DraftCreation.objects.filter(
-        environment=batch.environment, session_id__in=batch.dialect.listed(session_ids)
+        environment=batch.environment, session_id__in=batch.dialect.subquery(session_ids)
     )
     creations: defaultdict[str, list[pairing.Creation]] = defaultdict(list)
     for row in rows.values_list("session_id", "created_at", "event_key", "source"):
@@ -221,7 +221,7 @@ def _accepted_drafts(batch: Batch, session_ids: Collection[str]) -> Mapping[str,
         return drafts
     # Index: draft_accepted_session (accepted_session_id, environment); it leaves the empty ones out.
     rows = Draft.objects.exclude(accepted_session_id="").filter(
-        environment=batch.environment, accepted_session_id__in=batch.dialect.listed(session_ids)
+        environment=batch.environment, accepted_session_id__in=batch.dialect.subquery(session_ids)
     )
     columns = (
         "id",
@@ -296,7 +296,7 @@ def _sessions_with_approvals(batch: Batch) -> set[str]:
         f"""
 SELECT DISTINCT session_id, {batch.dialect.text("approvalId")}
 FROM fold_batch
-WHERE event IN ({quoted(APPROVAL_EVENTS)})"""
+WHERE event IN ({sql_list(APPROVAL_EVENTS)})"""
     )
     session_ids = {session_id for session_id, _ in rows}
     approval_ids = {approval_id for _, approval_id in rows if approval_id}
@@ -309,8 +309,8 @@ WHERE event IN ({quoted(APPROVAL_EVENTS)})"""
 def _with_approval_id(batch: Batch, approval_ids: Collection[str]) -> Q:
     # Indexes: approval_request_id and approval_decision_id (approval_id, environment); they leave the empty
     # ones out.
-    is_listed = Q(environment=batch.environment, approval_id__in=batch.dialect.listed(approval_ids))
-    return is_listed & ~Q(approval_id="")
+    is_named = Q(environment=batch.environment, approval_id__in=batch.dialect.subquery(approval_ids))
+    return is_named & ~Q(approval_id="")
 
 
 def _approvals(
@@ -318,7 +318,7 @@ def _approvals(
 ) -> tuple[list[StoredRequest], list[StoredDecision]]:
     """All of the sessions, then all of other sessions that have an approvalId of theirs."""
     # Indexes: approval_request_session and approval_decision_session (session_id, environment).
-    in_sessions = Q(environment=batch.environment, session_id__in=batch.dialect.listed(session_ids))
+    in_sessions = Q(environment=batch.environment, session_id__in=batch.dialect.subquery(session_ids))
     requests, decisions = _stored_requests(in_sessions), _stored_decisions(in_sessions)
     approval_ids = {stored.request.approval_id for stored in requests}
     approval_ids |= {stored.decision.approval_id for stored in decisions}
