@@ -111,10 +111,11 @@ def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:
     Raises ApiError: 401 without a key or with an unknown one; 403 with a revoked or expired key, or one of
     another scope.
     """
-    return check_in_force(known_key(secret_of(request)), scopes=(scope,), now=now)
+    return check_in_force(require_key(secret_of(request)), scopes=(scope,), now=now)
 
 
-def known_key(secret: str) -> ApiKey:
+def require_key(secret: str) -> ApiKey:
+    """The key of this secret. Raises ApiError (401) for no secret, and for one that belongs to no key."""
     if not secret:
         raise unauthorized(
             code="missing_key", message="The request needs a key: Authorization: Bearer <key>."
@@ -126,6 +127,7 @@ def known_key(secret: str) -> ApiKey:
 
 
 def check_in_force(key: ApiKey, *, scopes: Collection[str], now: datetime) -> ApiKey:
+    """The key itself. Raises ApiError (403) if it is revoked or expired at `now`, or has none of the scopes."""
     if key.revoked_at is not None and key.revoked_at <= now:
         raise forbidden(code="revoked_key", message="The key was revoked.")
     if key.expires_at is not None and key.expires_at <= now:

@@ -49,10 +49,10 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         rate.help_text = f"Posts above this rate are answered 429. Empty: {keys.DEFAULT_REQUESTS_PER_MINUTE}."
 
     def clean_environment_name(self) -> str:
-        return checked_name("environment", self.cleaned_data["environment_name"])
+        return valid_name("environment", self.cleaned_data["environment_name"])
 
     def clean_source(self) -> str:
-        return checked_name("source", self.cleaned_data["source"])
+        return valid_name("source", self.cleaned_data["source"])
 
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
@@ -61,7 +61,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         return expires_at
 
 
-def checked_name(kind: str, name: str) -> str:
+def valid_name(kind: str, name: str) -> str:
     try:
         keys.check_name(kind, name)
     except keys.BadKeyName as error:

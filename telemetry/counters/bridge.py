@@ -105,7 +105,7 @@ def read_counters() -> Counters:
     counters: Counters = defaultdict(lambda: defaultdict(dict))
     rows = BridgeCounter.objects.values_list("family", "environment", "labels", "bin", "value")
     for family, environment, labels, bin_name, value in rows:
-        counters[family][environment, _decoded(labels)][bin_name] = value
+        counters[family][environment, _decode(labels)][bin_name] = value
     return counters
 
 
@@ -114,12 +114,12 @@ def _store(increments: Iterable[Increment], *, combine: str) -> None:
         raise transaction.TransactionManagementError(
             "bridge counters may change only in their caller's transaction"
         )
-    rows = _rows(_within_budget(_summed(increments)))
+    rows = _rows(_within_budget(_sum_up(increments)))
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         _upsert(rows[start : start + ROWS_A_STATEMENT], combine=combine)
 
 
-def _summed(increments: Iterable[Increment]) -> list[Increment]:
+def _sum_up(increments: Iterable[Increment]) -> list[Increment]:
     """One increment for each family, series and bin."""
     totals: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
     for increment in increments:
@@ -152,7 +152,7 @@ def _within_budget(increments: Sequence[Increment]) -> list[Increment]:
         for increment in ordered
     ]
     transaction.on_commit(partial(known_series.learn, stored))
-    return _summed(within_budget)
+    return _sum_up(within_budget)
 
 
 def _series(increment: Increment) -> Series:
@@ -163,7 +163,7 @@ def _stored_series(families: Collection[str]) -> dict[str, set[Series]]:
     stored: dict[str, set[Series]] = {family: set() for family in families}
     rows = BridgeCounter.objects.filter(family__in=sorted(families))
     for family, environment, labels in rows.values_list("family", "environment", "labels").distinct():
-        stored[family].add((environment, _decoded(labels)))
+        stored[family].add((environment, _decode(labels)))
     return stored
 
 
@@ -201,22 +201,22 @@ def _storable_labels(labels: tuple[str, ...], *, family: Family) -> tuple[str, .
 
 def _is_storable(value: str) -> bool:
     # Measured as it is stored: a quote or a backslash takes two characters there.
-    return value.isprintable() and len(_encoded((value,))) <= LABEL_LENGTH + len('[""]')
+    return value.isprintable() and len(_encode((value,))) <= LABEL_LENGTH + len('[""]')
 
 
 def _rows(increments: Iterable[Increment]) -> list[CounterRow]:
     """Rows in key order."""
     return sorted(
-        (increment.family, increment.environment, _encoded(increment.labels), increment.bin, increment.amount)
+        (increment.family, increment.environment, _encode(increment.labels), increment.bin, increment.amount)
         for increment in increments
     )
 
 
-def _encoded(labels: tuple[str, ...]) -> str:
+def _encode(labels: tuple[str, ...]) -> str:
     return json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
 
 
-def _decoded(labels: str) -> tuple[str, ...]:
+def _decode(labels: str) -> tuple[str, ...]:
     return tuple(json.loads(labels))
 
 

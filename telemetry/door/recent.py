@@ -54,7 +54,7 @@ def accepted_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Eve
     return [
         (
             arrival_id,
-            described_event(
+            describe_event(
                 status="accepted",
                 arrival=arrivals[arrival_id],
                 event=event,
@@ -80,7 +80,7 @@ def rejected_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Eve
     return [
         (
             row.arrival_id,
-            described_event(
+            describe_event(
                 status="rejected",
                 arrival=arrivals[row.arrival_id],
                 event=row.event,
@@ -92,7 +92,7 @@ def rejected_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Eve
     ]
 
 
-def described_event(
+def describe_event(
     *,
     status: str,
     arrival: Arrival,
