@@ -27,7 +27,7 @@ def family_of(family: Family, stored: Mapping[Series, Mapping[str, int]]) -> Met
     if family.kind is FamilyType.HISTOGRAM:
         histogram = HistogramMetricFamily(family.name, family.help, labels=labels)
         for (environment, values), bins in sorted(stored.items()):
-            buckets = list(cumulated(family, bins).items())
+            buckets = list(cumulate(family, bins).items())
             histogram.add_metric([environment, *values], buckets, bins.get(SUM, 0) / family.scale)
         return histogram
     counter = CounterMetricFamily(family.name.removesuffix("_total"), family.help, labels=labels)
@@ -36,7 +36,7 @@ def family_of(family: Family, stored: Mapping[Series, Mapping[str, int]]) -> Met
     return counter
 
 
-def cumulated(family: Family, bins: Mapping[str, int]) -> dict[str, int]:
+def cumulate(family: Family, bins: Mapping[str, int]) -> dict[str, int]:
     """How many durations lie at or below each bound of the family, by bound.
 
     A count that was stored under a bound that the family has since lost counts from the next higher one.
