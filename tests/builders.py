@@ -13,6 +13,8 @@ from workbench.fold import pending
 
 MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
 KEYS_MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
+# The moment at which the tests' world stands still.
+NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
 
 
 def minutes(count: float) -> datetime:

@@ -9,9 +9,9 @@ from kpis.histogram import bin_of, merge
 from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from kpis.registry import REGISTRY
 from telemetry.models import Environment
+from tests.builders import NOW
 
 DAY = datetime(2026, 2, 10, tzinfo=UTC)
-NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
 
 
 def make_environment(name: str = "production", *, computed_until: datetime | None = NOW) -> None:

@@ -9,7 +9,7 @@ from kpis.compute.rollup import bring_up_to_date
 from tests.builders import MOMENT, event, store
 from tests.kpis.builders import NOW
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_still")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 RANGE = {"from": "2026-02-02", "to": "2026-02-03"}
 

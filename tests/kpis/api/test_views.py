@@ -24,7 +24,7 @@ from tests.kpis.builders import (
     make_target,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_still")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 KPI = "/api/kpis/template-suggestion-rate/"
 RANGE = {"from": "2026-02-09", "to": "2026-02-11"}
