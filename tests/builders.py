@@ -84,14 +84,14 @@ def store(
     return arrival
 
 
-def take(*events: dict[str, Any], environment: str = "production") -> None:
+def fold(*events: dict[str, Any], environment: str = "production") -> None:
     """Stores the events as one accepted post and folds it."""
     store(*events, environment=environment)
     pending.fold_pending(now=MOMENT)
 
 
-def take_one_by_one(*events: dict[str, Any], environment: str = "production") -> None:
+def fold_one_by_one(*events: dict[str, Any], environment: str = "production") -> None:
     """Stores and folds each event as a post of its own; raw events are gone before the next one comes."""
     for document in events:
-        take(document, environment=environment)
+        fold(document, environment=environment)
         RawEvent.objects.all().delete()
