@@ -20,7 +20,7 @@ def test_a_bar_bounds_the_ratio_and_holds_at_its_bound(bar, portal, is_met):
 def test_rounds_are_compared_pair_by_pair_and_the_median_is_judged():
     line = Comparison(name="x", unit="ms", bar=">= 0.6", portal=[5, 70, 8], reference=[10, 100, 10])
     assert line.ratios() == [0.5, 0.7, 0.8]
-    assert line.judged() == 0.7
+    assert line.judged_figure() == 0.7
 
 
 def test_without_a_reference_the_figure_itself_is_judged():
