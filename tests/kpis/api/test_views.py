@@ -304,6 +304,7 @@ def test_refuses_a_key_of_another_scope(client: Client, scope: str) -> None:
 def test_refuses_a_revoked_key(client: Client) -> None:
     key, secret = issue_key(scope=Scope.READ, source="reports", now=NOW)
     revoke_key(key=key, now=NOW)
+
     assert fault(get(client, key=secret)) == (403, "revoked_key")
 
 
