@@ -144,7 +144,7 @@ def merge_drafts(dialect: Dialect) -> str:
             f" OR (excluded.accepted_at, {batch_tie}) < (stored.accepted_at, {stored_tie}))"
         ),
     )
-    # Creations without id are paired later (see recompute.py), so only its own creation counts here.
+    # Creations without id are paired later (see draft_pairs.py), so only its own creation counts here.
     own = Duration(start="created_at", end="accepted_at")
     duration = Duration(start=merged.smaller("created_at"), end=merged.smaller("accepted_at"))
     return f"""

@@ -16,9 +16,11 @@ from telemetry.counters import bridge, ledger
 from telemetry.counters.bridge import Increment
 from telemetry.models import Arrival, Environment
 from workbench.buckets import mark_touched
-from workbench.fold import bridging, merges, recompute
+from workbench.fold import bridging, inserts, merges
+from workbench.fold.approval_pairs import pair_approvals
 from workbench.fold.batch import Batch, PendingArrival, stage
 from workbench.fold.changes import read_changes
+from workbench.fold.draft_pairs import pair_drafts
 from workbench.fold.tally import add_to_counts, count_events, tally_events
 from workbench.isolation import Isolated
 
@@ -94,8 +96,8 @@ def _fold_events(
     add_to_counts(tallies, environment=environment)
     _merge_things(batch)
     changes = read_changes(batch)
-    drafts = recompute.pair_drafts(batch, drafts=changes.drafts)
-    decisions = recompute.pair_approvals(batch)
+    drafts = pair_drafts(batch, drafts=changes.drafts)
+    decisions = pair_approvals(batch)
     mark_touched(
         environment=environment,
         buckets=changes.touched | drafts.buckets | decisions.buckets | {tally.bucket for tally in tallies},
@@ -111,7 +113,7 @@ def _merge_things(batch: Batch) -> None:
     for statement in merges.merge_statements(batch.dialect):
         batch.cursor.execute(statement, {"fold": batch.number})
     for statement in (
-        *recompute.insert_statements(batch.dialect),
+        *inserts.insert_statements(batch.dialect),
         merges.merge_app_server_states(batch.dialect),
     ):
         batch.cursor.execute(statement)
