@@ -44,6 +44,7 @@ def create_key(
         raise BadKeyName(f"There is no scope {scope!r}; it is one of {', '.join(Scope.values)}.")
     check_name("environment", environment)
     check_name("source", source)
+    # The scope stands in the secret, so that people and secret scanners see what a key can do.
     secret = f"wb_{scope}_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         Environment.objects.get_or_create(name=environment, defaults={"created_at": now})

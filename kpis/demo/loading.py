@@ -61,6 +61,7 @@ def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
     first_day = key.created_at.astimezone(UTC).date() - timedelta(days=days - 1)
     make_partitions(first_day, now.astimezone(UTC).date())
     posts = accepted = duplicates = rejected = 0
+    # Through ingest and fold like any client's events, so that the demo shows what the portal really does.
     for moment, events in pending_posts(key, first_day=first_day, now=now):
         result = ingest_events([msgspec.json.encode(event) for event in events], key=key, now=moment)
         posts += 1

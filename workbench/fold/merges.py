@@ -2,7 +2,8 @@
 
 Every rule is commutative and idempotent, so neither the order of events nor repeating them can change a thing.
 A statement has two halves that say the same: the SELECT combines the events of the batch, and ON CONFLICT
-combines the result with the stored row.
+combines the result with the stored row. Each statement is written out in full, column by column, so that it can be
+reviewed, and run by hand, as it stands. That is why these functions are long, and why the runs' two are alike.
 
 `fold_batch` holds events of one environment (see batch.py). The one parameter, `fold`, is the number of this
 fold: a row that counts for the first time keeps it in `counted_in` (its completion) or `observed_in` (its
@@ -40,7 +41,7 @@ FOLD = "CAST(%(fold)s AS bigint)"
 
 @dataclass(frozen=True)
 class Merged:
-    """What ON CONFLICT makes of a column of the stored row and the same column of the batch's row, in SQL.
+    """In SQL: what ON CONFLICT makes of a column, from the stored row (`stored`) and the batch's row (`excluded`).
 
     `is_earlier` is the condition under which the batch's row decides the columns of `decided`.
     """
@@ -172,6 +173,7 @@ FROM (
       THEN 1 ELSE 0 END
     ) = 1 AS has_template_source
   FROM (
+    -- Whether the event is the draft's earliest acceptance in the batch.
     SELECT *, event = '{DRAFT_ACCEPTED}' AND row_number() OVER (
       PARTITION BY draft_id, event ORDER BY occurred_at, {session_id}
     ) = 1 AS decides
@@ -275,7 +277,7 @@ ON CONFLICT (environment, run_id) DO UPDATE SET
 
 
 def merge_agent_runs(dialect: Dialect) -> str:
-    """As a workflow run; the earliest completion also decides its cost and its tokens."""
+    """Merged as a workflow run is; the earliest completion also decides the run's cost and its tokens."""
     merged = Merged(dialect, is_earlier=EARLIER_COMPLETION)
     duration = Duration(
         start=merged.smaller("started_at"),
