@@ -1,4 +1,4 @@
-"""What every page says of its environment and its range, and the links that change them."""
+"""The environment and the range that every page shows, and the links that change them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -54,8 +54,8 @@ class ApiKey(models.Model):
 class Arrival(models.Model):
     """One post, with what became of its events. The rows that are not taken yet are the fold's queue.
 
-    A row commits with its events: who sees the row sees the events. `rejected` counts events by the code of their
-    first error: {"missing_property": 2}.
+    A row commits with its events, so a reader of the row sees the events too. `rejected` counts events by the code
+    of their first error: {"missing_property": 2}.
     """
 
     key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")

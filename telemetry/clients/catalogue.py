@@ -101,7 +101,7 @@ def example_value(definition: PropertyDefinition) -> Any:
     if definition.type is PropertyType.IDS:
         return ["tool-1", "tool-2"]
     example = EXAMPLES.get(definition.type, definition.minimum)
-    # An id, whose example speaks of what it is: draftId gives draft-1.
+    # The example of an id is made from its name: draftId gives draft-1.
     example = f"{definition.name.removesuffix('Id').lower()}-1" if example is None else example
     return example[: definition.max_length] if isinstance(example, str) else example
 

@@ -21,7 +21,7 @@ def typescript_types(plan: TrackingPlan) -> str:
     """The module `events.generated.ts`: one interface, `PlanEvents`, with the properties of each event by its name.
 
     The same plan gives the same text, which ends with a line break. Bounds that TypeScript can't check (lengths,
-    ranges) are said in the comments.
+    ranges) stand in the comments.
     """
     events = "\n".join(_event(event) for event in plan.events.values())
     return HEADER.format(version=plan.version) + events + "}\n"

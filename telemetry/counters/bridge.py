@@ -46,12 +46,12 @@ class KnownSeries:
     def __init__(self) -> None:
         self._series: dict[str, frozenset[Series]] = {}
 
-    def of(self, family: str) -> frozenset[Series]:
+    def of_family(self, family: str) -> frozenset[Series]:
         return self._series.get(family, frozenset())
 
     def learn(self, stored: Mapping[str, Collection[Series]]) -> None:
         for family, series in stored.items():
-            self._series[family] = self.of(family).union(series)
+            self._series[family] = self.of_family(family).union(series)
 
     def forget(self) -> None:
         self._series.clear()
@@ -138,7 +138,7 @@ def _within_budget(increments: Sequence[Increment]) -> list[Increment]:
     growing = {
         increment.family
         for increment in increments
-        if _series(increment) not in known_series.of(increment.family)
+        if _series(increment) not in known_series.of_family(increment.family)
     }
     if not growing:
         return list(increments)

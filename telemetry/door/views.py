@@ -56,7 +56,7 @@ class TelemetryView(DoorView):
 
 
 class RecentEventsView(DoorView):
-    """What became of the last events of a key, for whoever has that key."""
+    """What became of a key's last events, for those who have the key."""
 
     http_method_names = ["get", "head"]
 

@@ -1,4 +1,4 @@
-"""The oracle against examples computed by hand, one for each rule of spec/kpis.md, on both sides of it."""
+"""The oracle against examples computed by hand, on both sides of each rule of the KPIs' definitions."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count

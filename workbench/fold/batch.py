@@ -1,4 +1,4 @@
-"""The batch of events that a fold works on: a temporary table, and the ids that its events speak of."""
+"""The batch of events that a fold works on: a temporary table, and the ids of the things that its events are about."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence

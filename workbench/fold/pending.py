@@ -1,4 +1,4 @@
-"""The fold: takes arrivals off the queue and merges their events into the things they speak of.
+"""The fold: takes arrivals off the queue and merges their events into the things that they are about.
 
 One transaction an environment and batch: things, event counts, ledger, bridge counters, touched buckets, and
 the arrivals marked taken. A crash anywhere leaves the arrivals on the queue and nothing else behind.

@@ -254,7 +254,7 @@ def test_a_series_that_was_rolled_back_is_not_known() -> None:
         increase([retry("planner")])
         transaction.set_rollback(True)
 
-    assert bridge.known_series.of(RETRIES) == frozenset()
+    assert bridge.known_series.of_family(RETRIES) == frozenset()
     assert stored() == {}
 
 
