@@ -1,5 +1,7 @@
 """Raw events and everything else that the door writes, and what the fold counts of it."""
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -51,6 +53,12 @@ class ApiKey(models.Model):
         return f"{self.prefix}… ({self.scope}, {self.environment_id}/{self.source})"
 
 
+class ArrivalQuerySet(models.QuerySet["Arrival"]):
+    def pending(self) -> Self:
+        """The fold's queue: the posts that it has not taken yet."""
+        return self.filter(taken_at__isnull=True)
+
+
 class Arrival(models.Model):
     """One post, with what became of its events. The rows that are not taken yet are the fold's queue.
 
@@ -69,6 +77,8 @@ class Arrival(models.Model):
     first_day = models.DateField(null=True)
     last_day = models.DateField(null=True)
     taken_at = models.DateTimeField(null=True)
+
+    objects = ArrivalQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -76,8 +76,8 @@ def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
             _change_zone(freshness)
         # First what is pending, then what is touched: a fold that commits in between is pending here, so
         # computed_until stops before it.
-        pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True)
-        oldest_pending = pending.aggregate(oldest=Min("received_at"))["oldest"]
+        arrivals = Arrival.objects.pending().filter(environment=environment)
+        oldest_pending = arrivals.aggregate(oldest=Min("received_at"))["oldest"]
         buckets = _take_touched(environment)
         with rollup_seconds.labels("rollup").time():
             recompute(environment=environment, buckets=buckets)

@@ -52,7 +52,7 @@ def queue_gauges(*, now: datetime) -> Iterator[Metric]:
         for environment, until in Freshness.objects.values_list("environment", "computed_until")
         if until is not None
     }
-    waiting = Arrival.objects.filter(taken_at=None).values_list("environment")
+    waiting = Arrival.objects.pending().values_list("environment")
     pending = {
         environment: (posts, oldest)
         for environment, posts, oldest in waiting.annotate(posts=Count("pk"), oldest=Min("received_at"))

@@ -36,7 +36,7 @@ def fold_pending(*, now: datetime, wait: bool = False) -> int:
     wait for the next call, so that this one ends. An environment that cannot be folded does not stop the others;
     afterwards an ExceptionGroup says what went wrong. Safe to repeat, and to run twice at once.
     """
-    pending = Arrival.objects.filter(taken_at__isnull=True)
+    pending = Arrival.objects.pending()
     newest = pending.aggregate(newest=Max("id"))["newest"]
     folded = 0
     with Isolated("not every environment could be folded") as isolated:
@@ -75,7 +75,7 @@ def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = Fal
 def read_arrivals(*, environment: str, newest: int) -> list[PendingArrival]:
     """The oldest pending arrivals of the environment, up to a batch's limits; at least one, if there are any."""
     # Index: arrival_pending (id), of the arrivals that are not taken yet.
-    pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True, id__lte=newest)
+    pending = Arrival.objects.pending().filter(environment=environment, id__lte=newest)
     rows = pending.order_by("id").values_list(*PendingArrival.__dataclass_fields__)[:ARRIVALS_PER_BATCH]
     arrivals: list[PendingArrival] = []
     events = 0
