@@ -49,8 +49,8 @@ class KnownSeries:
     def of_family(self, family: str) -> frozenset[Series]:
         return self._series.get(family, frozenset())
 
-    def learn(self, stored: Mapping[str, Collection[Series]]) -> None:
-        for family, series in stored.items():
+    def learn(self, stored_series: Mapping[str, Collection[Series]]) -> None:
+        for family, series in stored_series.items():
             self._series[family] = self.of_family(family).union(series)
 
     def forget(self) -> None:
@@ -142,16 +142,16 @@ def _within_budget(increments: Sequence[Increment]) -> list[Increment]:
     }
     if not growing:
         return list(increments)
-    stored = _stored_series(growing)
+    stored_series = _stored_series(growing)
     # Sorted, so that the order of the batch does not decide which series still fit.
     ordered = sorted(increments, key=lambda increment: (increment.family, _series(increment)))
     within_budget = [
-        _within_family_budget(increment, stored=stored[increment.family])
+        _within_family_budget(increment, stored_series=stored_series[increment.family])
         if increment.family in growing
         else increment
         for increment in ordered
     ]
-    transaction.on_commit(partial(known_series.learn, stored))
+    transaction.on_commit(partial(known_series.learn, stored_series))
     return _sum_up(within_budget)
 
 
@@ -160,15 +160,15 @@ def _series(increment: Increment) -> Series:
 
 
 def _stored_series(families: Collection[str]) -> dict[str, set[Series]]:
-    stored: dict[str, set[Series]] = {family: set() for family in families}
+    stored_series: dict[str, set[Series]] = {family: set() for family in families}
     rows = BridgeCounter.objects.filter(family__in=sorted(families))
     for family, environment, labels in rows.values_list("family", "environment", "labels").distinct():
-        stored[family].add((environment, _decode(labels)))
-    return stored
+        stored_series[family].add((environment, _decode(labels)))
+    return stored_series
 
 
-def _within_family_budget(increment: Increment, *, stored: set[Series]) -> Increment:
-    """The increment under the first of three series that is stored already or still fits; `stored` gets it.
+def _within_family_budget(increment: Increment, *, stored_series: set[Series]) -> Increment:
+    """The increment under the first of three series that is stored already or still fits; `stored_series` gets it.
 
     The series are: its own; with `other` for each open label; and with `other` for the environment too. The
     second kind may fill the budget once more, so that every environment keeps its own. The third ends growth.
@@ -177,13 +177,13 @@ def _within_family_budget(increment: Increment, *, stored: set[Series]) -> Incre
     own = _series(increment)
     of_environment = (increment.environment, _without_open_labels(increment, family=family))
     limit = 2 * family.budget if family.has_open_labels else family.budget
-    if own in stored or len(stored) < family.budget:
+    if own in stored_series or len(stored_series) < family.budget:
         series = own
-    elif of_environment in stored or len(stored) < limit:
+    elif of_environment in stored_series or len(stored_series) < limit:
         series = of_environment
     else:
         series = (OTHER, of_environment[1])
-    stored.add(series)
+    stored_series.add(series)
     return replace(increment, environment=series[0], labels=series[1])
 
 
