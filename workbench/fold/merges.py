@@ -71,6 +71,13 @@ class Merged:
         """What the earlier of the two deciding events says."""
         return f"CASE WHEN {self.is_earlier} THEN excluded.{column} ELSE stored.{column} END"
 
+    def observed_in(self, duration: Duration) -> str:
+        """The number of the fold that first knew the duration; 0 while none does."""
+        return (
+            "CASE WHEN stored.observed_in > 0 THEN stored.observed_in"
+            f" WHEN {duration.counts} THEN {FOLD} ELSE 0 END"
+        )
+
 
 def merge_statements(dialect: Dialect) -> tuple[str, ...]:
     """The merges in the order in which the fold runs them; each takes the parameter `fold`."""
@@ -126,11 +133,7 @@ ON CONFLICT (environment, session_id) DO UPDATE SET
   draft_accepted_at = {merged.smaller("draft_accepted_at")},
   run_started_at = {merged.smaller("run_started_at")},
   run_completed_at = {merged.smaller("run_completed_at")},
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 def merge_drafts(dialect: Dialect) -> str:
@@ -195,11 +198,7 @@ ON CONFLICT (environment, draft_id) DO UPDATE SET
   has_template_source = (stored.has_template_source OR excluded.has_template_source),
   prior_accepted_at = stored.accepted_at,
   prior_accepted_session_id = stored.accepted_session_id,
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 # Of two completions in one moment, the one with the smaller event key decides.
@@ -269,11 +268,7 @@ ON CONFLICT (environment, run_id) DO UPDATE SET
   error_type = {merged.decided("error_type")},
   prior_completed_at = stored.completed_at,
   counted_in = CASE WHEN stored.counted_in > 0 THEN stored.counted_in ELSE excluded.counted_in END,
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 def merge_agent_runs(dialect: Dialect) -> str:
@@ -351,11 +346,7 @@ ON CONFLICT (environment, agent_run_id) DO UPDATE SET
   prior_completed_at = stored.completed_at,
   prior_run_id = stored.run_id,
   counted_in = CASE WHEN stored.counted_in > 0 THEN stored.counted_in ELSE excluded.counted_in END,
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 def merge_app_server_states(dialect: Dialect) -> str:
