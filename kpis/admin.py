@@ -159,6 +159,7 @@ class EnteredCountAdmin(ModelAdmin):
         obj.entered_by = signed_in_user(request)
         with transaction.atomic():
             places = {(obj.environment, obj.date)}
+            # An edit may move the count: then it is missing where it was before.
             if change:
                 places |= set(EnteredCount.objects.filter(pk=obj.pk).values_list("environment", "date"))
             super().save_model(request, obj, form, change)

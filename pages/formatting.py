@@ -29,6 +29,7 @@ def percent_text(ratio: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """The two largest units that say something: 0.42 s, 12.3 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    # Rounded before it is compared, so that 59.96 s is 1 min and not 60 s.
     if round(seconds, 1) < MINUTE:
         return _short_duration(seconds)
     whole = round(seconds)

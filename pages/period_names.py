@@ -26,7 +26,7 @@ def range_text(shown_range: Range) -> str:
 def period_name(period: Period, *, granularity: Granularity, zone: ZoneInfo) -> str:
     """9 Feb 2026; 9 Feb 2026, 13:00 (UTC); Week of 9 Feb 2026; Feb 2026.
 
-    A week or month that begins before the range says from which day on it is shown_range: Feb 2026, from 11 Feb.
+    A week or month that begins before the range says from which day on it is shown: Feb 2026, from 11 Feb.
     """
     first = local_day(period.start, zone=zone)
     if granularity is Granularity.HOUR:

@@ -159,6 +159,7 @@ def judge(
     The sample is the denominator: below the KPI's minimum_sample the verdict is too_few_events. A value that
     equals its target reaches it.
     """
+    # Before the target is looked at: people should learn of it where no target is set, too.
     if not is_measurable:
         return NOT_MEASURABLE
     if target is None:

@@ -138,6 +138,7 @@ def _plain_mapping(node: yaml.MappingNode, path: Place, report: FaultReport) -> 
 def _plan(document: Any, report: FaultReport) -> TrackingPlan:
     content = _mapping(document, (), report, keys=PLAN_KEYS)
     version = content.get("version")
+    # Here and below: YAML's true is a bool, and Python takes a bool for an int.
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         report.add(("version",), "is missing or is not a whole number from 1.")
     vocabulary = _mapping(content.get("vocabulary"), ("vocabulary",), report)
@@ -217,6 +218,7 @@ def _type(content: Mapping[str, Any], path: Place, report: FaultReport) -> Prope
     if name not in tuple(PropertyType):
         types = ", ".join(PropertyType)
         report.add((*path, "type"), f"is missing or unknown; the types are {types}.")
+        # Any type will do: the plan is refused, and the reader goes on to find its other faults.
         return PropertyType.TOKEN
     kind = PropertyType(name)
     for key, kinds in TYPE_KEYS.items():
@@ -254,6 +256,7 @@ def _bounds(
         return None, None
     minimum, maximum = content.get("minimum"), content.get("maximum")
     allowed = (int,) if kind.is_whole else (int, float)
+    # Beyond 2^53 JavaScript no longer tells neighbouring whole numbers apart.
     for key, bound in (("minimum", minimum), ("maximum", maximum)):
         if not isinstance(bound, allowed) or isinstance(bound, bool) or not abs(bound) <= 2**53:
             report.add((*path, key), f"the type {kind} needs a {key}, a number between -2^53 and 2^53.")

@@ -62,6 +62,7 @@ def _runs(changes: Changes, environment: str) -> Iterator[Increment]:
     price = usd_per_minute()
     for run, duration in observed:
         minutes[run.workflow] += duration
+        # A cost that an agent run reports takes the place of the estimate; _agent_runs counts it.
         if run.run_id not in changes.costed_run_ids:
             # Rounded a run, and not a batch: so the counter does not depend on how posts were batched.
             estimates[run.workflow] += estimate_cost(duration, usd_per_minute=price)
