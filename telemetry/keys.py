@@ -13,7 +13,7 @@ from http import HTTPStatus
 from django.db import transaction
 from django.http import HttpRequest
 
-from telemetry.models import ApiKey, Environment, Scope
+from telemetry.models import ApiKey, Environment, KeyState, Scope
 from web.errors import ApiError
 
 DEFAULT_REQUESTS_PER_MINUTE = 300_000
@@ -129,9 +129,10 @@ def require_key(secret: str) -> ApiKey:
 
 def check_in_force(key: ApiKey, *, scopes: Collection[str], now: datetime) -> ApiKey:
     """The key itself. Raises ApiError (403) if it is revoked or expired at `now`, or has none of the scopes."""
-    if key.revoked_at is not None and key.revoked_at <= now:
+    state = key.state_at(now)
+    if state is KeyState.REVOKED:
         raise forbidden(code="revoked_key", message="The key was revoked.")
-    if key.expires_at is not None and key.expires_at <= now:
+    if state is KeyState.EXPIRED:
         raise forbidden(code="expired_key", message="The key has expired.")
     if key.scope not in scopes:
         wanted = " or ".join(scopes)

@@ -1,5 +1,7 @@
 """Raw events and everything else that the door writes, and what the fold counts of it."""
 
+from datetime import datetime
+from enum import StrEnum
 from typing import Self
 
 from django.db import models
@@ -30,6 +32,12 @@ class Scope(models.TextChoices):
     METRICS = "metrics", "Metrics: scrape"
 
 
+class KeyState(StrEnum):
+    IN_FORCE = "in force"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class ApiKey(models.Model):
     """A key of one scope. Only its SHA-256 is stored. People recognise it by its prefix."""
 
@@ -51,6 +59,14 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.scope}, {self.environment_id}/{self.source})"
+
+    def state_at(self, moment: datetime) -> KeyState:
+        """Whether the key works at that moment. A key that is revoked and expired is revoked."""
+        if self.revoked_at is not None and self.revoked_at <= moment:
+            return KeyState.REVOKED
+        if self.expires_at is not None and self.expires_at <= moment:
+            return KeyState.EXPIRED
+        return KeyState.IN_FORCE
 
 
 class ArrivalQuerySet(models.QuerySet["Arrival"]):

@@ -21,7 +21,9 @@ from telemetry import keys
 from telemetry.admin.big_tables import ReadOnlyModelAdmin
 from telemetry.admin.filters import EnvironmentFilter
 from telemetry.admin.formatting import link
-from telemetry.models import ApiKey, Environment
+from telemetry.models import ApiKey, Environment, KeyState
+
+STATE_COLOURS = {KeyState.IN_FORCE: "success", KeyState.EXPIRED: "warning", KeyState.REVOKED: "danger"}
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -69,14 +71,6 @@ def valid_name(kind: str, name: str) -> str:
     return name
 
 
-def state_of(key: ApiKey, *, now: datetime) -> str:
-    if key.revoked_at is not None and key.revoked_at <= now:
-        return "revoked"
-    if key.expires_at is not None and key.expires_at <= now:
-        return "expired"
-    return "in force"
-
-
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
     """Keys are created and revoked, never changed or deleted: arrivals and the ledger refer to them."""
@@ -118,9 +112,9 @@ class ApiKeyAdmin(ModelAdmin):
     def name(self, key: ApiKey) -> str:
         return f"{key.prefix}…"
 
-    @display(description="state", label={"in force": "success", "expired": "warning", "revoked": "danger"})
+    @display(description="state", label=STATE_COLOURS)
     def state(self, key: ApiKey) -> str:
-        return state_of(key, now=timezone.now())
+        return key.state_at(timezone.now())
 
     @display(description="posts")
     def posts(self, key: ApiKey) -> SafeString:
