@@ -96,14 +96,20 @@ def revoke_key(*, key: ApiKey, now: datetime) -> None:
 
 def secret_of(request: HttpRequest) -> str:
     """The request's secret: from Authorization: Bearer, else X-Workbench-Key, else ?key= (for beacons)."""
-    authorization: str = request.META.get("HTTP_AUTHORIZATION", "")
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
+    token = bearer_token(request)
+    if token is not None:
+        return token
     header: str = request.META.get("HTTP_X_WORKBENCH_KEY", "")
     if header or not request.META.get("QUERY_STRING"):
         return header
     return str(request.GET.get("key", ""))
+
+
+def bearer_token(request: HttpRequest) -> str | None:
+    """The token of Authorization: Bearer; None where the request has no such header."""
+    authorization: str = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:
