@@ -112,7 +112,7 @@ def pending_posts(key: ApiKey, *, first_day: date, now: datetime) -> Iterator[tu
 
 
 def demo_items(*, first_day: date, now: datetime) -> Iterator[tuple[datetime, Event]]:
-    """Valid and refused events, each with the moment (UTC) at which it happens, sorted by it."""
+    """Valid and rejected events, each with the moment (UTC) at which it happens, sorted by it."""
     days = (now.astimezone(UTC).date() - first_day).days + 1
     valid = ((moment_of(event), event) for event in demo_events(now=now, days=days))
     return heapq.merge(valid, demo_mistakes(now=now, days=days), key=lambda item: item[0])

@@ -110,7 +110,7 @@ def _deprecation(mark: Deprecation | None) -> str:
     if mark is None:
         return ""
     instead = f" Send {_text(mark.instead)} instead." if mark.instead else ""
-    return f" **Deprecated**: refused after {mark.until}.{instead}"
+    return f" **Deprecated**: rejected after {mark.until}.{instead}"
 
 
 def _text(text: str) -> str:

@@ -82,7 +82,7 @@ def _deprecation(deprecation: Deprecation | None) -> list[str]:
     if deprecation is None:
         return []
     instead = f" Use {deprecation.instead} instead." if deprecation.instead else ""
-    return [f"@deprecated Refused after {deprecation.until}.{instead}"]
+    return [f"@deprecated Rejected after {deprecation.until}.{instead}"]
 
 
 def _key(name: str) -> str:

@@ -147,7 +147,7 @@ def _deprecation(mark: Deprecation | None) -> str:
     if mark is None:
         return ""
     instead = f" Instead: {_text(mark.instead)}." if mark.instead else ""
-    return f" Deprecated: refused after {mark.until}.{instead}"
+    return f" Deprecated: rejected after {mark.until}.{instead}"
 
 
 def _wrap(text: str, *, indent: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Finds all problems of an event. Only events that the compiled validators refused come here."""
+"""Finds all problems of an event. Only events that the compiled validators rejected come here."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ class Problem(msgspec.Struct, frozen=True):
 def find_problems(event: object, *, plan: TrackingPlan, now: datetime) -> tuple[Problem, ...]:
     """The problems of an event that was read from JSON: at most 100, and none if it is valid.
 
-    It finds a problem in exactly those events that the compiled validators refuse.
+    It finds a problem in exactly those events that the compiled validators reject.
     """
     if not isinstance(event, dict):
         return (Problem(RejectionCode.WRONG_TYPE, "", "An event must be a JSON object."),)

@@ -43,13 +43,13 @@ class PropertyType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Deprecation:
-    """Accepted with a warning up to and including `until` (UTC), refused from the next day on."""
+    """Accepted with a warning up to and including `until` (UTC), rejected from the next day on."""
 
     until: date
     instead: str = ""
 
     def is_over(self, *, today: date) -> bool:
-        """Whether the part is refused on that UTC day."""
+        """Whether an event with the part is rejected on that UTC day."""
         return today > self.until
 
 

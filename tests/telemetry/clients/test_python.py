@@ -139,14 +139,14 @@ def test_says_what_the_plan_says():
     assert inspect.cleandoc(module["TrackEvents"].import_.__doc__).splitlines() == [
         'It ends """ early \\ and "quotes"',
         "",
-        "When: Over two lines. Deprecated: refused after 2030-12-31. Instead: other.thing_done.",
+        "When: Over two lines. Deprecated: rejected after 2030-12-31. Instead: other.thing_done.",
         "",
         "class_: A keyword.",
         "session_id_: Hides what every event has.",
         "user_id: One.",
         "user_id_: Another.",
         "self_: Hides the client.",
-        "ways: Quoted. Deprecated: refused after 2030-12-31.",
+        "ways: Quoted. Deprecated: rejected after 2030-12-31.",
     ]
 
 
