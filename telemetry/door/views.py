@@ -56,7 +56,9 @@ class TelemetryView(DoorView):
 
 
 class RecentEventsView(DoorView):
-    """What became of a key's last events, for those who have the key."""
+    """What became of the last events of a key, for whoever has that key."""
+
+    # The docstring is the operation's description in the OpenAPI document.
 
     http_method_names = ["get", "head"]
 
