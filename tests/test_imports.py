@@ -154,12 +154,15 @@ def forbidden(source: str, *, importer: str, package: str) -> set[str]:
 def test_imports_point_one_way(module: str) -> None:
     path = MODULES[module]
     package = ".".join(path.relative_to(ROOT).parent.parts)
+
     assert forbidden(path.read_text(encoding="utf-8"), importer=module, package=package) == set()
 
 
 def test_every_room_of_an_ordered_package_has_a_floor() -> None:
     listed = {package: set(" ".join(floors).split()) for package, floors in FLOORS.items() if package}
+
     rooms = {package: rooms_of(package) for package in listed}
+
     assert rooms == listed
 
 
@@ -194,10 +197,12 @@ def test_no_class_name_stands_twice() -> None:
     # Django asks for these names.
     allowed = {"Command", "Meta"}
     places: dict[str, list[str]] = {}
+
     for module, path in MODULES.items():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and node.name not in allowed:
                 places.setdefault(node.name, []).append(module)
+
     assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 

@@ -79,6 +79,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
 
     Returns None for anything else. That is a fault of the portal, and Django answers 500 (`server_error`).
     """
+    # As REST framework's own handler does: a refused request commits nothing.
     set_rollback()
     if isinstance(error, ApiError):
         return from_api_error(error)

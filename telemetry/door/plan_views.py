@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from telemetry.door import openapi
 from telemetry.door.posting import json_response
-from telemetry.keys import check_in_force, known_key, secret_of
+from telemetry.keys import check_in_force, require_key, secret_of
 from telemetry.models import Scope
 from telemetry.plan import get_plan, json_schema, plan_as_dict
 from web.negotiation import AnyAccept
@@ -22,7 +22,7 @@ class KeyOrSession(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.user is not None and request.user.is_authenticated:
             return True
-        key = known_key(secret_of(request._request))
+        key = require_key(secret_of(request._request))
         check_in_force(key, scopes=Scope.values, now=timezone.now())
         return True
 
