@@ -5,6 +5,7 @@ by field where there are several. Each SDK reads one of the three, so all three 
 """
 
 import logging
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -165,6 +166,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: Django has logged the fault, and the client gets the request id to find it by."""
+    fault = sys.exception()
+    if isinstance(fault, Unavailable):
+        return from_api_error(fault) if is_api(request) else error_page(HTTPStatus.SERVICE_UNAVAILABLE)
     if not is_api(request):
         return error_page(HTTPStatus.INTERNAL_SERVER_ERROR)
     message = "The portal failed to answer. The request may be sent again."
