@@ -79,6 +79,9 @@ INSTALLED_APPS = [
     "django_prometheus",
     "rest_framework",
     "drf_spectacular",
+    "allauth",
+    "allauth.account",
+    "people",
     "telemetry",
     "workbench",
     "kpis",
@@ -99,8 +102,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.admin_faults.AdminFaultsMiddleware",
     "metrics.requests.ViewMetricsMiddleware",
 ]
 
@@ -139,8 +144,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": PLAIN_STATIC_FILES if DEBUG else HASHED_STATIC_FILES},
 }
-LOGIN_URL = reverse_lazy("login")
-LOGIN_REDIRECT_URL = "/"
 UNFOLD = sidebar.UNFOLD
 
 REST_FRAMEWORK = {
@@ -178,6 +181,44 @@ CORS_ALLOW_HEADERS = [
     "x-workbench-key"
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
+
+# People ---------------------------------------------------------------------------------------------------
+
+REDIS_URL = env.text("REDIS_URL")
+# It holds the counts of wrong passwords, which all web processes must share. Redis is shared by all machines and
+# costs the database nothing. Without it files of this machine do: the database cache would make three durable
+# commits of each guess, and SQLite has one writer.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        # Celery's name for a Unix socket, and the Redis client's.
+        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1),
+        "KEY_PREFIX": "portal",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "people.shared_cache.SharedFileCache",
+        "LOCATION": str(DATA_DIR / "cache"),
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+LOGIN_URL = reverse_lazy("login")
+LOGIN_REDIRECT_URL = "/"
+PASSWORD_HASHERS = ["people.hashing.BoundedPBKDF2Hasher"]
+SIGN_IN_LOCK_OUT_SECONDS = 5 * 60
+ACCOUNT_ADAPTER = "people.adapter.PortalAccountAdapter"
+# people.forms turns a mail address into the name of its account.
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {
+    # Right passwords are not counted, so that people behind one address do not lock each other out.
+    "login": None,
+    "login_failed": f"10/m/ip,5/{SIGN_IN_LOCK_OUT_SECONDS}s/key",
+    "log_lock_out": "1/m/ip",
+}
 
 # Security -------------------------------------------------------------------------------------------------
 
@@ -237,7 +278,6 @@ LOGGING = {
 
 # Celery ---------------------------------------------------------------------------------------------------
 
-REDIS_URL = env.text("REDIS_URL")
 # Without a broker the tasks run inside the one scheduler process: the database is the queue anyway.
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL
 CELERY_BROKER_URL = REDIS_URL or "memory://"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.db import connection
 from playwright.sync_api import Browser
 from pytest_django import Settings
@@ -80,6 +81,14 @@ def browser() -> Iterator[Browser]:
     """One browser for a module: starting it takes longer than most of its tests."""
     with running_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """Passwords cost next to nothing, and no test meets the wrong ones of another."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
 
 
 @pytest.fixture
