@@ -125,7 +125,7 @@ def from_database(error: DatabaseError | InterfaceError) -> HttpResponse:
     )
 
 
-def error_page(status: HTTPStatus) -> HttpResponse:
+def error_page(status: HTTPStatus, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """A page that needs neither the request nor the database, with the id to find the fault by.
 
     Django's own handlers check the CSRF token again, and so read a body that may be what broke the request.
@@ -137,7 +137,7 @@ def error_page(status: HTTPStatus) -> HttpResponse:
 <body><h1>{title}</h1><p>Request {REQUEST_ID.get()}</p></body>
 </html>
 """
-    return HttpResponse(text, status=status)
+    return HttpResponse(text, status=status, headers=dict(headers or {}))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -168,7 +168,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: Django has logged the fault, and the client gets the request id to find it by."""
     fault = sys.exception()
     if isinstance(fault, Unavailable):
-        return from_api_error(fault) if is_api(request) else error_page(HTTPStatus.SERVICE_UNAVAILABLE)
+        if is_api(request):
+            return from_api_error(fault)
+        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, headers=fault.headers)
     if not is_api(request):
         return error_page(HTTPStatus.INTERNAL_SERVER_ERROR)
     message = "The portal failed to answer. The request may be sent again."

@@ -1,5 +1,6 @@
 """Signing in: by name or mail, with a limit on wrong passwords that no header and no second door gets around."""
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -223,6 +224,22 @@ def test_without_a_count_nobody_may_try(sign_in: SignIn, settings: Settings) -> 
     }
 
     assert sign_in().status_code == 503
+
+
+@pytest.mark.redis
+def test_redis_counts_where_there_is_one(sign_in: SignIn, settings: Settings, redis_url: str) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis_url,
+            "KEY_PREFIX": uuid.uuid4().hex,
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
+    }
+
+    statuses = [sign_in("wrong").status_code for _ in range(5)]
+
+    assert (statuses, sign_in().status_code) == ([200] * 5, 429)
 
 
 def test_failures_are_logged_without_what_was_typed(
