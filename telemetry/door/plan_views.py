@@ -2,6 +2,8 @@
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import conditional_page
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
@@ -27,10 +29,20 @@ class KeyOrSession(BasePermission):
         return True
 
 
+@method_decorator(conditional_page, name="dispatch")
 class ReadPlanView(APIView):
+    """Answers 304 to the ETag of its last answer: clients ask often, and a plan changes with a release."""
+
     http_method_names = ["get", "head"]
     permission_classes = (KeyOrSession,)
     content_negotiation_class = AnyAccept
+
+
+def revalidated(value: object) -> HttpResponse:
+    """The value as JSON that a client may keep, and asks about before each use."""
+    response = json_response(value)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 class PlanView(ReadPlanView):
@@ -42,7 +54,7 @@ class PlanView(ReadPlanView):
         responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
     )
     def get(self, request: Request) -> HttpResponse:
-        return json_response(plan_as_dict(get_plan()))
+        return revalidated(plan_as_dict(get_plan()))
 
 
 class PlanSchemaView(ReadPlanView):
@@ -54,4 +66,4 @@ class PlanSchemaView(ReadPlanView):
         responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
     )
     def get(self, request: Request) -> HttpResponse:
-        return json_response(json_schema(get_plan()))
+        return revalidated(json_schema(get_plan()))
