@@ -9,7 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 # WAL lets readers work beside the one writer; FULL makes every commit durable, because an answer
 # "accepted" promises that the event survives a power cut.
-SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
+    # A log that a long reader made grow is cut to 64 MiB when it begins anew.
+    "PRAGMA journal_size_limit=67108864;"
+)
 # No message repeats the URL, which may hold a password.
 MALFORMED = (
     "DATABASE_URL has a port that is not a number, or a name or password with a special character "

@@ -1,69 +1,254 @@
-"""The WSGI application behind granian's RSGI interface, so that slow clients wait outside of it.
+"""The WSGI application behind granian's RSGI interface: everything that waits, waits outside of its threads.
 
 Granian's WSGI interface hands a request to a thread before its body is there and has no deadline for it: as
-many slow bodies as there are threads stop the server. Here the body is received by the event loop, with a
-deadline, and a thread is taken only to compute the answer. Answers are complete when they are sent: this is
-not for endless streams.
+many slow bodies as there are threads stop the server. Here the event loop receives the body, with a deadline
+and a limit of memory, and a thread is taken only to compute the answer. Posts, probes and everything else have
+threads of their own; /healthz needs none. Answers are complete when they are sent: this is not for endless
+streams.
 """
 
 import asyncio
+import contextlib
+import ctypes
+import importlib
 import io
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from django.conf import settings
+from django.db import Error as DatabaseFault
+from django.db import connections as databases
 
-from config.wsgi import application as wsgi_application
+# It sets Django up, which the modules below need.
+from config import wsgi
+from config.processes import file_modes
+from config.server import connections, patience
+from config.server.bodies import Body, Budget, IncompleteBody, TooManyBodies, drain
+from config.server.senders import KEYED_PATHS, KnownSenders, is_post
+from config.server.threads import NoFreeThread, ThreadShare
+from metrics.requests import category_of, request_errors
+from web.errors import RETRY_AFTER_SECONDS, Unavailable
 
 RECEIVE_SECONDS = 15
-# The door takes 1 MiB. What is longer is received and dropped, so that the client hears the answer; the
-# application sees the length that was announced, or more than it takes, and says 413.
-KEPT_BYTES = 1024 * 1024 + 1
-DRAINED_BYTES = 16 * 1024 * 1024
-# They wait for the database most of the time, and the interpreter runs one of them at a time.
-THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="request")
+# How long a refused body is read and dropped, so that its client gets to read the answer.
+LINGER_SECONDS = 5
+# So many at once. Under a flood of them the event loop has better things to do.
+MOST_LINGERING = 16
+# Of all web workers together; those whose sender is not known share the smaller one.
+BODIES_BYTES = 64 * 1024 * 1024
+UNKNOWN_BODIES_BYTES = 16 * 1024 * 1024
+# Memory is given back when bodies have held as much as this.
+TRIM_BYTES = 4 * 1024 * 1024
 
-TOO_SLOW = msgspec.json.encode(
-    {
-        "code": "request_timeout",
-        "message": f"The request's body did not arrive within {RECEIVE_SECONDS} seconds.",
-        "detail": f"The request's body did not arrive within {RECEIVE_SECONDS} seconds.",
-        "request_id": "",
-    }
+Headers = list[tuple[str, str]]
+Answer = tuple[int, Headers, bytes]
+
+HEALTHY: Answer = (
+    200,
+    [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")],
+    b"ok\n",
 )
 
 
-async def application(scope: Any, protocol: Any) -> None:
-    """Answer one HTTP request (see granian's RSGI specification)."""
+@dataclass(frozen=True)
+class Refusal:
+    """What is answered without asking the application."""
+
+    status: HTTPStatus
+    code: str
+    message: str
+
+    def answer(self) -> Answer:
+        """In the one shape of errors (web.errors)."""
+        request_id = uuid.uuid4().hex
+        body = {
+            "code": self.code,
+            "message": self.message,
+            "detail": self.message,
+            "request_id": request_id,
+        }
+        headers = [
+            ("content-type", "application/json"),
+            ("connection", "close"),
+            ("x-request-id", request_id),
+        ]
+        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers.append(("retry-after", str(RETRY_AFTER_SECONDS)))
+        return self.status, headers, msgspec.json.encode(body)
+
+
+class Refused(Exception):
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+TOO_SLOW = Refusal(
+    HTTPStatus.REQUEST_TIMEOUT,
+    "request_timeout",
+    f"The request's body did not arrive within {RECEIVE_SECONDS} seconds.",
+)
+CUT_OFF = Refusal(HTTPStatus.BAD_REQUEST, "incomplete_body", "The body ended early.")
+TOO_BUSY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "The portal has too much to do. Send the request again later."
+)
+NO_DATABASE = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "database_unavailable",
+    "The database does not answer. Send the request again.",
+)
+
+
+class WithheldBody(io.RawIOBase):
+    """A body that was not received. The door refuses its sender before it reads."""
+
+    def readinto(self, buffer: Any) -> int:
+        raise Unavailable(code="too_busy", message=TOO_BUSY.message)
+
+
+@dataclass
+class Application:
+    """Answers HTTP requests (see granian's RSGI specification)."""
+
+    # They wait for the database most of the time, and the interpreter runs one of them at a time.
+    posts: ThreadShare = field(
+        default_factory=lambda: ThreadShare("posts", threads=2, queue=256, database_seconds=4)
+    )
+    others: ThreadShare = field(
+        default_factory=lambda: ThreadShare("others", threads=2, queue=128, database_seconds=7)
+    )
+    probes: ThreadShare = field(
+        default_factory=lambda: ThreadShare("probes", threads=2, queue=64, database_seconds=2)
+    )
+    senders: KnownSenders = field(
+        default_factory=lambda: KnownSenders(
+            ThreadShare("keys", threads=1, queue=64, database_seconds=3),
+        )
+    )
+    bodies: Budget = field(default_factory=lambda: Budget(BODIES_BYTES // settings.WEB_WORKERS))
+    unknown_bodies: Budget = field(
+        default_factory=lambda: Budget(UNKNOWN_BODIES_BYTES // settings.WEB_WORKERS)
+    )
+    lingering: int = 0
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Granian calls this in each worker before the first request."""
+        file_modes.keep_files_private()
+        # The views are imported now; the first requests would else wait for it, and the probes with them.
+        importlib.import_module(settings.ROOT_URLCONF)
+        patience.bound_waits(databases.settings["default"])
+        connections.start_watching(also=self.give_memory_back)
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if scope.path == "/healthz" and scope.method in {"GET", "HEAD"}:
+            protocol.response_bytes(*HEALTHY)
+            return
+        try:
+            answer, is_received = await self.answer(scope, protocol)
+        except Refused as refused:
+            answer, is_received = refused.refusal.answer(), False
+            request_errors.labels(category_of(answer[0])).inc()
+        protocol.response_bytes(*answer)
+        if not is_received and self.lingering < MOST_LINGERING:
+            self.lingering += 1
+            try:
+                await linger(protocol)
+            finally:
+                self.lingering -= 1
+
+    __call__ = __rsgi__
+
+    async def answer(self, scope: Any, protocol: Any) -> tuple[Answer, bool]:
+        """The answer, and whether the request's body was received. Raises Refused."""
+        values = environ(scope)
+        try:
+            if not has_body(values):
+                return await self.share_of(scope).run(respond, values), True
+            is_known = await self.senders.has_key(values)
+            if scope.path in KEYED_PATHS and not is_known:
+                return await self.answer_unknown(scope, values=values), False
+            return await self.answer_with_body(scope, protocol, values=values, is_known=is_known), True
+        except (NoFreeThread, TooManyBodies):
+            raise Refused(TOO_BUSY) from None
+        except DatabaseFault:
+            raise Refused(NO_DATABASE) from None
+
+    async def answer_unknown(self, scope: Any, *, values: dict[str, Any]) -> Answer:
+        """What the application says of the key; it gets no body."""
+        values["wsgi.input"] = WithheldBody()
+        status, headers, content = await self.share_of(scope).run(respond, values)
+        return status, [*headers, ("connection", "close")], content
+
+    async def answer_with_body(
+        self, scope: Any, protocol: Any, *, values: dict[str, Any], is_known: bool
+    ) -> Answer:
+        body = Body((self.bodies,) if is_known else (self.bodies, self.unknown_bodies))
+        try:
+            content = await receive(protocol, body=body, length=length_of(values))
+            values["wsgi.input"] = io.BytesIO(content)
+            values["CONTENT_LENGTH"] = values.get("CONTENT_LENGTH") or str(len(content))
+            values.pop("HTTP_TRANSFER_ENCODING", None)
+            return await self.share_of(scope).run(respond, values)
+        finally:
+            body.release()
+
+    def share_of(self, scope: Any) -> ThreadShare:
+        if scope.path == "/readyz":
+            return self.probes
+        return self.posts if is_post(scope.method, scope.path) else self.others
+
+    def give_memory_back(self) -> None:
+        """The C library keeps what large bodies have used; called now and then, in any thread."""
+        if self.bodies.peak >= TRIM_BYTES and self.bodies.used < TRIM_BYTES:
+            self.bodies.peak = 0
+            trim_memory()
+
+
+application = Application()
+
+
+async def receive(protocol: Any, *, body: Body, length: int | None) -> bytes:
+    """The body's content. Raises Refused when it is late or cut off, and TooManyBodies."""
     try:
         async with asyncio.timeout(RECEIVE_SECONDS):
-            body = await receive(protocol)
+            return await body.receive(protocol, length=length)
     except TimeoutError:
-        protocol.response_bytes(
-            408, [("content-type", "application/json"), ("connection", "close")], TOO_SLOW
-        )
-        return
-    loop = asyncio.get_running_loop()
-    status, headers, answer = await loop.run_in_executor(THREADS, respond, environ(scope, body=body))
-    protocol.response_bytes(status, headers, answer)
+        raise Refused(TOO_SLOW) from None
+    except IncompleteBody:
+        raise Refused(CUT_OFF) from None
 
 
-async def receive(protocol: Any) -> bytes:
-    """The first KEPT_BYTES of the body; the rest is read and dropped, up to DRAINED_BYTES."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in protocol:
-        if size < KEPT_BYTES:
-            chunks.append(chunk)
-        size += len(chunk)
-        if size > DRAINED_BYTES:
-            break
-    return b"".join(chunks)[:KEPT_BYTES]
+async def linger(protocol: Any) -> None:
+    """Read what the client still sends: it reads no answer before it has sent all."""
+    # A RuntimeError of granian's says that there is nothing left to read.
+    with contextlib.suppress(TimeoutError, RuntimeError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            await drain(protocol)
 
 
-def environ(scope: Any, *, body: bytes) -> dict[str, Any]:
-    """The WSGI environment (PEP 3333) of a request whose body is here."""
+def trim_memory() -> None:
+    """Tell glibc to give free memory back to the system; other C libraries do that themselves."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def length_of(values: Mapping[str, Any]) -> int | None:
+    """The announced length; None for a body in chunks."""
+    length = values.get("CONTENT_LENGTH", "")
+    return int(length) if length.isdecimal() else None
+
+
+def has_body(values: Mapping[str, Any]) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in values or values.get("CONTENT_LENGTH", "0") != "0"
+
+
+def environ(scope: Any) -> dict[str, Any]:
+    """The WSGI environment (PEP 3333) of a request; its body is empty."""
     host, _, port = scope.server.rpartition(":")
     values: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
@@ -76,7 +261,7 @@ def environ(scope: Any, *, body: bytes) -> dict[str, Any]:
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": io.BytesIO(),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -84,8 +269,6 @@ def environ(scope: Any, *, body: bytes) -> dict[str, Any]:
     }
     for name, value in scope.headers.items():
         add_header(values, name=name, value=value)
-    values.pop("HTTP_TRANSFER_ENCODING", None)
-    values.setdefault("CONTENT_LENGTH", str(len(body)))
     return values
 
 
@@ -111,7 +294,7 @@ def respond(values: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
     def start_response(status: str, headers: list[tuple[str, str]], error: Any = None) -> None:
         begun.append((int(status[:3]), headers))
 
-    answer = wsgi_application(values, start_response)  # type: ignore[arg-type]
+    answer = wsgi.application(values, start_response)  # type: ignore[arg-type]
     try:
         body = b"".join(answer)
     finally:
@@ -119,4 +302,7 @@ def respond(values: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         if close is not None:
             close()
     status, headers = begun[-1]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        # One that was opened while SQLite's file could only be read stays like that; the next request gets another.
+        databases.close_all()
     return status, headers, body

@@ -279,5 +279,5 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
 # Keeps the schedule in memory only: there is no file to lose, to share or to repair.
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "config.processes.schedule:SteadyScheduler"
 CELERY_TIMEZONE = "UTC"

@@ -1,17 +1,19 @@
 """API keys: creating, finding and revoking them, and checking a request's key. Only a key's SHA-256 is stored."""
 
+import base64
 import hmac
 import re
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
+from typing import Any
 
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from telemetry.models import ApiKey, Environment, KeyState, Scope
 from web.errors import ApiError
@@ -96,20 +98,35 @@ def revoke_key(*, key: ApiKey, now: datetime) -> None:
 
 def secret_of(request: HttpRequest) -> str:
     """The request's secret: from Authorization: Bearer, else X-Workbench-Key, else ?key= (for beacons)."""
-    token = bearer_token(request)
+    return secret_in(request.META)
+
+
+def secret_in(environ: Mapping[str, Any]) -> str:
+    """The secret in a request's WSGI environment, as `secret_of` looks for it."""
+    token = bearer_token(environ)
     if token is not None:
         return token
-    header: str = request.META.get("HTTP_X_WORKBENCH_KEY", "")
-    if header or not request.META.get("QUERY_STRING"):
+    header = str(environ.get("HTTP_X_WORKBENCH_KEY", ""))
+    if header or not environ.get("QUERY_STRING"):
         return header
-    return str(request.GET.get("key", ""))
+    return str(QueryDict(environ["QUERY_STRING"]).get("key", ""))
 
 
-def bearer_token(request: HttpRequest) -> str | None:
-    """The token of Authorization: Bearer; None where the request has no such header."""
-    authorization: str = request.META.get("HTTP_AUTHORIZATION", "")
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+def secret_outside_body(environ: Mapping[str, Any]) -> str:
+    """As `secret_in`, but the user name of Basic credentials counts too: SDKs send the key there."""
+    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "basic":
+        return secret_in(environ)
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ""
+
+
+def bearer_token(environ: Mapping[str, Any]) -> str | None:
+    """The token of Authorization: Bearer in a WSGI environment; None where there is no such header."""
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return str(token.strip()) if scheme.lower() == "bearer" else None
 
 
 def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:

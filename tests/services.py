@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -42,6 +44,24 @@ def program(names: tuple[str, ...]) -> str:
     return next((path for name in names if (path := shutil.which(name))), "")
 
 
+def as_root() -> list[str]:
+    """What a command begins with to be run by root."""
+    return [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+
+
+@lru_cache
+def can_mount() -> bool:
+    """Whether a file system on memory can be mounted, and unmounted again."""
+    with tempfile.TemporaryDirectory() as folder:
+        mount = [*as_root(), "mount", "-t", "tmpfs", "tmpfs", folder]
+        try:
+            subprocess.run(mount, check=True, capture_output=True)
+            subprocess.run([*as_root(), "umount", folder], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+    return True
+
+
 # Marker → whether what it stands for was found.
 NEEDS: dict[str, Callable[[], bool]] = {
     "postgres": has_postgres,
@@ -50,6 +70,8 @@ NEEDS: dict[str, Callable[[], bool]] = {
     "alertmanager": lambda: bool(program(ALERTMANAGER)),
     "browser": lambda: bool(program(CHROMIUM)),
     "sdks": SDKS.exists,
+    "mount": can_mount,
+    "compiler": lambda: bool(program(("cc", "gcc", "clang"))),
 }
 
 

@@ -81,7 +81,8 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "apps urls views",
     ),
     "config": (
-        "admin apps celery checks databases env favicon formats logs processes rsgi settings sidebar urls wsgi",
+        "server",
+        "admin apps celery checks databases env favicon formats logs processes rsgi settings sidebar tasks urls wsgi",
         "management",
     ),
 }

@@ -5,6 +5,7 @@ by field where there are several. Each SDK reads one of the three, so all three 
 """
 
 import logging
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -125,6 +126,15 @@ def from_database(error: DatabaseError | InterfaceError) -> HttpResponse:
     )
 
 
+def page_without_database() -> HttpResponse:
+    return HttpResponse(
+        "The database does not answer. Try again in a few seconds.\n",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: a request that Django itself refuses, for its Host header or too many query parameters."""
     if not is_api(request):
@@ -150,7 +160,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: Django has logged the fault, and the client gets the request id to find it by."""
+    """handler500: Django has logged the fault, and the client gets the request id to find it by.
+
+    A database that is away, locked or full is no fault of the portal: 503.
+    """
+    fault = sys.exception()
+    if isinstance(fault, OperationalError | InterfaceError):
+        return from_database(fault) if is_api(request) else page_without_database()
     if not is_api(request):
         return defaults.server_error(request)
     message = "The portal failed to answer. The request may be sent again."

@@ -18,8 +18,17 @@ def is_on() -> bool:
     return os.path.exists(f"{settings.DATA_DIR}/maintenance")
 
 
+def is_database_gone() -> bool:
+    """Whether SQLite's file was removed: who has it open still writes to it, and all of that is lost."""
+    database = settings.DATABASES["default"]
+    return database["ENGINE"].endswith("sqlite3") and not os.path.exists(database["NAME"])
+
+
 def refuse_if_on() -> None:
-    """Raises Unavailable (503) during maintenance."""
+    """Raises Unavailable (503) during maintenance, and while there is no file to store events in."""
     if is_on():
         message = "The portal is being maintained. Send the request again later."
         raise Unavailable(code="maintenance", message=message, seconds=RETRY_AFTER_SECONDS)
+    if is_database_gone():
+        message = "The portal's database is gone. Send the request again later."
+        raise Unavailable(code="database_unavailable", message=message, seconds=RETRY_AFTER_SECONDS)

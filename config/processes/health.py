@@ -1,18 +1,11 @@
-"""GET /healthz: the process lives. GET /readyz: what it needs is there, a line each.
-
-Each check runs in a thread of its own with a deadline, and at most one at a time: a database or a broker that
-hangs costs a request two seconds at most, and a process one thread a check.
-"""
+"""GET /healthz: the process lives. GET /readyz: what it needs is there, a line each."""
 
 import json
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -20,61 +13,14 @@ from django.views.decorators.http import require_safe
 
 from config import celery
 from config.processes import heartbeat
+from config.processes.probes import NotReady, Probe
+from config.processes.storage import check_database, check_disk
 
-DEADLINE_SECONDS = 2.0
-KEPT_SECONDS = 1.0
 # Without a broker the scheduler runs the tasks itself, and is silent while a long one runs.
 LONGEST_EMBEDDED_TASK_SECONDS = 300
 LONGEST_SILENCE_SECONDS = 15
-
-
-class NotReady(Exception):
-    """Something that the portal needs is missing; the text says what, and nothing of its address."""
-
-
-@dataclass
-class Probe:
-    """One check, run in the background; its newest finding is kept for a second."""
-
-    check: Callable[[], str]
-    finding: tuple[bool, str] = (False, "")
-    started_at: float = float("-inf")
-    thread: threading.Thread | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def start(self, *, now: float) -> None:
-        """Begin a check, unless one is under way or has just ended; `now` is time.monotonic()."""
-        with self.lock:
-            is_running = self.thread is not None and self.thread.is_alive()
-            if not is_running and now - self.started_at > KEPT_SECONDS:
-                self.started_at = now
-                self.thread = threading.Thread(target=self.run, daemon=True)
-                self.thread.start()
-
-    def run(self) -> None:
-        try:
-            self.finding = (True, self.check())
-        except NotReady as fault:
-            self.finding = (False, str(fault))
-        except Exception as error:  # whatever a driver raises means: not ready
-            self.finding = (False, f"{type(error).__name__}")
-        finally:
-            connections.close_all()
-
-    def result(self) -> tuple[bool, str]:
-        """(is ready, text), at the latest DEADLINE_SECONDS after the check began."""
-        thread = self.thread
-        if thread is not None:
-            thread.join(max(0.0, self.started_at + DEADLINE_SECONDS - time.monotonic()))
-        if thread is None or thread.is_alive():
-            return False, f"no answer within {DEADLINE_SECONDS:g} s"
-        return self.finding
-
-
-def check_database() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return connection.vendor
+# Clocks are set by less than this all the time.
+LARGEST_STEP_SECONDS = 1
 
 
 @lru_cache(maxsize=1)
@@ -120,11 +66,13 @@ def is_answering() -> bool:
 
 
 def silence(who: str, *, longest: float) -> str:
-    """How long ago it was last alive; raises NotReady when that is too long ago."""
-    seen_at = heartbeat.last_seen(who)
-    if seen_at is None:
+    """How long ago it was last alive; raises NotReady when that is too long ago, or in the future."""
+    seconds = heartbeat.silence(who)
+    if seconds is None:
         raise NotReady("not seen yet")
-    seconds = max(0.0, time.time() - seen_at)
+    if seconds < -LARGEST_STEP_SECONDS:
+        raise NotReady(f"last seen in the future by {-seconds:.0f} s")
+    seconds = max(0.0, seconds)
     if seconds > longest + 3 * settings.ROLLUP_INTERVAL_SECONDS:
         raise NotReady(f"last seen {seconds:.0f} s ago")
     return f"last seen {seconds:.0f} s ago"
@@ -142,6 +90,7 @@ def is_up_for_supervisor(child: str) -> bool:
 PROBES = {
     "database": Probe(check_database),
     "migrations": Probe(check_migrations),
+    "disk": Probe(check_disk),
     "broker": Probe(check_broker),
     "scheduler": Probe(check_scheduler),
     "workers": Probe(check_workers),

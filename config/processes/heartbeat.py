@@ -1,11 +1,13 @@
-"""Signs of life of the scheduler and the workers: when each of them last did something.
+"""Signs of life of the scheduler and the workers: how long ago each of them last did something.
 
 They stand in Redis where there is one, because the processes may run on several machines; else in DATA_DIR.
-Nothing of it is in the database: a quiet portal writes nothing there.
+Nothing of it is in the database: a quiet portal writes nothing there. No wall clock is asked, because it may
+jump: within a machine the time since boot counts, and between machines Redis counts.
 """
 
 import contextlib
 import os
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,24 +19,38 @@ WORKER = "worker"
 KEPT_SECONDS = 24 * 60 * 60
 
 
-def leave(who: str, *, now: float) -> None:
-    """Say that `who` is alive at `now` (a Unix time). Safe to repeat; a broker that is away is left alone."""
-    if not settings.REDIS_URL:
-        path = sign(who)
-        path.touch()
-        os.utime(path, (now, now))
+def since_boot() -> float:
+    """Seconds on a clock that all processes of this machine share and that nobody can set."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+def leave(who: str) -> None:
+    """Say that `who` is alive. Safe to repeat; a broker that is away and a full disk are left alone."""
+    if settings.REDIS_URL:
+        with contextlib.suppress(redis.RedisError):
+            client(settings.REDIS_URL).set(f"portal:alive:{who}", 1, ex=KEPT_SECONDS)
         return
-    with contextlib.suppress(redis.RedisError):
-        client(settings.REDIS_URL).set(f"portal:alive:{who}", now, ex=KEPT_SECONDS)
+    path, now = sign(who), since_boot()
+    with contextlib.suppress(OSError):
+        # The file stays empty: what is already there needs no space on the disk.
+        path.touch(mode=0o600)
+        os.utime(path, (now, now))
 
 
-def last_seen(who: str) -> float | None:
-    """The Unix time at which `who` was last alive; None when it never was. Raises redis.RedisError."""
-    if not settings.REDIS_URL:
-        path = sign(who)
-        return path.stat().st_mtime if path.exists() else None
-    value = client(settings.REDIS_URL).get(f"portal:alive:{who}")
-    return float(value) if value else None
+def silence(who: str) -> float | None:
+    """How many seconds ago `who` was last alive; None when it never was. Raises redis.RedisError.
+
+    Below zero is a moment in the future: the clock that it was written by has been set since.
+    """
+    if settings.REDIS_URL:
+        left_ms = int(client(settings.REDIS_URL).pttl(f"portal:alive:{who}"))
+        return KEPT_SECONDS - left_ms / 1000 if left_ms >= 0 else None
+    try:
+        return since_boot() - sign(who).stat().st_mtime
+    except OSError:
+        return None
 
 
 def forget() -> None:

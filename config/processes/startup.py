@@ -1,15 +1,16 @@
 """The steps before the portal's processes start. Each is safe to repeat."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
-import shutil
+import resource
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -17,8 +18,10 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
-from config.processes import heartbeat, supervisor
+from config.processes import heartbeat, memory, supervisor
 from telemetry.lifecycle import partitions
+
+MOST_DESCRIPTORS = 4096
 
 
 class StartRefused(Exception):
@@ -77,7 +80,9 @@ def collect_static_files() -> None:
         fingerprint = fingerprint_of_static_files()
         if not collected.exists() or collected.read_text() != fingerprint:
             call_command("collectstatic", interactive=False, verbosity=0)
-            collected.write_text(fingerprint)
+            # On a full disk they are collected again at the next start.
+            with contextlib.suppress(OSError):
+                collected.write_text(fingerprint)
 
 
 def fingerprint_of_static_files() -> str:
@@ -96,17 +101,15 @@ def static_files() -> Iterator[str]:
 
 
 def clear_signs_of_earlier_processes() -> None:
-    """Remove the metrics and signs of life that earlier processes left in DATA_DIR."""
-    metrics = metrics_dir()
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir(mode=0o700)
+    """Metrics and signs of life that processes of an earlier start left.
+
+    Raises StartRefused when somebody else's directory is where the metrics belong.
+    """
+    try:
+        memory.make_scratch_dir()
+    except OSError as error:
+        raise StartRefused(f"Can't make {memory.scratch_dir()}: {error.strerror}.") from error
     heartbeat.forget()
-
-
-def metrics_dir() -> Path:
-    """Where this portal's processes share the metrics they count in memory (PROMETHEUS_MULTIPROC_DIR)."""
-    path: Path = settings.DATA_DIR / "metrics"
-    return path
 
 
 def commands() -> dict[str, list[str]]:
@@ -126,9 +129,11 @@ def web_command() -> list[str]:
         "port": settings.PORT,
         "workers": settings.WEB_WORKERS,
         "http": "1",
-        # backlog: connections that wait to be accepted. backpressure: connections that a worker has open.
-        "backlog": 1024,
-        "backpressure": 512,
+        # Connections that wait to be accepted, and those that each worker has open.
+        "backlog": 2048,
+        "backpressure": 1024,
+        # What a connection may take of memory while its body waits to be read.
+        "http1-buffer-size": 65_536,
         "http1-header-read-timeout": 10_000,
         "workers-kill-timeout": 5,
         "log-level": "warning",
@@ -142,20 +147,29 @@ def web_command() -> list[str]:
 def become_supervisor(*, lock: int, announcement: str) -> NoReturn:
     """Replace this process by config/processes/supervisor.py, which needs a tenth of its memory."""
     connections.close_all()
-    plan = {
+    plan: dict[str, Any] = {
         "commands": commands(),
         "state": str(settings.DATA_DIR / "supervisor.json"),
         "host": reachable_host(),
         "port": settings.PORT,
         "announcement": announcement,
         "lock": lock,
+        "scratch": str(memory.scratch_dir()),
     }
     os.set_inheritable(lock, True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir())
+    raise_descriptor_limit()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = plan["scratch"]
     os.chdir(settings.BASE_DIR)
     sys.stdout.flush()
     # -P: its directory is not on the import path, where celery.py would hide the library.
     os.execv(sys.executable, [sys.executable, "-P", supervisor.__file__, json.dumps(plan)])  # noqa: S606
+
+
+def raise_descriptor_limit() -> None:
+    """Many systems begin with 1024, which a web worker's connections alone would use up."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def reachable_host() -> str:

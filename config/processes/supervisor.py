@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -131,13 +133,15 @@ class Supervisor:
         self.write_state()
 
     def write_state(self) -> None:
-        """Replaces the file in one step, so that a reader never sees a part of it."""
+        """Replaces the file in one step, so that a reader never sees a part of it.
+
+        A disk that is full is no reason to stop watching: it is tried again the next time.
+        """
         text = json.dumps({child.name: child.state() for child in self.children})
         if text != self.written:
-            aside = self.state_path.with_suffix(".new")
-            aside.write_text(text, encoding="utf-8")
-            aside.replace(self.state_path)
-            self.written = text
+            with contextlib.suppress(OSError):
+                replace_file(self.state_path, text)
+                self.written = text
 
     def stop(self, waker: int) -> None:
         """SIGTERM to each child, then SIGKILL to what is left after GRACE_SECONDS or at a second signal."""
@@ -154,6 +158,12 @@ class Supervisor:
             if child.process is not None:
                 child.process.wait()
         self.write_state()
+
+
+def replace_file(path: Path, text: str) -> None:
+    aside = path.with_suffix(".new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
 
 
 def die_with_parent() -> None:
@@ -177,26 +187,36 @@ def wait(waker: int, *, seconds: float) -> None:
 
 
 def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    write_line(sys.stdout, text)
 
 
 def log(message: str) -> None:
     now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     line = {"time": now, "level": "error", "logger": "config.processes.supervisor", "message": message}
-    sys.stderr.write(f"{json.dumps(line)}\n")
-    sys.stderr.flush()
+    write_line(sys.stderr, json.dumps(line))
+
+
+def write_line(stream: TextIO, text: str) -> None:
+    """Where it is a file on a full disk, the line is lost and nothing else."""
+    with contextlib.suppress(OSError):
+        stream.write(f"{text}\n")
+        stream.flush()
 
 
 def main(argument: str) -> None:
-    """`argument` is JSON: {"commands": {name: [word, …]}, "state", "host", "port", "announcement", "lock"}.
+    """`argument` is JSON: {"commands": {name: [word, …]}, "state", "host", "port", "announcement", "lock",
+    "scratch"}.
 
-    `lock` is the descriptor that holds the lock of DATA_DIR: it stays open here and reaches no child.
+    `lock` is the descriptor that holds the lock of DATA_DIR: it stays open here and reaches no child. `scratch`
+    is a directory on memory that is removed in the end.
     """
     plan = json.loads(argument)
     os.set_inheritable(plan["lock"], False)
     supervisor = Supervisor(plan["commands"], state_path=Path(plan["state"]))
-    supervisor.run(address=(plan["host"], plan["port"]), announcement=plan["announcement"])
+    try:
+        supervisor.run(address=(plan["host"], plan["port"]), announcement=plan["announcement"])
+    finally:
+        shutil.rmtree(plan["scratch"], ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A bucket's rows are replaced by what its things say now. So the rollup may run at any time, and any number of times.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,8 +28,13 @@ from workbench.fold import pending
 from workbench.isolation import Isolated
 from workbench.models import TouchedBucket
 
+logger = logging.getLogger(__name__)
+
 # Buckets in one transaction. The limit bounds memory, and the time for which the environment's rollup is locked.
 BUCKETS_PER_TRANSACTION = 200
+
+# Clocks of two machines may differ by this much.
+CLOCKS_APART = timedelta(minutes=1)
 
 # (dimension, value) of the row that is not broken down.
 WHOLE = ("", "")
@@ -100,8 +106,14 @@ def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
 
 
 def _until(now: datetime, oldest_pending: datetime | None, computed_until: datetime | None) -> datetime:
-    """The new computed_until. It never goes back: what readers have seen as computed stays computed."""
+    """The new computed_until. It never goes back: what readers have seen as computed stays computed.
+
+    The exception is a moment that has not come yet: the clock was ahead when it was written.
+    """
     until = min(now, oldest_pending) if oldest_pending else now
+    if computed_until and computed_until > now + CLOCKS_APART:
+        logger.warning("Computed until a moment in the future by %s; mended.", computed_until - now)
+        return until
     return max(until, computed_until) if computed_until else until
 
 

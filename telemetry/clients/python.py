@@ -51,7 +51,8 @@ def python_events(plan: TrackingPlan) -> str:
         areas.setdefault(event.name.partition(".")[0], []).append(event)
     names = free_names(areas, taken=CLIENT_NAMES)
     classes = [_area(area, events) for area, events in areas.items()]
-    return "\n\n".join([HEADER.format(version=plan.version), _events(names), *classes])
+    head = HEADER.format(version=plan.version) + "\n" + _event_names(plan)
+    return "\n\n".join([head, _events(names), *classes])
 
 
 def parameter_names(properties: Iterable[PropertyDefinition]) -> dict[str, str]:
@@ -76,12 +77,18 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", apart).lower()
 
 
+def _event_names(plan: TrackingPlan) -> str:
+    names = "".join(f"    {_string(name)},\n" for name in plan.events)
+    return f"# What `track` takes as the name of an event.\nEventName = Literal[\n{names}]\n"
+
+
 def _events(names: Mapping[str, str]) -> str:
     areas = "".join(
         f"\n    @property\n    def {name}(self) -> {_class_name(area)}:\n        return {_class_name(area)}(self)\n"
         for area, name in names.items()
     )
-    return f'class Events(Tracker):\n    """A typed method for each event, by area: mix it into a client."""\n{areas}'
+    docstring = "A typed method for each event, by area: mix it into a client."
+    return f'class Events(Tracker[EventName]):\n    """{docstring}"""\n{areas}'
 
 
 def _area(area: str, events: list[EventDefinition]) -> str:
@@ -91,7 +98,7 @@ def _area(area: str, events: list[EventDefinition]) -> str:
         f"class {_class_name(area)}:\n"
         f'    """Events named {area}.*"""\n\n'
         '    __slots__ = ("_tracker",)\n\n'
-        "    def __init__(self, tracker: Tracker) -> None:\n"
+        "    def __init__(self, tracker: Tracker[EventName]) -> None:\n"
         "        self._tracker = tracker\n"
     )
     return "\n".join([start, *methods])

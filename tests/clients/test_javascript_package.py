@@ -1,16 +1,26 @@
 """The JavaScript package: its own tests, its size, what it is published with, and its documentation."""
 
+import base64
 import json
 import re
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.clients.conftest import NPM, PACKAGE, ScriptedPortal, wait_until
 
+IMPORTS = """
+import { createTelemetry } from "@workbench-analytics/client";
+import { flushOnExit } from "@workbench-analytics/client/node";
+console.log(typeof createTelemetry, typeof flushOnExit);
+"""
 GUIDE = Path(__file__).parents[2] / "docs" / "clients-javascript.md"
 
 
@@ -20,11 +30,10 @@ def run(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
-def example(language: str) -> str:
-    """The guide's first example in a language."""
-    found = re.search(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    assert found is not None
-    return found[1]
+def examples(language: str) -> list[str]:
+    """The guide's examples in a language."""
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    return found
 
 
 def test_its_own_tests_pass(package: Path) -> None:
@@ -54,9 +63,50 @@ def test_is_published_with_its_builds_and_types(package: Path) -> None:
         "dist/events.generated.d.ts",
         "dist/index.d.ts",
         "dist/index.js",
+        "dist/node.d.ts",
+        "dist/node.js",
         "dist/telemetry.min.js",
         "dist/types.d.ts",
     }
+
+
+def test_guides_commands_install_the_package_in_an_application(package: Path, tmp_path: Path) -> None:
+    install, publish = (block.splitlines() for block in examples("sh")[:2])
+    assert [line.split()[:2] for line in install + publish] == [
+        ["npm", "ci"],
+        ["npm", "pack"],
+        ["npm", "install"],
+        ["npm", "publish"],
+        ["npm", "install"],
+    ]
+    (tmp_path / "package.json").write_text("{}")
+
+    # What is built already is packed as it is.
+    run(*install[1].replace("/tmp", str(tmp_path)).split(), "--ignore-scripts", cwd=package)
+    run(*install[2].replace("/tmp", str(tmp_path)).split(), "--offline", "--no-audit", cwd=tmp_path)
+
+    said = run("node", "--input-type=module", "--eval", IMPORTS, cwd=tmp_path)
+    assert said == "function function\n"
+
+
+def test_guides_commands_publish_the_package_to_a_registry_and_install_it_from_there(
+    package: Path, tmp_path: Path
+) -> None:
+    publish, install = examples("sh")[1].splitlines()
+    application = tmp_path / "application"
+    application.mkdir()
+    (application / "package.json").write_text("{}")
+    with running_registry() as registry:
+        (tmp_path / "npmrc").write_text(f"//{registry.removeprefix('http://')}/:_authToken=token\n")
+        user = f"--userconfig={tmp_path / 'npmrc'}"
+        cache = f"--cache={tmp_path / 'cache'}"
+
+        here = [user, cache, "--no-audit"]
+        run(*publish.replace("https://npm.example", registry).split(), *here, "--ignore-scripts", cwd=package)
+        run(*install.replace("https://npm.example", registry).split(), *here, cwd=application)
+
+    said = run("node", "--input-type=module", "--eval", IMPORTS, cwd=application)
+    assert said == "function function\n"
 
 
 def test_needs_no_other_package_to_run() -> None:
@@ -70,8 +120,9 @@ def test_lock_file_names_no_host() -> None:
     assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
 
 
-def test_guides_example_for_node_works(package: Path, scripted_portal: ScriptedPortal) -> None:
-    source = example("js").replace("https://portal.example", scripted_portal.url)
+@pytest.mark.parametrize("source", examples("js"), ids=["shutdown", "flushOnExit"])
+def test_guides_examples_for_node_work(package: Path, scripted_portal: ScriptedPortal, source: str) -> None:
+    source = source.replace("https://portal.example", scripted_portal.url)
     # The package by its name, as whoever installed it imports it.
     assert 'from "@workbench-analytics/client"' in source
     run("node", "--input-type=module", "--eval", source, cwd=package)
@@ -82,7 +133,8 @@ def test_guides_example_for_node_works(package: Path, scripted_portal: ScriptedP
 def test_guides_example_for_a_page_works(
     package: Path, scripted_portal: ScriptedPortal, profile: BrowserContext
 ) -> None:
-    source = example("html").replace("https://portal.example", scripted_portal.url)
+    [source] = examples("html")
+    source = source.replace("https://portal.example", scripted_portal.url)
     page = profile.new_page()
     page.route("**/guide.html", lambda route: route.fulfill(body=source, content_type="text/html"))
     page.route("**/telemetry.min.js", serve(package / "dist" / "telemetry.min.js"))
@@ -95,3 +147,49 @@ def test_guides_example_for_a_page_works(
 
 def serve(path: Path) -> Callable[..., None]:
     return lambda route: route.fulfill(path=path, content_type="text/javascript")
+
+
+class Registry(BaseHTTPRequestHandler):
+    """As much of an npm registry as one publication needs: what is put is what is given."""
+
+    server: "RunningRegistry"
+
+    def do_PUT(self) -> None:
+        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.found[unquote(self.path)] = json.dumps(document).encode()
+        for name, file in document["_attachments"].items():
+            self.server.found[f"/{document['name']}/-/{name}"] = base64.b64decode(file["data"])
+        self.answer(201, b"{}")
+
+    def do_GET(self) -> None:
+        body = self.server.found.get(unquote(self.path))
+        self.answer(404 if body is None else 200, body or b"{}")
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class RunningRegistry(HTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Registry)
+        self.found: dict[str, bytes] = {}
+
+
+@contextmanager
+def running_registry() -> Iterator[str]:
+    """The address of an empty registry."""
+    registry = RunningRegistry()
+    thread = threading.Thread(target=registry.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{registry.server_address[1]}"
+    finally:
+        registry.shutdown()
+        registry.server_close()
+        thread.join()

@@ -16,6 +16,7 @@ class Task:
 def test_the_schedule_rings_each_bell_by_name(settings):
     assert {name: (entry["task"], entry["schedule"]) for name, entry in app.conf.beat_schedule.items()} == {
         "roll up": ("kpis.roll_up", settings.ROLLUP_INTERVAL_SECONDS),
+        "shrink the log": ("config.shrink_log", 600),
         "make partitions": ("telemetry.make_partitions", crontab(minute="7")),
     }
 

@@ -18,6 +18,7 @@ def test_sqlite_waits_for_its_lock_and_makes_commits_durable(tmp_path):
     assert options["timeout"] == 20
     assert "journal_mode=WAL" in options["init_command"]
     assert "synchronous=FULL" in options["init_command"]
+    assert "journal_size_limit=67108864" in options["init_command"]
 
 
 @pytest.mark.parametrize(

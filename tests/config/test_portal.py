@@ -139,6 +139,28 @@ def test_slow_clients_stop_nobody(portal):
             client.close()
 
 
+def test_a_body_without_a_key_is_refused_before_it_is_there(portal):
+    with socket.create_connection(("127.0.0.1", portal.port), timeout=10) as client:
+        client.sendall(
+            b"POST /api/workbench/telemetry HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nabc"
+        )
+        assert client.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_body_that_is_cut_off_is_refused(portal):
+    with socket.create_connection(("127.0.0.1", portal.port), timeout=10) as client:
+        client.sendall(b"POST /v1/track HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{}")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+def test_what_the_portal_keeps_is_for_its_owner_alone(portal):
+    others = {
+        path.name: path.stat().st_mode & 0o077 for path in [portal.data_dir, *portal.data_dir.iterdir()]
+    }
+    assert set(others.values()) == {0}
+
+
 def test_a_body_that_never_comes_is_given_up(portal):
     with socket.create_connection(("127.0.0.1", portal.port), timeout=30) as client:
         client.sendall(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")

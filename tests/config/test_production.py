@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config.processes.health import KEPT_SECONDS
+from config.processes.probes import KEPT_SECONDS
 from tests.config.test_portal import environment, free_port, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.redis, pytest.mark.postgres]

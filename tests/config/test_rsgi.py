@@ -1,10 +1,17 @@
 import asyncio
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
 
 from config import rsgi
+from config.server.bodies import Budget
+from config.server.threads import ThreadShare
+from telemetry import keys
+from web.errors import Unavailable
+
+DOOR = "/api/workbench/telemetry"
 
 
 class Protocol:
@@ -13,6 +20,7 @@ class Protocol:
     def __init__(self, *chunks, hangs=False):
         self.chunks = chunks
         self.hangs = hangs
+        self.received_before_answer = 0
         self.received = 0
         self.answer = None
 
@@ -24,7 +32,8 @@ class Protocol:
             await asyncio.sleep(60)
 
     def response_bytes(self, status, headers, body):
-        self.answer = (status, dict(headers), body)
+        self.received_before_answer = self.received
+        self.answer = (int(status), dict(headers), body)
 
 
 def scope(*, method="GET", path="/", query="", headers=()):
@@ -40,56 +49,204 @@ def scope(*, method="GET", path="/", query="", headers=()):
     )
 
 
-def answer_to(request, *chunks, hangs=False):
+def post(path, *, length="4", **headers):
+    named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return scope(method="POST", path=path, headers=[("content-length", length), *named])
+
+
+def exchange(request, *chunks, hangs=False, application=None):
     protocol = Protocol(*chunks, hangs=hangs)
-    asyncio.run(rsgi.application(request, protocol))
-    return protocol.answer
+    asyncio.run((application or rsgi.Application())(request, protocol))
+    return protocol
+
+
+def answer_to(request, *chunks, **more):
+    return exchange(request, *chunks, **more).answer
 
 
 @pytest.fixture
 def echo(monkeypatch):
-    """The application answers with what it was given."""
+    """The application answers with what it was given, in the thread that it names."""
 
     def application(environ, start_response):
         start_response("201 Created", [("Content-Type", "text/plain"), ("Set-Cookie", "a=1")])
-        return [environ["REQUEST_METHOD"].encode(), b" ", environ["wsgi.input"].read()]
+        name = threading.current_thread().name.rpartition("_")[0]
+        return [environ["REQUEST_METHOD"].encode(), b" ", environ["wsgi.input"].read(), b" ", name.encode()]
 
-    monkeypatch.setattr(rsgi, "wsgi_application", application)
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+
+
+@pytest.fixture
+def known_key(monkeypatch):
+    monkeypatch.setattr(keys, "find_key", lambda secret: object())
+    return "wb_ingest_" + "a" * 43
 
 
 def test_the_application_gets_the_whole_body_and_its_answer_is_sent(echo):
-    answer = answer_to(scope(method="POST"), b"ab", b"cd")
-    assert answer == (201, {"Content-Type": "text/plain", "Set-Cookie": "a=1"}, b"POST abcd")
+    answer = answer_to(post("/login/"), b"ab", b"cd")
+    assert answer == (201, {"Content-Type": "text/plain", "Set-Cookie": "a=1"}, b"POST abcd others")
+
+
+def test_health_is_answered_without_a_thread_and_without_the_application(monkeypatch):
+    def application(environ, start_response):
+        raise AssertionError
+
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+    status, headers, body = answer_to(scope(path="/healthz"))
+    assert (status, headers["cache-control"], body) == (200, "no-store", b"ok\n")
+
+
+@pytest.mark.parametrize(
+    ("request_", "share"),
+    [
+        (scope(path="/readyz"), b"probes"),
+        (scope(path="/metrics"), b"others"),
+        (scope(path="/api/kpis/"), b"others"),
+        (post("/login/"), b"others"),
+        (scope(method="POST", path="/v1/track"), b"posts"),
+        (scope(method="POST", path=DOOR), b"posts"),
+    ],
+)
+def test_probes_posts_and_the_rest_have_threads_of_their_own(echo, request_, share):
+    assert answer_to(request_, b"abcd")[2].split()[-1] == share
+
+
+def test_posts_that_wait_leave_threads_for_the_rest(echo):
+    released = threading.Event()
+
+    async def ask():
+        application = rsgi.Application()
+        stuck = [asyncio.create_task(application.posts.run(released.wait)) for _ in range(8)]
+        await asyncio.sleep(0)
+        protocol = Protocol()
+        await application(scope(path="/"), protocol)
+        released.set()
+        await asyncio.gather(*stuck)
+        return protocol.answer
+
+    assert asyncio.run(ask())[0] == 201
+
+
+def test_a_queue_that_is_too_long_is_answered_503(echo):
+    released = threading.Event()
+
+    async def ask():
+        application = rsgi.Application()
+        application.others = ThreadShare("others", threads=1, queue=0, database_seconds=1)
+        stuck = [asyncio.create_task(application.others.run(released.wait))]
+        await asyncio.sleep(0)
+        protocol = Protocol()
+        await application(scope(path="/"), protocol)
+        released.set()
+        await asyncio.gather(*stuck)
+        return protocol.answer
+
+    status, headers, body = asyncio.run(ask())
+    assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close")
+    assert json.loads(body)["code"] == "too_busy"
 
 
 def test_a_body_that_does_not_come_is_answered_408(echo, monkeypatch):
     monkeypatch.setattr(rsgi, "RECEIVE_SECONDS", 0.05)
-    status, headers, body = answer_to(scope(method="POST"), b"ab", hangs=True)
+    monkeypatch.setattr(rsgi, "LINGER_SECONDS", 0.05)
+    status, headers, body = answer_to(post("/login/", length="9"), b"ab", hangs=True)
     assert (status, headers["connection"]) == (408, "close")
-    assert set(json.loads(body)) == {"code", "message", "detail", "request_id"}
+    fault = json.loads(body)
+    assert set(fault) == {"code", "message", "detail", "request_id"}
+    assert fault["request_id"] == headers["x-request-id"]
+
+
+def test_a_body_that_ends_early_is_answered_400(echo):
+    status, _, body = answer_to(post("/login/", length="5"), b"abcd")
+    assert (status, json.loads(body)["code"]) == (400, "incomplete_body")
+
+
+def test_without_a_key_the_door_answers_before_the_body_is_received(monkeypatch):
+    def application(environ, start_response):
+        with pytest.raises(Unavailable):
+            environ["wsgi.input"].read(1)
+        start_response("401 Unauthorized", [])
+        return [b"no key"]
+
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+    protocol = exchange(post(DOOR), b"ab", b"cd")
+    assert protocol.answer == (401, {"connection": "close"}, b"no key")
+    assert (protocol.received_before_answer, protocol.received) == (0, 4)
+
+
+@pytest.mark.parametrize(("others", "dropped"), [(1, 4), (2, 0)])
+def test_only_some_refused_bodies_are_read_to_their_end(monkeypatch, others, dropped):
+    def application(environ, start_response):
+        start_response("401 Unauthorized", [])
+        return []
+
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+    monkeypatch.setattr(rsgi, "MOST_LINGERING", 2)
+    portal = rsgi.Application(lingering=others)
+    protocol = exchange(post(DOOR), b"ab", b"cd", application=portal)
+    assert (protocol.received, portal.lingering) == (dropped, others)
+
+
+def test_with_a_key_the_door_gets_its_body(echo, known_key):
+    answer = answer_to(post(DOOR, authorization=f"Bearer {known_key}"), b"abcd")
+    assert answer[2] == b"POST abcd posts"
+
+
+def test_where_the_key_may_be_in_the_body_it_is_received(echo):
+    assert answer_to(post("/v1/track"), b"abcd")[2] == b"POST abcd posts"
 
 
 @pytest.mark.parametrize(
-    ("chunks", "kept"),
-    [([3], 3), ([4, 6], 10), ([4, 7], 10), ([25], 10), ([4] * 20, 10)],
+    ("all_bytes", "unknown_bytes", "with_key", "status"),
+    [
+        (4, 4, False, 201),
+        (4, 3, False, 503),
+        (4, 0, True, 201),
+        (3, 4, True, 503),
+    ],
 )
-def test_a_long_body_is_kept_up_to_what_the_door_refuses(monkeypatch, chunks, kept):
-    monkeypatch.setattr(rsgi, "KEPT_BYTES", 10)
-    protocol = Protocol(*[b"x" * size for size in chunks])
-    assert len(asyncio.run(rsgi.receive(protocol))) == kept
-    assert protocol.received == sum(chunks)
+def test_bodies_have_a_budget_and_those_without_a_key_a_smaller_one(
+    echo, known_key, all_bytes, unknown_bytes, with_key, status
+):
+    application = rsgi.Application(bodies=Budget(all_bytes), unknown_bodies=Budget(unknown_bytes))
+    headers = {"x_workbench_key": known_key} if with_key else {}
+    answer = answer_to(post("/v1/track", **headers), b"abcd", application=application)
+    assert answer[0] == status
+    assert (application.bodies.used, application.unknown_bodies.used) == (0, 0)
 
 
-def test_an_endless_body_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr(rsgi, "DRAINED_BYTES", 100)
-    protocol = Protocol(*[b"x" * 30] * 100)
-    asyncio.run(rsgi.receive(protocol))
-    assert protocol.received == 120
+def test_a_database_that_does_not_know_keys_now_is_answered_503(echo, monkeypatch):
+    def fail(secret):
+        raise rsgi.DatabaseFault
+
+    monkeypatch.setattr(keys, "find_key", fail)
+    request = post(DOOR, x_workbench_key="wb_ingest_" + "a" * 43)
+    status, headers, body = answer_to(request, b"abcd")
+    assert (status, headers["retry-after"]) == (503, "5")
+    assert json.loads(body)["code"] == "database_unavailable"
+
+
+def test_memory_is_given_back_once_large_bodies_are_gone(monkeypatch):
+    calls = []
+    monkeypatch.setattr(rsgi, "trim_memory", lambda: calls.append(1))
+    application = rsgi.Application()
+    application.bodies.take(rsgi.TRIM_BYTES)
+    application.give_memory_back()
+    assert calls == []
+
+    application.bodies.used = 0
+    for _ in range(2):
+        application.give_memory_back()
+    assert calls == [1]
+
+
+def test_free_memory_can_be_given_back():
+    rsgi.trim_memory()
 
 
 def test_the_environment_is_that_of_pep_3333():
     headers = [("host", "kpi.example"), ("content-type", "application/json"), ("content-length", "2")]
-    values = rsgi.environ(scope(path="/ä b", query="a=ä", headers=headers), body=b"{}")
+    values = rsgi.environ(scope(path="/ä b", query="a=ä", headers=headers))
     assert {name: value for name, value in values.items() if not name.startswith("wsgi.")} == {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -105,21 +262,43 @@ def test_the_environment_is_that_of_pep_3333():
     }
 
 
-def test_a_chunked_body_gets_its_length():
-    values = rsgi.environ(scope(headers=[("transfer-encoding", "chunked")]), body=b"abc")
-    assert values["CONTENT_LENGTH"] == "3"
-    assert "HTTP_TRANSFER_ENCODING" not in values
+def test_a_chunked_body_gets_its_length(monkeypatch):
+    seen = []
+
+    def application(environ, start_response):
+        seen.append(environ)
+        start_response("200 OK", [])
+        return []
+
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+    answer_to(scope(method="POST", headers=[("transfer-encoding", "chunked")]), b"abc")
+    assert seen[0]["CONTENT_LENGTH"] == "3"
+    assert "HTTP_TRANSFER_ENCODING" not in seen[0]
 
 
 def test_a_repeated_header_is_one_list_and_an_underscore_passes_for_nothing():
     headers = [("accept", "a"), ("accept", "b"), ("x_forwarded_proto", "https")]
-    values = rsgi.environ(scope(headers=headers), body=b"")
+    values = rsgi.environ(scope(headers=headers))
     assert values["HTTP_ACCEPT"] == "a,b"
     assert "HTTP_X_FORWARDED_PROTO" not in values
 
 
 def test_a_lone_surrogate_in_the_path_is_no_error():
-    assert rsgi.environ(scope(path="/\ud800"), body=b"")["PATH_INFO"] == "/?"
+    assert rsgi.environ(scope(path="/\ud800"))["PATH_INFO"] == "/?"
+
+
+@pytest.mark.parametrize(("status", "calls"), [("503 Service Unavailable", 1), ("200 OK", 0)])
+def test_a_thread_that_could_not_serve_gets_another_connection(monkeypatch, status, calls):
+    closed = []
+
+    def application(environ, start_response):
+        start_response(status, [])
+        return []
+
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
+    monkeypatch.setattr(rsgi.databases, "close_all", lambda: closed.append(1))
+    answer_to(scope())
+    assert len(closed) == calls
 
 
 def test_the_answer_is_closed_when_it_was_read(monkeypatch):
@@ -135,6 +314,6 @@ def test_the_answer_is_closed_when_it_was_read(monkeypatch):
         start_response("200 OK", [])
         return answer
 
-    monkeypatch.setattr(rsgi, "wsgi_application", application)
+    monkeypatch.setattr(rsgi.wsgi, "application", application)
     assert answer_to(scope()) == (200, {}, b"x")
     assert answer.is_closed

@@ -51,6 +51,24 @@ def test_a_fault_has_its_status_code_and_headers(
     assert answered["message"] == answered["detail"] != "secret"
 
 
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/login/", "text/plain; charset=utf-8"), ("/api/docs/", "application/json")],
+)
+@pytest.mark.parametrize("fault", [OperationalError, InterfaceError])
+def test_a_view_whose_database_is_away_or_full_answers_503(
+    monkeypatch: pytest.MonkeyPatch, path: str, content_type: str, fault: type[Exception]
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise fault("secret")
+
+    monkeypatch.setattr("django.contrib.sessions.middleware.SessionMiddleware.process_request", fail)
+    response = Client(raise_request_exception=False).get(path)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.headers["Content-Type"] == content_type
+    assert "secret" not in response.content.decode()
+
+
 def test_several_faults_are_the_detail(db: None) -> None:
     status, _, answered = handled(exceptions.ValidationError({"from": ["Not a date."]}))
 

@@ -52,6 +52,16 @@ const SLICE = 5;
 const MAX_TRACKED = 2e4;
 const DAY = 864e5;
 
+const ADVICE: Record<DropReason, string> = {
+  overflow: "the queue was full; raise maxBytes, or await flush() now and then",
+  refused: "the portal could not read them; look for what is no plain value",
+  too_large: "too much for one post; track less in each event",
+  closed: "not sent before the end; give shutdown() more time",
+};
+
+/** What the console was told: once of each portal and key, however many clients there are. */
+const warned = new Set<string>();
+
 const uuid = (): string =>
   globalThis.crypto?.randomUUID?.() ??
   "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => ((Math.random() * 16) | 0).toString(16));
@@ -103,6 +113,8 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   // Of the newest session, or the one that somebody else looks after.
   let sessionId = options.sessionId;
   let closing = false;
+  // The patience of shutdown has ended.
+  let over = false;
   let lost: Partial<Record<DropReason, number>> = {};
   let ticking = false;
   let running: Promise<void> | undefined;
@@ -115,6 +127,15 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   let alive = false;
   let watching: AbortController;
   let watched = new Set<string>();
+
+  /** Tells the console: in development everything, else the first of each kind. */
+  const warn = (kind: string, text: string, error?: unknown): void => {
+    const known = options.warnings === false || warned.has(kind + space);
+    if (known && !development) return;
+    warned.add(kind + space);
+    const more = development ? "" : " (Said once; development: true says all.)";
+    quietly(() => console.warn(`telemetry: ${text}${more}`, ...(error ? [error] : [])));
+  };
 
   // The queue ------------------------------------------------------------------------------------------------
 
@@ -242,7 +263,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     lost = {};
     for (const reason in told) {
       const events = told[reason as DropReason]!;
-      if (development) console.warn(`telemetry: dropped ${events} (${reason})`);
+      warn("dropped", `dropped ${events} (${reason}): ${ADVICE[reason as DropReason]}.`);
       quietly(() => options.onDropped?.(events, reason as DropReason));
     }
   };
@@ -310,10 +331,13 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
   };
 
   const reject = (verdict: Verdict, event: TelemetryEvent): void => {
-    if (development) {
-      console.warn(`telemetry: ${event.event} ${verdict.status}: ${verdict.code} ${verdict.field} ${verdict.message}`);
+    const { status, code, field, message } = verdict;
+    const rejected = status == "rejected";
+    if (rejected || development) {
+      const place = `${field || "it"} where it is tracked`;
+      warn(status, `${event.event} ${status}: ${code} ${field} ${message} Change ${place}.`);
     }
-    if (verdict.status == "rejected") quietly(() => options.onRejected?.(verdict, event));
+    if (rejected) quietly(() => options.onRejected?.(verdict, event));
   };
 
   const tell = (batch: Batch, answer: Answer): void => {
@@ -365,6 +389,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     keptAlive += kept;
     let response: Response | undefined;
     let answer: Answer | undefined;
+    let fault: unknown;
     try {
       const { traceparent } = options;
       const trace = typeof traceparent == "function" ? quietly(traceparent) : traceparent;
@@ -382,7 +407,7 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
       });
       if (response.ok) answer = await response.json();
     } catch (error) {
-      if (development && on) console.warn("telemetry: no answer:", error);
+      fault = error;
     }
     clearTimeout(timer);
     keptAlive -= kept;
@@ -399,11 +424,15 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     } else if (status == 400 || status == 413) {
       split(batch, status == 400 ? "refused" : "too_large");
     } else {
+      if (!closing) {
+        const what = status ? `answered ${status} without a verdict` : "did not answer";
+        warn("unreachable", `${address} ${what}; events wait and are sent again. Check url, network and CORS.`, fault);
+      }
       backOff(response?.headers.get("Retry-After") ?? null);
     }
   };
 
-  const maySend = (): boolean => on && !stopped && !waitTimer;
+  const maySend = (): boolean => on && !stopped && !waitTimer && !over;
 
   const run = async (): Promise<void> => {
     // Not before `running` is set.
@@ -556,13 +585,17 @@ export function createTelemetry<Events = import("./types.js").PlanEvents>(option
     },
     flush,
     async shutdown(patience = 5e3) {
-      const end = Date.now() + patience;
+      const timer = setTimeout(() => {
+        over = true;
+        queue.forEach((batch) => batch.abort_?.abort());
+      }, patience);
       quietly(() => endSession());
       await flush();
-      while (count && on && !stopped && Date.now() < end) {
+      while (count && on && !stopped && !over) {
         await pause(50);
         await flush();
       }
+      clearTimeout(timer);
       giveUp();
       listen("removeEventListener");
       clearTimeout(flushTimer);

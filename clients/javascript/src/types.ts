@@ -72,7 +72,9 @@ export interface Options {
   userId?: string;
   /** The W3C trace context to send along, or what gives it. */
   traceparent?: string | (() => string | undefined);
-  /** Tell the console about rejected, deprecated and dropped events. Default false. */
+  /** Warn on the console at the first drop, the first rejection and the first post without an answer. Default true. */
+  warnings?: boolean;
+  /** Tell the console about every rejected, deprecated and dropped event. Default false. */
   development?: boolean;
   /** Called for each fault of each rejected event. It will not be sent again. */
   onRejected?: (verdict: Verdict, event: TelemetryEvent) => void;
@@ -102,8 +104,8 @@ export interface Telemetry<Events = PlanEvents> {
   /** Sends what waits. Resolves when it was answered, or when the portal can't be reached now; never rejects. */
   flush(): Promise<void>;
   /**
-   * Ends the session, sends what waits and stops, after `patience` milliseconds (5000) at the latest and one last
-   * attempt. What could be neither sent nor kept is reported as dropped.
+   * Ends the session, sends what waits and stops, after `patience` milliseconds (5000) at the latest. What could be
+   * neither sent nor kept is reported as dropped.
    */
   shutdown(patience?: number): Promise<void>;
   /** False: forgets everything that waits, and neither stores nor sends from now on. True: begins again. */

@@ -176,27 +176,8 @@ test("tells of rejected events with the portal's reasons, and does not send them
     [1, "not_in_enum", "properties.source", "This is one of: chat, blank.", "bad", { source: "phone" }],
   );
   assert.equal(verdict.id, event.id);
-  assert.equal(
-    warn.mock.calls[0].arguments[0],
-    "telemetry: bad rejected: not_in_enum properties.source This is one of: chat, blank.",
-  );
-});
-
-test("says in development why there was no answer", async (t) => {
-  const warn = t.mock.method(console, "warn", () => {});
-  const { telemetry } = await connect(t, { development: true, key: "no key in …" });
-  edit(telemetry, 1);
-  await telemetry.flush();
-  assert.equal(warn.mock.calls[0].arguments[0], "telemetry: no answer:");
-  assert.equal(telemetry.pending, 1);
-});
-
-test("says nothing on the console when not in development", async (t) => {
-  const warn = t.mock.method(console, "warn", () => {});
-  const { telemetry } = await connect(t);
-  telemetry.track("bad", {});
-  await telemetry.flush();
-  assert.equal(warn.mock.callCount(), 0);
+  const [text] = warn.mock.calls[0].arguments;
+  assert.match(text, /^telemetry: bad rejected: not_in_enum properties\.source This is one of: chat, blank\./);
 });
 
 test("hands each answer over with its events", async (t) => {

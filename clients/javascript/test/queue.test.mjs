@@ -207,3 +207,21 @@ test("shutdown tries again until its patience ends, then says what is lost", asy
   assert.ok(portal.posts.length > 1);
   assert.deepEqual(heard.dropped, [[1, "closed"]]);
 });
+
+test("shutdown does not wait longer than its patience for a portal that hangs", async (t) => {
+  const { portal, telemetry, heard } = await connect(t, { timeout: 3_600_000 });
+  portal.script = [{ hang: true }];
+  edit(telemetry, 1);
+  await telemetry.shutdown(100);
+  assert.deepEqual(heard.dropped, [[1, "closed"]]);
+});
+
+test("shutdown does not wait longer than its patience for a portal that is slow", async (t) => {
+  const { portal, telemetry, heard } = await connect(t);
+  portal.script = Array(1000).fill({ delay: 100 });
+  for (let index = 0; index < 30_000; index++) edit(telemetry, index);
+  await telemetry.shutdown(500);
+  const [[dropped]] = heard.dropped.filter(([, reason]) => reason === "closed");
+  assert.ok(dropped > 0);
+  assert.equal(telemetry.pending, 0);
+});

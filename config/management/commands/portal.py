@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from config.processes import first_start, startup
+from config.processes import file_modes, first_start, startup
 
 
 class Command(BaseCommand):
@@ -17,9 +17,14 @@ class Command(BaseCommand):
         except startup.StartRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write("Preparing the database and the static files.")
-        startup.prepare_database()
+        # Static files are for everybody, what comes after them is not.
         startup.collect_static_files()
-        startup.clear_signs_of_earlier_processes()
+        file_modes.keep_files_private()
+        startup.prepare_database()
+        try:
+            startup.clear_signs_of_earlier_processes()
+        except startup.StartRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
         address = startup.address()
         if first_start.is_due():
             first_start.run(demo=settings.DEMO, address=address, now=timezone.now(), out=self.stdout)

@@ -1,6 +1,5 @@
 """What the posts of all other SDKs have in common: the key may be in the body, and every content type is read."""
 
-import base64
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +13,7 @@ from telemetry.door.protocols.messages import Translation
 from telemetry.door.throttling import check_rate
 from telemetry.intake.ingest import IngestResult
 from telemetry.intake.instruments import count_dropped_properties
-from telemetry.keys import check_in_force, find_key, require_key, secret_of
+from telemetry.keys import check_in_force, find_key, require_key, secret_outside_body
 from telemetry.models import ApiKey, Scope
 from web import maintenance
 from web.errors import ApiError
@@ -29,7 +28,7 @@ def ingest_post(
     429 and 503 as the door does, 400 for a body that can't be read, 413 for one that is too large.
     """
     maintenance.refuse_if_on()
-    outside_secret = secret_outside_body(request)
+    outside_secret = secret_outside_body(request.META)
     # The body is read without a key only when there may be one in it.
     if find_key(outside_secret):
         key = admit_key(outside_secret, now=now)
@@ -49,17 +48,6 @@ def admit_key(secret: str, *, now: datetime) -> ApiKey:
     key = check_in_force(require_key(secret), scopes=(Scope.INGEST,), now=now)
     check_rate(key, at=time.monotonic())
     return key
-
-
-def secret_outside_body(request: HttpRequest) -> str:
-    """The secret of the request's headers or query: the user name of Basic credentials, or as the door reads it."""
-    kind, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if kind.lower() != "basic":
-        return secret_of(request)
-    try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
-    except ValueError:
-        return ""
 
 
 def read_body(request: HttpRequest) -> bytes:

@@ -87,7 +87,7 @@ def test_an_example_runs_and_its_events_arrive(program, portal, folder):
     tracked = len(re.findall(r"^ *telemetry\.(?:\w+\.\w+|track)\(", program, re.MULTILINE))
     assert tracked > 0
 
-    run(program.replace("https://portal.example.com", portal.url), folder)
+    run(program.replace("https://portal.example.com", portal.url).replace("/var/lib", str(folder)), folder)
 
     assert sum(len(post["events"]) for post in portal.posts) == tracked
     assert len(portal.stored) == tracked - program.count("workbench.unknown")

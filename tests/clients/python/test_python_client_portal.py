@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def secret():
-    return make_secret()
+    return make_secret(source="worker")
 
 
 def stored():

@@ -150,6 +150,139 @@ child.join()
     assert sessions(portal) == {"parent": 5, "child": 20}
 
 
+CHILDREN = """
+import multiprocessing, signal, sys, threading, time
+from concurrent.futures import ProcessPoolExecutor
+from workbench_analytics import Client
+
+client = Client({url!r}, "wb_key", flush_seconds=60, exit_seconds={exit_seconds})
+
+
+def track(number):
+    for _ in range(10):
+        client.workbench.session_started(session_id=f"task-{{number}}")
+
+
+def track_and_wait(number, ready):
+    track(number)
+    ready.release()
+    time.sleep(60)
+
+
+def track_in_a_thread(number):
+    thread = threading.Thread(target=track, args=(number,))
+    thread.start()
+    thread.join()
+
+
+def track_with_a_handler(number, ready):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+    track_and_wait(number, ready)
+
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context({start_method!r})
+"""
+WITH_POOL = """
+    with context.Pool(2) as pool:
+        pool.map(track, range(30))
+"""
+CLOSED_POOL = """
+    pool = context.Pool(2)
+    pool.map(track, range(30))
+    pool.close()
+    pool.join()
+"""
+EXECUTOR = """
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        list(pool.map(track, range(30)))
+"""
+PROCESSES = """
+    children = [context.Process(target=track, args=(number,)) for number in range(3)]
+    [child.start() for child in children]
+    [child.join() for child in children]
+"""
+TERMINATED = """
+    ready = context.Semaphore(0)
+    children = [context.Process(target={target}, args=(number, ready)) for number in range(3)]
+    [child.start() for child in children]
+    [ready.acquire() for child in children]
+    [child.terminate() for child in children]
+    [child.join() for child in children]
+    print([child.exitcode for child in children])
+"""
+
+
+def run_children(portal, script, folder, *, start_method="fork", exit_seconds=10):
+    """Runs a program whose children track; returns its process, ended."""
+    path = folder / "program.py"
+    program = CHILDREN.format(url=portal.url, start_method=start_method, exit_seconds=exit_seconds) + script
+    path.write_text(program)
+    return subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        timeout=60,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    ("script", "tasks"),
+    [
+        pytest.param(WITH_POOL, 30, id="with Pool"),
+        pytest.param(CLOSED_POOL, 30, id="Pool, closed and joined"),
+        pytest.param(EXECUTOR, 30, id="ProcessPoolExecutor"),
+        pytest.param(PROCESSES, 3, id="Process"),
+        pytest.param(TERMINATED.format(target="track_and_wait"), 3, id="Process, terminated"),
+    ],
+)
+def test_children_send_all_that_they_tracked(start_method, script, tasks, portal, tmp_path):
+    run_children(portal, script, tmp_path, start_method=start_method)
+
+    assert sessions(portal) == {f"task-{number}": 10 for number in range(tasks)}
+
+
+def test_a_terminated_child_ends_by_the_signal(portal, tmp_path):
+    ended = run_children(portal, TERMINATED.format(target="track_and_wait"), tmp_path)
+
+    assert (ended.stdout, ended.stderr) == ("[-15, -15, -15]\n", "")
+
+
+def test_a_handler_of_the_childs_own_decides(portal, tmp_path):
+    ended = run_children(portal, TERMINATED.format(target="track_with_a_handler"), tmp_path)
+
+    assert ended.stdout == "[7, 7, 7]\n"
+    assert sum(sessions(portal).values()) == 30
+
+
+def test_a_pool_ends_in_time_when_the_portal_hangs_and_says_what_is_lost(portal, tmp_path):
+    portal.acts.extend([portals.hang] * 100)
+
+    ended = run_children(portal, WITH_POOL, tmp_path, exit_seconds=0.3)
+
+    assert "events were dropped: shutdown" in ended.stderr
+
+
+def test_a_second_signal_ends_a_child_at_once(portal, tmp_path):
+    portal.acts.extend([portals.hang] * 100)
+    script = TERMINATED.format(target="track_and_wait").replace(
+        "[child.join()", "time.sleep(0.5); [child.terminate() for child in children]; [child.join()", 1
+    )
+
+    ended = run_children(portal, script, tmp_path, exit_seconds=3600)
+
+    assert ended.stdout == "[-15, -15, -15]\n"
+
+
+def test_warns_in_a_child_that_cannot_send_before_it_is_terminated(portal, tmp_path):
+    ended = run_children(portal, WITH_POOL.replace("track,", "track_in_a_thread,"), tmp_path)
+
+    assert "call flush() when a task ends, or close() and join() of the pool" in ended.stderr
+
+
 def test_a_kill_takes_what_was_not_sent_yet_and_nothing_else(portal):
     script = "track('sent', 5)\nclient.flush()\ntrack('lost', 5)\nos.kill(os.getpid(), 9)"
 

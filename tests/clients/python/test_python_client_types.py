@@ -10,7 +10,7 @@ from tests.clients.python.conftest import SOURCE
 
 USAGE = """\
 from datetime import datetime, timezone
-from workbench_analytics import Client
+from workbench_analytics import BaseClient, Client, EventName
 client = Client("https://portal.example.com", "wb_key", on_dropped=lambda dropped: print(dropped.count))
 client.workbench.draft_created(session_id="s-1", source="chat")
 client.workbench.draft_created(session_id="s-1", source="chat", draft_id="d-1", node_count=3, event_id="e-1")
@@ -30,6 +30,23 @@ client.workbench.approval_requested(session_id="s-1", tool_ids="t-1", context_ty
 client.workbench.draft_shared(session_id="s-1")  # attr-defined
 client.orders.order_placed(session_id="s-1")  # attr-defined
 client.workbench.session_ended(session_id="s-1", timestamp="2026-02-02T10:00:00Z")  # arg-type
+client.track("workbench.draft_created", session_id="s-1", properties={"source": "chat"})
+name: EventName = "workbench.draft_created"
+client.track(name, session_id="s-1")
+BaseClient[str]("https://portal.example.com", "wb_key").track("shop.ordered", session_id="s-1")
+client.track("workbench.draft_creatd", session_id="s-1")  # arg-type
+with client as same: same.track("typo", session_id="s-1")  # arg-type
+client.track(
+    "workbench.draft_creatd",  # arg-type
+    session_id="s-1",
+    properties=["source"],  # arg-type
+)
+client.workbench.draft_created(
+    session_id="s-1",
+    source="phone",  # arg-type
+    draft_id="d-1",
+    node_count="3",  # arg-type
+)
 """
 
 

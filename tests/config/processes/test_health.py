@@ -1,12 +1,10 @@
 import json
-import threading
 import time
 
 import pytest
-from django.db import connection
 
 from config.processes import health, heartbeat
-from config.processes.health import NotReady, Probe
+from config.processes.probes import NotReady, Probe
 
 
 @pytest.fixture
@@ -45,63 +43,15 @@ def test_readyz_has_a_line_for_each_check(client, monkeypatch):
     assert "no-store" in response.headers["Cache-Control"]
 
 
+def test_readyz_asks_for_all_that_is_needed():
+    assert list(health.PROBES) == ["database", "migrations", "disk", "broker", "scheduler", "workers"]
+
+
 def test_readyz_is_503_when_one_is_missing(client, monkeypatch):
     monkeypatch.setattr(health, "PROBES", {"a": Probe(lambda: "fine"), "migrations": Probe(refuse)})
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.content.decode() == "a: ok, fine\nmigrations: missing, 2 not applied\n"
-
-
-def test_an_error_of_a_driver_is_told_by_its_type_alone():
-    def fail():
-        raise OSError("connection to secret-host refused")
-
-    assert finding(fail) == (False, "OSError")
-
-
-def test_a_check_that_hangs_is_waited_for_once(monkeypatch):
-    monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.1)
-    released = threading.Event()
-    calls = []
-
-    def hang():
-        calls.append(1)
-        released.wait(10)
-        return "back"
-
-    probe = Probe(hang)
-    try:
-        probe.start(now=time.monotonic())
-        assert probe.result() == (False, "no answer within 0.1 s")
-        began_at = time.monotonic()
-        probe.start(now=time.monotonic() + 100)
-        assert probe.result() == (False, "no answer within 0.1 s")
-        assert time.monotonic() - began_at < 0.05
-    finally:
-        released.set()
-    probe.thread.join()
-    assert (probe.result(), calls) == ((True, "back"), [1])
-
-
-def test_a_finding_is_kept_for_a_second():
-    calls = []
-
-    def count():
-        calls.append(1)
-        return str(len(calls))
-
-    probe = Probe(count)
-    findings = []
-    for now in (1000.0, 1001.0, 1001.1):
-        probe.start(now=now)
-        probe.thread.join()
-        findings.append(probe.finding[1])
-    assert findings == ["1", "1", "2"]
-
-
-@pytest.mark.django_db
-def test_the_database_answers():
-    assert health.check_database() == connection.vendor
 
 
 @pytest.mark.django_db
@@ -124,9 +74,22 @@ def test_a_scheduler_that_was_never_seen_is_missing(embedded):
         health.check_scheduler()
 
 
+@pytest.fixture
+def leave(monkeypatch):
+    """Leaves a sign of life so many seconds ago."""
+
+    def leave(who, *, seconds):
+        now = heartbeat.since_boot()
+        with monkeypatch.context() as patch:
+            patch.setattr(heartbeat, "since_boot", lambda: now - seconds)
+            heartbeat.leave(who)
+
+    return leave
+
+
 @pytest.mark.parametrize(("seconds", "is_ready"), [(300, True), (305.5, True), (307, False)])
-def test_a_scheduler_may_be_silent_while_a_long_task_runs(embedded, seconds, is_ready):
-    heartbeat.leave(heartbeat.SCHEDULER, now=time.time() - seconds)
+def test_a_scheduler_may_be_silent_while_a_long_task_runs(embedded, leave, seconds, is_ready):
+    leave(heartbeat.SCHEDULER, seconds=seconds)
     if is_ready:
         assert health.check_scheduler().startswith("last seen 30")
     else:
@@ -134,8 +97,21 @@ def test_a_scheduler_may_be_silent_while_a_long_task_runs(embedded, seconds, is_
             health.check_scheduler()
 
 
+def test_signs_of_life_do_not_ask_a_clock_that_can_be_set(embedded, monkeypatch):
+    heartbeat.leave(heartbeat.SCHEDULER)
+    a_day_later = time.time() + 86400
+    monkeypatch.setattr(time, "time", lambda: a_day_later)
+    assert health.check_scheduler() == "last seen 0 s ago"
+
+
+def test_a_sign_of_life_in_the_future_is_a_fault(embedded, leave):
+    leave(heartbeat.SCHEDULER, seconds=-86400)
+    with pytest.raises(NotReady, match="last seen in the future by 86400 s"):
+        health.check_scheduler()
+
+
 def test_a_scheduler_that_the_supervisor_lost_is_missing_at_once(embedded, tmp_path):
-    heartbeat.leave(heartbeat.SCHEDULER, now=time.time())
+    heartbeat.leave(heartbeat.SCHEDULER)
     (tmp_path / "supervisor.json").write_text(json.dumps({"scheduler": {"up": False}}))
     with pytest.raises(NotReady, match="is being restarted"):
         health.check_scheduler()
@@ -152,19 +128,32 @@ def test_a_broker_that_answers_is_there(settings, redis_url):
     assert finding(health.check_broker) == (True, "redis")
 
 
+@pytest.fixture
+def sign_in_redis(redis_url):
+    """Leaves a sign of life so many seconds ago."""
+
+    def sign(who, *, seconds):
+        client = heartbeat.client(redis_url)
+        client.set(f"portal:alive:{who}", 1, px=int((heartbeat.KEPT_SECONDS - seconds) * 1000))
+
+    return sign
+
+
 @pytest.mark.redis
 @pytest.mark.parametrize(("seconds", "is_ready"), [(20, True), (23, False)])
-def test_workers_on_a_broker_are_seen_often(settings, redis_url, monkeypatch, seconds, is_ready):
+def test_workers_on_a_broker_are_seen_often(
+    settings, redis_url, monkeypatch, sign_in_redis, seconds, is_ready
+):
     settings.REDIS_URL = redis_url
     settings.ROLLUP_INTERVAL_SECONDS = 2
     monkeypatch.setattr(health, "is_answering", lambda: False)
-    heartbeat.leave(heartbeat.WORKER, now=time.time() - seconds)
+    sign_in_redis(heartbeat.WORKER, seconds=seconds)
     assert finding(health.check_workers) == (is_ready, f"last seen {seconds} s ago")
 
 
 @pytest.mark.redis
-def test_a_worker_that_is_busy_for_long_still_answers(settings, redis_url, monkeypatch):
+def test_a_worker_that_is_busy_for_long_still_answers(settings, redis_url, monkeypatch, sign_in_redis):
     settings.REDIS_URL = redis_url
     monkeypatch.setattr(health, "is_answering", lambda: True)
-    heartbeat.leave(heartbeat.WORKER, now=time.time() - 1000)
+    sign_in_redis(heartbeat.WORKER, seconds=1000)
     assert finding(health.check_workers) == (True, "busy")

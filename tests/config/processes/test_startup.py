@@ -1,10 +1,13 @@
+import errno
 import os
+import resource
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
-from config.processes import heartbeat, startup
+from config.processes import heartbeat, memory, startup
 from config.processes.startup import StartRefused
 
 
@@ -81,14 +84,46 @@ def test_static_files_stay_where_they_are_while_debugging(collected, settings):
     assert collected == []
 
 
-def test_signs_of_earlier_processes_are_cleared(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
+def test_a_full_disk_is_no_reason_not_to_start(collected, monkeypatch):
+    def fail(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", fail)
+        startup.collect_static_files()
+    startup.collect_static_files()
+    assert collected == ["collectstatic"] * 2
+
+
+def test_signs_of_earlier_processes_are_cleared(settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path / "data"
+    settings.DATA_DIR.mkdir()
     settings.REDIS_URL = ""
-    heartbeat.leave(heartbeat.SCHEDULER, now=1000.0)
+    monkeypatch.setattr(memory, "SHARED_MEMORY", tmp_path)
+    heartbeat.leave(heartbeat.SCHEDULER)
     for _ in range(2):
         startup.clear_signs_of_earlier_processes()
-        assert sorted(path.name for path in tmp_path.rglob("*")) == ["metrics"]
-        (tmp_path / "metrics" / "counter_1.db").write_text("")
+        assert list(settings.DATA_DIR.iterdir()) == list(memory.scratch_dir().iterdir()) == []
+        (memory.scratch_dir() / "counter_1.db").write_text("")
+
+
+def test_a_place_that_somebody_else_has_taken_is_refused(settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(memory, "SHARED_MEMORY", tmp_path)
+    memory.scratch_dir().symlink_to(tmp_path)
+    with pytest.raises(StartRefused, match="Can't make"):
+        startup.clear_signs_of_earlier_processes()
+
+
+def test_processes_may_open_as_many_connections_as_they_take():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        startup.raise_descriptor_limit()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (soft, hard) == (min(startup.MOST_DESCRIPTORS, before[1]), before[1])
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -55,6 +56,7 @@ def start(tmp_path):
             "host": "127.0.0.1",
             "port": 1,
             "announcement": "ready",
+            "scratch": str(tmp_path / "scratch"),
             "lock": os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR),
         } | more
         command = [sys.executable, "-P", supervisor.__file__, json.dumps(plan)]
@@ -186,3 +188,34 @@ def test_a_reader_never_sees_a_part_of_the_state(tmp_path):
     keeper.write_state()
     assert path.stat().st_ino != first
     assert [entry.name for entry in tmp_path.iterdir()] == ["supervisor.json"]
+
+
+def test_a_full_disk_stops_no_watching(tmp_path, monkeypatch):
+    def fail(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "supervisor.json"
+    keeper = supervisor.Supervisor({"web": SLEEPS}, state_path=path)
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor, "replace_file", fail)
+        keeper.write_state()
+    assert not path.exists()
+    keeper.write_state()
+    assert list(json.loads(path.read_text())) == ["web"]
+
+
+def test_a_line_that_has_no_space_is_lost_and_nothing_else():
+    class Full:
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    supervisor.write_line(Full(), "runs at …")
+
+
+@pytest.mark.processes
+def test_the_scratch_directory_goes_with_the_portal(start, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    process, _ = start({"web": SLEEPS})
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    assert not (tmp_path / "scratch").exists()

@@ -288,6 +288,20 @@ def test_computed_until_is_now_when_nothing_is_pending(now: datetime) -> None:
     assert table(Freshness, "environment", "computed_until", "time_zone") == [("production", now, "UTC")]
 
 
+@pytest.mark.parametrize(
+    ("ahead", "expected"), [(timedelta(seconds=60), "ahead"), (timedelta(seconds=61), "now")]
+)
+def test_computed_until_never_stays_in_the_future(
+    now: datetime, caplog: pytest.LogCaptureFixture, ahead: timedelta, expected: str
+) -> None:
+    rollup.roll_up(environment="production", now=now + ahead)
+
+    rollup.roll_up(environment="production", now=now)
+
+    assert computed_until() == {"ahead": now + ahead, "now": now}[expected]
+    assert ("in the future by 0:01:01" in caplog.text) is (expected == "now")
+
+
 def test_computed_until_stops_at_the_oldest_pending_arrival_of_the_environment(now: datetime) -> None:
     for minute in (7, 5, 6):
         store(chat(minute), received_at=minutes(minute))
@@ -306,7 +320,7 @@ def test_computed_until_never_goes_back(now: datetime) -> None:
     make_key()
     rollup.bring_up_to_date(now=now)
 
-    rollup.roll_up(environment="production", now=now - timedelta(hours=1))
+    rollup.roll_up(environment="production", now=now - timedelta(minutes=1))
 
     assert computed_until() == now
 

@@ -2,6 +2,7 @@ import ast
 import inspect
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -96,6 +97,12 @@ def test_every_event_of_the_plan_is_a_method_that_sends_what_it_is_given():
                 "event_id": None,
             },
         )
+
+
+def test_names_every_event_for_a_type_checker():
+    module, _ = load(python_events(get_plan()))
+
+    assert get_args(module["EventName"]) == tuple(get_plan().events)
 
 
 def test_requires_what_the_plan_requires_and_takes_only_keywords():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from workbench_analytics.backoff import Backoff
 from workbench_analytics.client import BaseClient
-from workbench_analytics.events import Events
+from workbench_analytics.events import EventName, Events
+from workbench_analytics.spool import Spool
 from workbench_analytics.tracking import Tracker
 from workbench_analytics.values import Counts, Dropped, Problem, Rejection
 from workbench_analytics.version import __version__
@@ -15,15 +16,17 @@ __all__ = [
     "Client",
     "Counts",
     "Dropped",
+    "EventName",
     "Events",
     "Problem",
     "Rejection",
+    "Spool",
     "Tracker",
     "__version__",
 ]
 
 
-class Client(BaseClient, Events):
+class Client(BaseClient[EventName], Events):
     """Tracks the events of the portal's tracking plan, one typed method each.
 
     >>> telemetry = Client("https://portal.example.com", key)

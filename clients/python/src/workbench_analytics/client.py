@@ -12,25 +12,30 @@ import time
 import weakref
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from workbench_analytics.backoff import Backoff
 from workbench_analytics.buffer import Buffer
 from workbench_analytics.encoding import EventFault, encode_event, new_event_id
 from workbench_analytics.sender import KeyRefused, Patience, Sender
-from workbench_analytics.tracking import Tracker
+from workbench_analytics.spool import Spool, SpoolFiles
+from workbench_analytics.termination import delay_sigterm
+from workbench_analytics.tracking import Name, Tracker
 from workbench_analytics.transport import Transport
 from workbench_analytics.values import MAX_BATCH_EVENTS, Counts, Dropped, Event, Rejection
 from workbench_analytics.verdicts import Verdict
 
 logger = logging.getLogger("workbench_analytics")
 
-C = TypeVar("C", bound="BaseClient")
+C = TypeVar("C", bound="BaseClient[Any]")
 T = TypeVar("T")
 
 
-class BaseClient(Tracker):
-    """Tracks events by name; Client adds a typed method for each event of the tracking plan."""
+class BaseClient(Tracker[Name]):
+    """Tracks events by name; Client adds a typed method for each event of the tracking plan.
+
+    BaseClient[EventName] takes the names of a plan only, as far as a type checker sees; BaseClient[str] takes any.
+    """
 
     def __init__(
         self,
@@ -50,10 +55,13 @@ class BaseClient(Tracker):
         max_queue_bytes: int = 16 * 1024 * 1024,
         timeout_seconds: float = 10.0,
         exit_seconds: float = 5.0,
+        spool: Spool | None = None,
         backoff: Backoff | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """Raises ValueError for a url or a key that can't be one. Nothing else ever raises.
+        """Raises ValueError for a url or a key that can't be one, and for a spool in sync mode.
+
+        Nothing else ever raises.
 
         url: the portal's address, such as https://portal.example.com.
         key: a key of scope `ingest`.
@@ -68,7 +76,10 @@ class BaseClient(Tracker):
         max_queue_events, max_queue_bytes: what may wait; the oldest is dropped, and reported, to make room.
         timeout_seconds: for connecting, and for each wait on the connection.
         exit_seconds: how long `shutdown()` and the end of the process wait for events to be sent.
+        spool: keeps events on disk until they are settled; the next process sends what this one could not.
         """
+        if spool is not None and sync:
+            raise ValueError("A spool needs the background thread: leave out sync=True.")
         self._transport = Transport(
             url=url, key=key, dry_run=dry_run, timeout=timeout_seconds, ssl_context=ssl_context
         )
@@ -82,14 +93,18 @@ class BaseClient(Tracker):
         self._max_queue_events, self._max_queue_bytes = max(1, max_queue_events), max_queue_bytes
         self._exit_seconds = exit_seconds
         self._backoff = backoff or Backoff()
+        self._url, self._key, self._spool = url, key, spool
+        self._spool_files: SpoolFiles | None = None
         self._begin()
         _clients.add(self)
+        if consent and self._spool_files is not None and self._spool_files.has_left_over():
+            self._start()
 
     # What an application calls ----------------------------------------------------------------------------
 
     def track(
         self,
-        event: str,
+        event: Name,
         *,
         session_id: str,
         properties: Mapping[str, object] | None = None,
@@ -195,12 +210,19 @@ class BaseClient(Tracker):
     # Sending ----------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """What a process has of its own: its queue, its thread and its connection."""
+        """What a process has of its own: its queue, its thread, its connection and its part of the spool."""
+        if self._spool_files is not None:
+            self._spool_files.forget()
+        if self._spool is not None:
+            self._spool_files = SpoolFiles(
+                self._spool, url=self._url, key=self._key, max_queue_events=self._max_queue_events
+            )
         self._buffer = Buffer(
             max_events=self._max_queue_events,
             max_bytes=self._max_queue_bytes,
             batch_events=self._batch_events,
             interval=self._flush_seconds,
+            spool=self._spool_files,
         )
         self._transport.forget()
         self._sender = Sender(transport=self._transport, backoff=self._backoff, on_verdict=self._take_verdict)
@@ -223,16 +245,36 @@ class BaseClient(Tracker):
         self._finish_with_multiprocessing()
 
     def _finish_with_multiprocessing(self) -> None:
-        """A child of multiprocessing ends without atexit; this is what it runs instead."""
+        """A child of multiprocessing ends without atexit, one of a pool by SIGTERM; this is what it runs instead."""
         process = sys.modules.get("multiprocessing.process")
         util = sys.modules.get("multiprocessing.util")
-        if process is not None and util is not None and process.parent_process() is not None:
-            util.Finalize(self, _shut_down, args=(weakref.ref(self),), exitpriority=0)
+        if process is None or util is None or process.parent_process() is None:
+            return
+        util.Finalize(self, _shut_down, args=(weakref.ref(self),), exitpriority=0)
+        if not delay_sigterm(_shut_down_all):
+            logger.warning(
+                "terminate(), as at the end of `with multiprocessing.Pool()`, would end this process before its "
+                "events are sent: call flush() when a task ends, or close() and join() of the pool."
+            )
 
     def _run(self) -> None:
+        self._take_left_over()
         while self._send_next(patience=self._buffer, reason="shutdown"):
-            pass
+            self._take_left_over()
         self._transport.close()
+
+    def _take_left_over(self) -> None:
+        """Queue what other processes left in the spool, as far as there is room for it."""
+        files = self._spool_files
+        if files is None:
+            return
+        if not self._consent or not self._buffer.has_room:
+            files.postpone_scan()
+            return
+        while self._buffer.has_room and (left_over := files.claim(now=time.time())) is not None:
+            self._buffer.put_back(left_over)
+            if not self._consent:
+                self._buffer.cancel("consent_withdrawn")
 
     def _finish(self, timeout: float) -> None:
         if self._thread is not None:
@@ -347,10 +389,10 @@ def _log_internal(error: Exception) -> None:
 
 # The clients of this process ------------------------------------------------------------------------------
 
-_clients: weakref.WeakSet[BaseClient] = weakref.WeakSet()
+_clients: weakref.WeakSet[BaseClient[Any]] = weakref.WeakSet()
 
 
-def _shut_down(reference: weakref.ref[BaseClient]) -> None:
+def _shut_down(reference: weakref.ref[BaseClient[Any]]) -> None:
     client = reference()
     if client is not None:
         client.shutdown()

@@ -10,8 +10,36 @@ from typing import Literal
 
 from workbench_analytics.tracking import Tracker
 
+# What `track` takes as the name of an event.
+EventName = Literal[
+    "workbench.session_started",
+    "workbench.session_ended",
+    "workbench.draft_created",
+    "workbench.draft_accepted",
+    "workbench.draft_rejected",
+    "workbench.draft_edited",
+    "workbench.template_viewed",
+    "workbench.template_inserted",
+    "workbench.template_suggested",
+    "workbench.chat_message_sent",
+    "workbench.chat_tool_invoked",
+    "workbench.workflow_run_started",
+    "workbench.workflow_run_completed",
+    "workbench.approval_requested",
+    "workbench.approval_completed",
+    "agent.run_started",
+    "agent.run_completed",
+    "workflow.created",
+    "appserver.request_completed",
+    "appserver.stream_opened",
+    "appserver.stream_closed",
+    "appserver.worker_state_changed",
+    "appserver.tool_buffer_changed",
+    "appserver.maintenance_changed",
+]
 
-class Events(Tracker):
+
+class Events(Tracker[EventName]):
     """A typed method for each event, by area: mix it into a client."""
 
     @property
@@ -36,7 +64,7 @@ class WorkbenchEvents:
 
     __slots__ = ("_tracker",)
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker[EventName]) -> None:
         self._tracker = tracker
 
     def session_started(
@@ -525,7 +553,7 @@ class AgentEvents:
 
     __slots__ = ("_tracker",)
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker[EventName]) -> None:
         self._tracker = tracker
 
     def run_started(
@@ -648,7 +676,7 @@ class WorkflowEvents:
 
     __slots__ = ("_tracker",)
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker[EventName]) -> None:
         self._tracker = tracker
 
     def created(
@@ -684,7 +712,7 @@ class AppserverEvents:
 
     __slots__ = ("_tracker",)
 
-    def __init__(self, tracker: Tracker) -> None:
+    def __init__(self, tracker: Tracker[EventName]) -> None:
         self._tracker = tracker
 
     def request_completed(

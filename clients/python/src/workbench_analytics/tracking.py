@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Generic, TypeVar
+
+# The names of events that may be tracked, for a type checker: a Literal of the plan's names, or any str.
+Name = TypeVar("Name", bound=str, contravariant=True)
 
 
-class Tracker(ABC):
+class Tracker(ABC, Generic[Name]):
     @abstractmethod
     def track(
         self,
-        event: str,
+        event: Name,
         *,
         session_id: str,
         properties: Mapping[str, object] | None = None,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from workbench_analytics.spool import Segment
 
 # The portal's limits. They hold before compression.
 MAX_EVENT_BYTES = 32 * 1024
@@ -18,6 +21,8 @@ class Event(NamedTuple):
     name: str
     body: bytes
     traceparent: str = ""
+    # The file that keeps it until it is settled.
+    segment: Segment | None = None
 
 
 class Problem(NamedTuple):
@@ -42,7 +47,8 @@ class Dropped:
 
     `reason` is `queue_full` (the oldest of a full queue), `shutdown` (time was up, or the client was shut down
     already), `no_answer` (sync mode: time was up), `key_refused`, `consent_withdrawn` or `internal_error`. What
-    was being sent when time was up may have been stored without the client learning of it.
+    was being sent when time was up may have been stored without the client learning of it. Of a spool: `spool_expired`
+    (too old) and `spool_corrupt` (a line that could not be read).
     """
 
     count: int
@@ -52,7 +58,8 @@ class Dropped:
 class Counts(NamedTuple):
     """What became of the events since the client (in this process) began.
 
-    tracked = accepted + duplicates + rejected + dropped + waiting.
+    tracked = accepted + duplicates + rejected + dropped + waiting. With a spool, what an earlier process left is
+    tracked when it comes back, and what is left for the next process waits.
     """
 
     tracked: int
