@@ -110,4 +110,4 @@ def test_a_posted_event_is_read_after_pasting(
         verdict = answer(shell, POST)
 
         assert verdict == {"accepted": 1, "duplicates": 0, "rejected": 0, "results": []}
-        wait_until(lambda: is_counted(answer(shell, READ)), seconds=60)
+        wait_until(lambda: is_counted(answer(shell, READ)), seconds=120)
