@@ -91,8 +91,8 @@ class PostHogConfigView(DoorView):
         return json_response({"token": token, **posthog.CONFIG} if token else posthog.CONFIG)
 
     @extend_schema(exclude=True)
-    def post(self, request: Request) -> HttpResponse:
-        return json_response(posthog.CONFIG)
+    def post(self, request: Request, token: str = "") -> HttpResponse:
+        return json_response({"token": token, **posthog.CONFIG} if token else posthog.CONFIG)
 
 
 class PostHogScriptView(DoorView):
