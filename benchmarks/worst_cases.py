@@ -69,7 +69,7 @@ def worst_cases(*, body_bytes: int = BODY_BYTES) -> Iterator[WorstCase]:
         for unit in UNITS:
             text = repeated(unit, length=length)
             for place, event in places(text).items():
-                yield WorstCase(f"{unit!r} × {length} as {place}", posted(event, body_bytes=body_bytes))
+                yield WorstCase(f"{unit!r} x {length} as {place}", posted(event, body_bytes=body_bytes))
     for name, event in crowds().items():
         yield WorstCase(name, posted(event, body_bytes=body_bytes))
 

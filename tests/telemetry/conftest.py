@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from telemetry import keys
 from telemetry.door import throttling
+from telemetry.intake import quarantine
 from telemetry.models import ApiKey
 from tests.builders import make_key, make_secret
 
@@ -14,6 +15,7 @@ def _fresh_process() -> None:
     """What a process remembers between requests does not outlive a test."""
     keys.key_of.cache_clear()
     throttling.buckets.clear()
+    quarantine.budgets.clear()
 
 
 @pytest.fixture
