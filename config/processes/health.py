@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 
 from config import celery
 from config.processes import heartbeat
+from web.errors import RETRY_AFTER_SECONDS
 
 DEADLINE_SECONDS = 2.0
 KEPT_SECONDS = 1.0
@@ -164,5 +165,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     lines = [f"{name}: {'ok' if ready else 'missing'}, {text}\n" for name, (ready, text) in findings.items()]
     is_ready = all(ready for ready, _ in findings.values())
     return HttpResponse(
-        "".join(lines), status=200 if is_ready else 503, content_type="text/plain; charset=utf-8"
+        "".join(lines),
+        status=200 if is_ready else 503,
+        content_type="text/plain; charset=utf-8",
+        headers={} if is_ready else {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

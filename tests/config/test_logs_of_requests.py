@@ -22,7 +22,7 @@ from config.logs import JsonFormatter, SafeRecords
 from telemetry.models import Arrival, Environment
 from tests.routes import all_routes
 
-SECRET = "wb_ingest_" + "Zx9-" * 10 + "Zx9"  # noqa: S105
+SECRET = "wb_ingest_" + "Zx9-" * 10 + "Zx9"
 FOREIGN = "phc_" + "Zx9-" * 10
 MARKER = "Zx9-Zx9"
 ROUTES = [

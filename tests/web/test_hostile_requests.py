@@ -75,7 +75,7 @@ def credentials_of(role: str, *, now: datetime) -> dict[str, str]:
 @pytest.mark.parametrize("role", ROLES)
 def test_no_request_to_any_route_makes_the_portal_fail(role: str, now: datetime) -> None:
     credentials = credentials_of(role, now=now)
-    random = Random(role)  # noqa: S311
+    random = Random(role)
     failed = []
 
     for route in ROUTES:
