@@ -19,7 +19,7 @@ class Options:
     small_environment: int = 10_000
     large_environment: int = 1_000_000
     # (f) tries one case in so many: there are 5,000.
-    every_worst_case: int = 17
+    every_worst_case: int = 41
     # After so many events (e) looks at the memory.
     memory_samples: tuple[int, ...] = (250_000, 500_000, 1_000_000)
 
