@@ -9,7 +9,7 @@ from types import ModuleType
 
 import psycopg
 
-from benchmarks import fold, ingest_batch, ingest_single, memory, reading
+from benchmarks import fold, hostile, ingest_batch, ingest_single, memory, reading
 from benchmarks.options import Options, quick
 from benchmarks.report import table
 from benchmarks.servers import Databases
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "fold": fold,
     "reading": reading,
     "memory": memory,
+    "hostile": hostile,
 }
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 

@@ -14,10 +14,12 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmarks.events import make_events
+from benchmarks.worst_cases import WorstCase, plain_text, worst_cases
 from config.processes import startup
 from kpis.compute import rollup
 from metrics.collector import snapshots
 from telemetry import keys
+from telemetry.intake import quarantine
 from telemetry.intake.ingest import check_events, ingest_events
 from telemetry.intake.storage import EventRow
 from telemetry.lifecycle import partitions
@@ -97,6 +99,29 @@ def drain() -> float:
     began_at = time.perf_counter()
     rollup.bring_up_to_date(now=timezone.now(), wait=True)
     return time.perf_counter() - began_at
+
+
+def time_worst_cases(*, every: int, dry_run: bool) -> tuple[str, float, float]:
+    """(name, CPU seconds, CPU seconds of plain events) of the costliest case; only one case in `every` is tried."""
+    now = datetime(2026, 2, 15, 12, tzinfo=UTC)
+    partitions.ensure_partitions(today=now.date())
+    plain = min(cpu_seconds(plain_text(), now=now, dry_run=dry_run) for _ in range(5))
+    cases = islice(worst_cases(), 0, None, every)
+    # Twice, because what else the machine does counts only once.
+    found = {case.name: min(cpu_seconds(case, now=now, dry_run=dry_run) for _ in range(2)) for case in cases}
+    name = max(found, key=lambda case: found[case])
+    return f"{'checked' if dry_run else 'stored'}: {name}", found[name], plain
+
+
+def cpu_seconds(case: WorstCase, *, now: datetime, dry_run: bool) -> float:
+    key = ApiKey.objects.get(source=SOURCE)
+    quarantine.budgets.clear()
+    began_at = time.thread_time()
+    ingest_events(case.events, key=key, now=now, dry_run=dry_run)
+    seconds = time.thread_time() - began_at
+    if not dry_run:
+        forget_events()
+    return seconds
 
 
 def forget_events() -> None:

@@ -1,18 +1,94 @@
-"""Log records as JSON objects, one a line. A line has the request's id, and never what a client sent."""
+"""Log lines as JSON objects, one a line, on standard error. They carry the request's id, never a payload or a key."""
 
 import json
 import logging
+import re
 import traceback
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from web.request_ids import REQUEST_ID
 
-# Their texts are about connections, files and locks. Any other exception's text may quote what a client sent.
-SAFE_TO_QUOTE = (OSError, ImproperlyConfigured, InterfaceError, OperationalError)
+# Their texts speak of connections, files and locks. Any other exception may quote what a client sent.
+SPEAKING = (OSError, ImproperlyConfigured, InterfaceError, OperationalError)
+
+# A key of the portal, a header or parameter that carries one, and the paths that have one in them.
+SECRETS = (
+    (re.compile(r"(wb(?:_|%5f)(?:ingest|read|metrics)(?:_|%5f))[\w%-]+", re.IGNORECASE), r"\1…"),
+    (re.compile(r"\b((?:bearer|basic)\s+)[^\s'\",]+", re.IGNORECASE), r"\1…"),
+    (
+        re.compile(
+            r"((?:authorization|x[-_]workbench[-_]key)['\"]?\s*[:=]\s*['\"]?)(?!bearer\b|basic\b)[^\s'\",]+",
+            re.IGNORECASE,
+        ),
+        r"\1…",
+    ),
+    (re.compile(r"([?&](?:key|token|api_key|writekey)=)[^\s&'\"]+", re.IGNORECASE), r"\1…"),
+    (re.compile(r"((?:^|/)(?:array|v1/projects)/)[^\s/'\"]+"), r"\1…"),
+)
+# What databases add to their messages: the values of a row.
+ROW = re.compile(r"(?:DETAIL:|CONTEXT:|Failing row contains|Key \().*", re.DOTALL)
+
+
+def masked(text: str) -> str:
+    """The text without keys and without rows of the database."""
+    for pattern, replacement in SECRETS:
+        text = pattern.sub(replacement, text)
+    return ROW.sub("…", text)
+
+
+class SafeRecords(logging.Filter):
+    """Takes keys, and what exceptions quote, out of each record before a formatter sees it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.args = safe_arguments(record.args)
+        text = record.getMessage()
+        for error in chain(record.exc_info[1] if record.exc_info else None):
+            text = without_texts(text, error)
+        record.msg, record.args = masked(text), ()
+        return True
+
+
+def safe_arguments(arguments: Any) -> Any:
+    """The arguments of a record with the types of exceptions in place of their texts.
+
+    Celery's have the exception's text and traceback under fixed names.
+    """
+    if isinstance(arguments, Mapping):
+        hidden = {"exc", "traceback"} & arguments.keys() if "exc" in arguments else set()
+        return {name: "…" if name in hidden else safe_argument(each) for name, each in arguments.items()}
+    return tuple(map(safe_argument, arguments or ()))
+
+
+def safe_argument(argument: object) -> object:
+    return type(argument).__qualname__ if isinstance(argument, BaseException) else argument
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception, and those that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def without_texts(message: str, error: BaseException) -> str:
+    if isinstance(error, SPEAKING) and not is_answer_of_database(error):
+        return message
+    for text in (repr(error), str(error)):
+        if text:
+            message = message.replace(text, type(error).__qualname__)
+    return message
+
+
+def is_answer_of_database(error: BaseException) -> bool:
+    """Whether a server made the text: it has a code, and may quote a row. A driver's own text never does."""
+    return isinstance(error, DatabaseError) and bool(getattr(error.__cause__, "sqlstate", None))
 
 
 class JsonFormatter(logging.Formatter):
@@ -23,10 +99,10 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": masked(record.getMessage()),
         }
         if request_id := REQUEST_ID.get():
-            line["request_id"] = request_id
+            line["request_id"] = masked(request_id)
         if record.exc_info and record.exc_info[1]:
             line["exception"] = describe(record.exc_info[1])
         return json.dumps(line)
@@ -41,8 +117,8 @@ def describe(error: BaseException) -> dict[str, Any]:
             for frame in traceback.extract_tb(error.__traceback__)
         ],
     }
-    if isinstance(error, SAFE_TO_QUOTE):
-        described["text"] = str(error)
+    if isinstance(error, SPEAKING) and not is_answer_of_database(error):
+        described["text"] = masked(str(error))
     if error.__cause__:
         described["cause"] = describe(error.__cause__)
     return described

@@ -1,6 +1,7 @@
 """The two scrape endpoints, and who may read them."""
 
 import hmac
+import re
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,15 +16,11 @@ from telemetry.models import Scope
 from web.negotiation import AnyAccept
 from web.peers import is_trusted_proxy, peer_of
 
-# A request with one of these headers came through a proxy, whatever the header says.
-FORWARDING_HEADERS = (
-    "HTTP_FORWARDED",
-    "HTTP_VIA",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PROTO",
-    "HTTP_X_REAL_IP",
-)
+# A request that carries one of these came through a proxy, whoever it says it came from: Forwarded, Via, X-Real-IP,
+# X-Forwarded-For, True-Client-IP, CF-Connecting-IP, X-Envoy-External-Address and their like.
+IS_FORWARDING_HEADER = re.compile(
+    r"HTTP_(?:.*FORWARD.*|(?:.*_)?VIA|(?:CF|CDN|X_ENVOY|X_ORIGINAL)_.*|.*_?IP|.*_CLIENTIP|.*_ADDR(?:ESS)?)"
+).fullmatch
 
 
 class ScrapeView(APIView):
@@ -65,7 +62,7 @@ def is_local(request: HttpRequest) -> bool:
     there, by the headers that it adds. What those headers say of the client is never believed.
     """
     peer = peer_of(request)
-    if peer is None or any(header in request.META for header in FORWARDING_HEADERS):
+    if peer is None or any(map(IS_FORWARDING_HEADER, request.META)):
         return False
     return peer.is_loopback and not is_trusted_proxy(peer)
 

@@ -125,13 +125,8 @@ def secret_outside_body(environ: Mapping[str, Any]) -> str:
 
 def bearer_token(environ: Mapping[str, Any]) -> str | None:
     """The token of Authorization: Bearer in a WSGI environment; None where there is no such header."""
-<<<<<<< HEAD
     scheme, _, token = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
-=======
-    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return str(token.strip()) if scheme.lower() == "bearer" else None
->>>>>>> review6
 
 
 def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:

@@ -36,7 +36,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "telemetry.door.protocols": ("messages", "cloudevents posthog posts segment", "views", "urls"),
     "telemetry.intake": (
         "instruments privacy storage",
-        "redaction",
+        "quarantine redaction",
         "problems",
         "validation",
         "ingest",

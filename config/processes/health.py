@@ -15,6 +15,7 @@ from config import celery
 from config.processes import heartbeat
 from config.processes.probes import NotReady, Probe
 from config.processes.storage import check_database, check_disk
+from web.errors import RETRY_AFTER_SECONDS
 
 # Without a broker the scheduler runs the tasks itself, and is silent while a long one runs.
 LONGEST_EMBEDDED_TASK_SECONDS = 300
@@ -113,5 +114,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     lines = [f"{name}: {'ok' if ready else 'missing'}, {text}\n" for name, (ready, text) in findings.items()]
     is_ready = all(ready for ready, _ in findings.values())
     return HttpResponse(
-        "".join(lines), status=200 if is_ready else 503, content_type="text/plain; charset=utf-8"
+        "".join(lines),
+        status=200 if is_ready else 503,
+        content_type="text/plain; charset=utf-8",
+        headers={} if is_ready else {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

@@ -115,9 +115,17 @@ def from_zlib(body: bytes, *, wbits: int) -> bytes:
 
 
 def from_zstd(body: bytes) -> bytes:
-    """Decompresses zstd. A frame that was cut off gives less text, which is then not JSON."""
-    reader = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).stream_reader(body)
-    return reader.read(MAX_BODY_BYTES + 1)
+    """Decompresses zstd: one frame, and nothing behind it."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
+    data = decompressor.stream_reader(body).read(MAX_BODY_BYTES + 1)
+    if len(data) > MAX_BODY_BYTES:
+        return data
+    # The reader does not say where the frame ended. The data are small, so they can be made once more.
+    stream = decompressor.decompressobj()
+    stream.decompress(body)
+    if not stream.eof or stream.unused_data:
+        raise EOFError
+    return data
 
 
 DECOMPRESSORS: dict[str, Callable[[bytes], bytes]] = {

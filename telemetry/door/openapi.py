@@ -65,7 +65,8 @@ RESULT: dict[str, Any] = {
         "accepted": {"type": "integer", "minimum": 0},
         "duplicates": {"type": "integer", "minimum": 0},
         "rejected": {"type": "integer", "minimum": 0},
-        "results": {"type": "array", "items": VERDICT},
+        "results": {"type": "array", "items": VERDICT, "maxItems": 100},
+        "results_left_out": {"type": "integer", "minimum": 1},
     },
 }
 

@@ -1,8 +1,9 @@
 """What all views of the door share: they check the key themselves, pass events in, and answer with JSON."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.db import DatabaseError
@@ -15,6 +16,12 @@ from web.errors import Unavailable
 from web.negotiation import AnyAccept
 
 logger = logging.getLogger(__name__)
+
+# The answer to a post is no longer than this, or than this many times the body.
+MIN_ANSWER_BYTES = 1024
+MAX_AMPLIFICATION = 4
+# What an answer has besides its results.
+COUNTS_BYTES = 160
 
 encoder = msgspec.json.Encoder()
 
@@ -40,6 +47,7 @@ def store(
     key: ApiKey,
     now: datetime,
     verbose: bool = False,
+    all_results: bool = False,
     origins: Sequence[str] | None = None,
 ) -> IngestResult:
     """Pass a request's events to `ingest_events`, with `dry_run` and `verbose` from its query.
@@ -53,10 +61,46 @@ def store(
             now=now,
             dry_run=is_switched_on(request, "dry_run"),
             verbose=verbose or is_switched_on(request, "verbose"),
+            all_results=all_results,
             origins=origins,
         )
     except DatabaseError as error:
         raise not_stored(error) from error
+
+
+def counts_and_results(result: IngestResult, *, request: HttpRequest) -> dict[str, object]:
+    """The answer of the door. It is at most four times as long as the body was sent, or 1 KiB.
+
+    `results_left_out` counts the results for which there is no room; it is there only above zero.
+    """
+    results = list(fitting(result.results, room=room_for_results(request)))
+    left_out = result.results_left_out + len(result.results) - len(results)
+    return {
+        "accepted": result.accepted,
+        "duplicates": result.duplicates,
+        "rejected": result.rejected,
+        "results": results,
+        **({"results_left_out": left_out} if left_out else {}),
+    }
+
+
+def room_for_results(request: HttpRequest) -> int:
+    return max(MIN_ANSWER_BYTES, MAX_AMPLIFICATION * body_bytes(request)) - COUNTS_BYTES
+
+
+def body_bytes(request: HttpRequest) -> int:
+    """The length of the body as it was sent; 0 where it is not known."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    return int(length) if length.isdecimal() else 0
+
+
+def fitting(results: Sequence[dict[str, Any]], *, room: int) -> Iterator[dict[str, Any]]:
+    """The first results, as many as take no more than `room` bytes."""
+    for entry in results:
+        room -= len(encoder.encode(entry)) + 1
+        if room < 0:
+            return
+        yield entry
 
 
 def is_switched_on(request: HttpRequest, name: str) -> bool:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from telemetry.door import openapi
 from telemetry.door.body import read_events
-from telemetry.door.posting import DoorView, json_response, store
+from telemetry.door.posting import DoorView, counts_and_results, json_response, store
 from telemetry.door.protocols import cloudevents
 from telemetry.door.recent import DEFAULT_RECENT, MAX_RECENT, recent_events
 from telemetry.door.throttling import check_rate
@@ -51,8 +51,10 @@ class TelemetryView(DoorView):
         if cloudevents.is_cloudevent(http_request):
             translation = cloudevents.read(http_request, now=now)
             events, origins = translation.events, translation.origins
-            return json_response(store(http_request, events, key=key, now=now, origins=origins))
-        return json_response(store(http_request, read_events(http_request), key=key, now=now))
+            result = store(http_request, events, key=key, now=now, origins=origins)
+        else:
+            result = store(http_request, read_events(http_request), key=key, now=now)
+        return json_response(counts_and_results(result, request=http_request))
 
 
 class RecentEventsView(DoorView):

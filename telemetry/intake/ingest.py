@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from telemetry.intake import storage
+from telemetry.intake import quarantine, storage
 from telemetry.intake.instruments import count_dry_run
 from telemetry.intake.storage import EventRow, QuarantineRow
 from telemetry.intake.validation import Problem, RejectedEvent, ValidEvent, check_event
@@ -24,6 +25,8 @@ from telemetry.plan.codes import NoticeCode
 # An event as the door passes it in: its JSON text, or the rejection by a protocol that has no place for it.
 PostedEvent = msgspec.Raw | bytes | RejectedEvent
 
+# Whoever has more wrong than this has the same thing wrong many times, and finds the rest with its recent events.
+MAX_RESULTS = 100
 KEY_BYTES = 16
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -41,6 +44,7 @@ class IngestResult:
     duplicates: int
     rejected: int
     results: list[dict[str, Any]]
+    results_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def ingest_events(
     now: datetime,
     dry_run: bool = False,
     verbose: bool = False,
+    all_results: bool = False,
     origins: Sequence[str] | None = None,
 ) -> IngestResult:
     """Check the events against the plan, store the good ones once and quarantine the others; then answer.
@@ -98,11 +103,14 @@ def ingest_events(
     else:
         stored_before = store(batch, rejections=rejections, key=key, now=now)
     duplicates = batch.repeats + [batch.storable[event_key] for event_key in stored_before]
+    results = results_of(batch, duplicates=duplicates, verbose=verbose)
+    detailed = list(results if all_results else islice(results, MAX_RESULTS))
     return IngestResult(
         accepted=len(batch.storable) - len(stored_before),
         duplicates=len(duplicates),
         rejected=len(batch.rejected),
-        results=results_of(batch, duplicates=duplicates, verbose=verbose),
+        results=detailed,
+        results_left_out=sum(1 for _ in results),
     )
 
 
@@ -145,7 +153,11 @@ def store(batch: CheckedBatch, *, rejections: dict[str, int], key: ApiKey, now: 
         storage.PostedRows(
             rows=batch.rows,
             repeats=len(batch.repeats),
-            quarantined=[quarantine_row(index, event) for index, event in batch.rejected.items()],
+            quarantined=quarantine.within_budget(
+                [quarantine_row(index, event) for index, event in batch.rejected.items()],
+                key_id=key.pk,
+                now=now,
+            ),
             rejected=rejections,
         ),
         key=key,
@@ -200,7 +212,7 @@ DUPLICATE = Problem(code=NoticeCode.DUPLICATE, field="id", message="This event w
 ACCEPTED = Problem(code=NoticeCode.ACCEPTED, field="", message="This event keeps to the plan.")
 
 
-def results_of(batch: CheckedBatch, *, duplicates: Sequence[int], verbose: bool) -> list[dict[str, Any]]:
+def results_of(batch: CheckedBatch, *, duplicates: Sequence[int], verbose: bool) -> Iterator[dict[str, Any]]:
     """An entry for each problem or notice, by index; an event that was warned of can be a duplicate too."""
     remarks: list[tuple[int, str, Sequence[Problem]]] = [
         *((index, "rejected", event.problems) for index, event in batch.rejected.items()),
@@ -211,8 +223,11 @@ def results_of(batch: CheckedBatch, *, duplicates: Sequence[int], verbose: bool)
         unremarkable = set(range(len(batch.events))).difference(index for index, _, _ in remarks)
         remarks += [(index, "accepted", (ACCEPTED,)) for index in unremarkable]
     remarks.sort(key=itemgetter(0))
-    return [
-        {"index": index, "id": batch.events[index].event_id, "status": status, **problem_entry(problem)}
-        for index, status, problems in remarks
-        for problem in problems
-    ]
+    for index, status, problems in remarks:
+        for problem in problems:
+            yield {
+                "index": index,
+                "id": batch.events[index].event_id,
+                "status": status,
+                **problem_entry(problem),
+            }

@@ -8,11 +8,16 @@ import hmac
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, islice
 
 from django.conf import settings
 
 MAX_PROSE_FREE_LENGTH = 64
+# An address of the shortest kind, a@b.de. All other kinds are longer.
+MIN_LENGTH = 6
+# No text that the portal keeps is longer than 200 characters: a longer one is refused, whatever it holds.
+MAX_EXAMINED_LENGTH = 512
+MAX_EXAMINED_TEXTS = 256
 
 PSEUDONYM = re.compile(r"u_[0-9a-f]{32}")
 PSEUDONYM_SALT = b"telemetry.intake.privacy.pseudonym"
@@ -39,9 +44,17 @@ SECRET = re.compile(
     re.VERBOSE,
 )
 UUID = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9a-fA-F])")
-DIGIT_GROUPS = re.compile(r"(?<![0-9A-Za-z])[0-9]+(?:[ -][0-9]+)*(?![0-9A-Za-z])", re.ASCII)
+# Where a digit group begins that could be the first of a card number.
+CARD_START = re.compile(
+    r"(?<![0-9A-Za-z])(?=4|5[ -]?[0-8]|2[ -]?[2-7]|3[ -]?[04-9]|6[ -]?[0-57])[2-6](?=(?:[ -]?[0-9]){12})"
+)
+DIGIT_GROUPS = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
 MIN_CARD_DIGITS = 13
 MAX_CARD_DIGITS = 19
+# With a blank or a dash before each digit but the first, and one character more.
+MAX_CARD_LENGTH = 2 * MAX_CARD_DIGITS
+# One in ten rows of digits passes the check of a card number by chance, so of so many one nearly always does.
+MAX_CARD_CANDIDATES = 12
 # Issuer prefixes with the lengths of their numbers (ISO/IEC 7812; the issuers' published ranges).
 CARD_NUMBER = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
@@ -65,6 +78,8 @@ MARK = re.compile(
 CARD_RUN = re.compile(rb"(?<![0-9A-Za-z])[2-6](?:[ -]?[0-9]){12}")
 _DIGITS_AS_ZERO = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 _CARD_RUN = b"0" * MIN_CARD_DIGITS
+# The digits of twice a digit, added up.
+_DOUBLED = str.maketrans("0123456789", "0246813579")
 
 
 def pseudonymise(value: str) -> str:
@@ -84,11 +99,17 @@ def _pseudonym_key(secret: str) -> bytes:
     return hmac.digest(secret.encode(), PSEUDONYM_SALT, "sha256")
 
 
+# Each text of a rejected event is asked about two or three times in a row.
+@lru_cache(maxsize=32)
 def looks_like_pii(value: str) -> bool:
     """Whether a text looks like an e-mail address, a credential, a card number or prose.
 
-    Prose is a text of more than 64 characters with white space in it. Linear in the text's length.
+    Prose is a text of more than 64 characters with white space in it. A text with 12 rows of digits that could be
+    card numbers counts as one. Only the first 512 characters are looked at.
     """
+    if len(value) < MIN_LENGTH:
+        return False
+    value = value[:MAX_EXAMINED_LENGTH]
     if len(value) > MAX_PROSE_FREE_LENGTH and WHITESPACE.search(value):
         return True
     text = value.encode("utf-8", "surrogatepass")
@@ -96,17 +117,23 @@ def looks_like_pii(value: str) -> bool:
 
 
 def holds_pii(value: object) -> bool:
-    """Whether any text in a JSON value looks like PII, nested values and the keys of objects included."""
+    """Whether any text in a JSON value looks like PII, nested values and the keys of objects included.
+
+    At most 256 texts are looked at: nothing of a value that has more is ever kept.
+    """
+    return any(map(looks_like_pii, islice(_texts_in(value), MAX_EXAMINED_TEXTS)))
+
+
+def _texts_in(value: object) -> Iterator[str]:
     pending = [value]
     while pending:
         item = pending.pop()
-        if isinstance(item, str) and looks_like_pii(item):
-            return True
-        if isinstance(item, dict):
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
             pending += [*item.keys(), *item.values()]
         elif isinstance(item, list):
             pending += item
-    return False
 
 
 def may_hold_pii(compact_json: bytes) -> bool:
@@ -131,21 +158,29 @@ def _holds_card_run(text: bytes) -> bool:
 
 
 def _holds_card_number(value: str) -> bool:
-    runs = DIGIT_GROUPS.findall(UUID.sub(".", value))
-    return any(_is_card_number(digits) for run in runs for digits in _candidates(run))
+    for number, digits in enumerate(card_candidates(value), start=1):
+        if _is_card_number(digits) or number == MAX_CARD_CANDIDATES:
+            return True
+    return False
 
 
-def _candidates(run: str) -> Iterator[str]:
-    """Every row of neighbouring digit groups that is as long as a card number."""
-    groups = re.split("[ -]", run)
-    for first in range(len(groups)):
-        digits = ""
-        for group in islice(groups, first, first + MAX_CARD_DIGITS):
-            digits += group
-            if len(digits) > MAX_CARD_DIGITS:
-                break
-            if len(digits) >= MIN_CARD_DIGITS:
+def card_candidates(value: str) -> Iterator[str]:
+    """The digits of every row of neighbouring digit groups that is as long as a card number and begins like one."""
+    text = UUID.sub(".", value)
+    for start in CARD_START.finditer(text):
+        for digits in accumulate(_groups_from(text, start.start())):
+            if MIN_CARD_DIGITS <= len(digits) <= MAX_CARD_DIGITS:
                 yield digits
+
+
+def _groups_from(text: str, start: int) -> list[str]:
+    """The whole digit groups of the row that begins there, as far as a card number can reach."""
+    row = DIGIT_GROUPS.match(text, start, start + MAX_CARD_LENGTH)
+    if row is None:
+        return []
+    groups = row[0].replace("-", " ").split(" ")
+    behind = text[row.end() : row.end() + 1]
+    return groups[:-1] if behind.isascii() and behind.isalnum() else groups
 
 
 def _is_card_number(digits: str) -> bool:
@@ -154,6 +189,6 @@ def _is_card_number(digits: str) -> bool:
 
 def _passes_luhn(digits: str) -> bool:
     """The check digit of ISO/IEC 7812-1, annex B."""
-    odd = sum(int(digit) for digit in digits[-1::-2])
-    even = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    odd = sum(map(int, digits[-1::-2]))
+    even = sum(map(int, digits[-2::-2].translate(_DOUBLED)))
     return (odd + even) % 10 == 0

@@ -9,7 +9,7 @@ import msgspec
 from django.conf import settings
 
 from telemetry.intake.privacy import holds_pii
-from telemetry.intake.redaction import redact_name
+from telemetry.intake.redaction import TOP_LEVEL_KEYS, redact_name
 from telemetry.plan import EventDefinition, PropertyDefinition, TrackingPlan
 from telemetry.plan.codes import NoticeCode, RejectionCode
 from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH, Deprecation
@@ -23,9 +23,8 @@ from telemetry.plan.values import (
 )
 
 YOUNGEST_AGE = timedelta(minutes=-10)
-TOP_LEVEL_KEYS = frozenset({"event", "id", "sessionId", "timestamp", "properties"})
 # An event of 32 KiB can hold thousands of unknown keys; an answer that lists them all helps nobody.
-MAX_PROBLEMS = 100
+MAX_PROBLEMS = 5
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -37,7 +36,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def find_problems(event: object, *, plan: TrackingPlan, now: datetime) -> tuple[Problem, ...]:
-    """The problems of an event that was read from JSON: at most 100, and none if it is valid.
+    """The problems of an event that was read from JSON: at most five, and none if it is valid.
 
     It finds a problem in exactly those events that the compiled validators reject.
     """

@@ -1,8 +1,9 @@
 """What the quarantine may keep of a rejected event: enough to see the problem, and nothing that a person wrote."""
 
 import re
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Container, Mapping
+
+import msgspec
 
 from telemetry.intake.privacy import WHITESPACE, looks_like_pii, pseudonymise
 from telemetry.plan import EventDefinition, PropertyDefinition, PropertyType, TrackingPlan
@@ -10,11 +11,19 @@ from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH
 from telemetry.plan.reading import EVENT_NAME
 from telemetry.plan.values import IS_ID, find_fault, trim_to_origin_and_path
 
-MAX_KEYS = 100
+# The largest event of the plan has 15 properties.
+MAX_KEYS = 20
+# Of an object, its nested objects not counted. The largest event of the plan takes half of it, with usual values.
+MAX_OBJECT_BYTES = 1024
 MAX_NAME_LENGTH = 64
 # A number of 13 digits may be a card number.
 MAX_NUMBER = 10**12
 
+MAX_LIST_BYTES = MAX_OBJECT_BYTES // 2
+
+TOP_LEVEL_KEYS = frozenset({"event", "id", "sessionId", "timestamp", "properties"})
+
+_encode = msgspec.json.Encoder().encode
 _is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}").fullmatch
 _is_event_name = EVENT_NAME.fullmatch
 _is_like_a_timestamp = re.compile(r"[0-9]{4}-[0-9T:.,Z+ -]{1,36}").fullmatch
@@ -25,13 +34,19 @@ def redact_event(event: object, *, plan: TrackingPlan) -> dict[str, object]:
 
     Valid values of known properties stay; persons' ids become keyed hashes. Every other text becomes its length
     ("<13 characters>") and every other number "<number>". Lists and objects become the number of their items.
-    Keys that are not plain names become their length. At most 100 keys an object are kept, two levels deep.
+    Keys that are not plain names become their length. At most 20 keys and 1 KiB an object are kept, two levels
+    deep, persons and what the plan knows first; "…" says how many keys more there were.
     """
     if not isinstance(event, dict):
         return {"event": _outline(event)}
     name = event.get("event")
     definition = plan.events.get(name) if isinstance(name, str) else None
-    return _object((key, _redact_top_level(key, value, definition, plan)) for key, value in event.items())
+    return _object(
+        event,
+        lambda key: _redact_top_level(key, event[key], definition, plan),
+        persons=plan.pseudonymised,
+        known=TOP_LEVEL_KEYS,
+    )
 
 
 def redact_event_name(name: object, *, plan: TrackingPlan) -> str:
@@ -81,10 +96,13 @@ def _redact_properties(
     properties: Mapping[str, object], definition: EventDefinition | None, plan: TrackingPlan
 ) -> dict[str, object]:
     known = definition.by_name if definition else {}
-    return _object(
-        (key, _redact_property(value, known[key]) if key in known else _redact_unknown(key, value, plan))
-        for key, value in properties.items()
-    )
+
+    def redact(key: str) -> object:
+        if key in known:
+            return _redact_property(properties[key], known[key])
+        return _redact_unknown(key, properties[key], plan)
+
+    return _object(properties, redact, persons=plan.pseudonymised, known=known)
 
 
 def _redact_unknown(key: str, value: object, plan: TrackingPlan) -> object:
@@ -102,10 +120,16 @@ def _redact_property(value: object, definition: PropertyDefinition) -> object:
     if find_fault(value, definition):
         return _outline(value)
     if isinstance(value, list):
-        return [item if _is_harmless(item, MAX_ID_LENGTH) else _outline(item) for item in value]
+        return _redact_list(value)
     if isinstance(value, str):
         return _redact_text(value, definition)
     return value
+
+
+def _redact_list(items: list[object]) -> object:
+    """The items, each as it may be kept, or their number where that is too much."""
+    kept = [item if _is_harmless(item, MAX_ID_LENGTH) else _outline(item) for item in items]
+    return kept if _size_of(kept) <= MAX_LIST_BYTES else _outline(items)
 
 
 def _redact_text(value: str, definition: PropertyDefinition) -> object:
@@ -116,7 +140,7 @@ def _redact_text(value: str, definition: PropertyDefinition) -> object:
 
 
 def _is_harmless(value: object, max_length: int) -> bool:
-    is_id = isinstance(value, str) and IS_ID(value) is not None and len(value) <= max_length
+    is_id = isinstance(value, str) and len(value) <= max_length and IS_ID(value) is not None
     return is_id and not looks_like_pii(str(value))
 
 
@@ -130,12 +154,39 @@ def _outline(value: object) -> object:
     return f"<{len(value)} keys>" if isinstance(value, dict) else "<number>"
 
 
-def _object(items: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """The items under redacted keys. Keys that become the same get a number."""
-    pending = iter(items)
+def _object(
+    keys: Mapping[str, object],
+    redact: Callable[[str], object],
+    *,
+    persons: Container[str],
+    known: Container[str],
+) -> dict[str, object]:
+    """The redacted values of the keys, under redacted keys. Keys that become the same get a number.
+
+    Persons and known keys come first where there are too many: erasing a person must find the row.
+    """
+    chosen = list(keys)
+    if len(chosen) > MAX_KEYS:
+        first = [key for key in chosen if key in persons or key in known]
+        chosen = first + [key for key in chosen if key not in persons and key not in known]
     result: dict[str, object] = {}
-    for key, value in islice(pending, MAX_KEYS):
-        name = redact_name(key)
-        result[name if name not in result else f"{name} ({len(result)})"] = value
-    more = sum(1 for _ in pending)
+    room = MAX_OBJECT_BYTES
+    for key in chosen[:MAX_KEYS]:
+        name, value = _free_name(redact_name(key), result), redact(key)
+        room -= len(name) + _size_of(value)
+        if room < 0:
+            break
+        result[name] = value
+    more = len(chosen) - len(result)
     return {**result, "…": f"<{more} more keys>"} if more else result
+
+
+def _free_name(name: str, taken: Mapping[str, object]) -> str:
+    return name if name not in taken else f"{name} ({len(taken)})"
+
+
+def _size_of(value: object) -> int:
+    """About its bytes as JSON; an object counts its own."""
+    if isinstance(value, str):
+        return len(value)
+    return 0 if isinstance(value, dict) else len(_encode(value))

@@ -13,7 +13,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
-from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
+from telemetry.models import ApiKey, Arrival, RawEvent
 
 # (day, event key as 32 hex digits, event, client's id, session, occurred at, properties as JSON text). A plain
 # tuple, day and key first: thousands are made and sorted a second.
@@ -209,22 +209,17 @@ def sqlite_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
 
 
+SQLITE_QUARANTINE = """
+INSERT INTO telemetry_quarantinedevent (
+    arrival_id, environment, source, received_at, position, event, event_id, code, errors, payload
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
 def quarantine_on_sqlite(rows: Sequence[QuarantineRow], *, arrival: Arrival) -> None:
-    QuarantinedEvent.objects.bulk_create(
-        QuarantinedEvent(
-            arrival_id=arrival.pk,
-            environment=arrival.environment,
-            source=arrival.source,
-            received_at=arrival.received_at,
-            position=row.position,
-            event=row.event,
-            event_id=row.event_id,
-            code=row.code,
-            errors=msgspec.json.decode(row.errors),
-            payload=msgspec.json.decode(row.payload),
-        )
-        for row in rows
-    )
+    owner = (arrival.pk, arrival.environment, arrival.source, sqlite_moment(arrival.received_at))
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        cursor.connection.executemany(SQLITE_QUARANTINE, [(*owner, *row) for row in rows])
 
 
 def day_range(rows: Sequence[EventRow]) -> tuple[date | None, date | None]:

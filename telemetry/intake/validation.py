@@ -8,7 +8,14 @@ import msgspec
 from msgspec import UNSET
 
 from telemetry.intake.privacy import looks_like_pii, may_hold_pii, pseudonymise
-from telemetry.intake.problems import Problem, find_event_id_fault, find_problems, find_time_fault, is_over
+from telemetry.intake.problems import (
+    MAX_PROBLEMS,
+    Problem,
+    find_event_id_fault,
+    find_problems,
+    find_time_fault,
+    is_over,
+)
 from telemetry.intake.redaction import redact_event, redact_event_id, redact_event_name
 from telemetry.plan import CompiledEvent, CompiledPlan, TrackingPlan, get_compiled_plan
 from telemetry.plan.codes import NoticeCode, RejectionCode
@@ -156,7 +163,7 @@ def _rejected_event(text: bytes, plan: TrackingPlan, now: datetime) -> RejectedE
     return RejectedEvent(
         event=redact_event_name(name, plan=plan),
         event_id=redact_event_id(event_id),
-        problems=problems,
+        problems=problems[:MAX_PROBLEMS],
         payload=redact_event(event, plan=plan),
     )
 

@@ -96,7 +96,20 @@ def test_a_header_never_makes_a_peer_local(
 
 
 @pytest.mark.parametrize(
-    "header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "X-Forwarded-Host", "X-Forwarded-Proto"]
+    "header",
+    [
+        *("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "X-Forwarded-Host", "X-Forwarded-Proto"),
+        *(
+            "CF-Connecting-IP",
+            "CF-Ray",
+            "True-Client-IP",
+            "X-Client-IP",
+            "X-Cluster-Client-IP",
+            "X-ProxyUser-IP",
+        ),
+        *("Fastly-Client-IP", "Fly-Client-IP", "DO-Connecting-IP", "X-Azure-ClientIP", "X-Original-Host"),
+        *("X-Envoy-External-Address", "CDN-Loop", "X-Remote-Addr", "X-Appengine-User-IP"),
+    ],
 )
 def test_what_came_through_a_proxy_on_this_machine_needs_a_key(
     client: Client, path: str, header: str

@@ -4,6 +4,7 @@ import pytest
 
 from telemetry import keys
 from telemetry.door import throttling
+from telemetry.intake import quarantine
 from telemetry.models import ApiKey
 from tests.builders import make_key, make_secret
 
@@ -13,6 +14,7 @@ def _fresh_process() -> None:
     """What a process remembers between requests does not outlive a test."""
     keys.key_of.cache_clear()
     throttling.buckets.clear()
+    quarantine.budgets.clear()
 
 
 @pytest.fixture

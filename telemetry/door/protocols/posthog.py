@@ -173,11 +173,17 @@ def milliseconds_of(raw: msgspec.Raw) -> int:
     return int(text) if text.isdigit() and len(text) <= 12 else 0
 
 
+MIN_DETAILS_BYTES = 1024
 DIRECTIVES = {"accepted": "ok", "duplicate": "ok", "warning": "warning", "rejected": "drop"}
 
 
-def directives(results: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """The newer capture's answer for each uuid: ok, warning or drop, with the codes of its errors."""
+def directives(results: list[dict[str, Any]], *, room: int) -> dict[str, dict[str, str]]:
+    """The newer capture's answer for each uuid: ok, warning or drop.
+
+    Those that are not ok have the codes of their errors, as long as there is room for these many bytes of them
+    (1 KiB at least): the SDK itself needs no more than the directive.
+    """
+    room = max(MIN_DETAILS_BYTES, room)
     by_uuid: dict[str, dict[str, str]] = {}
     for entry in results:
         directive = DIRECTIVES[entry["status"]]
@@ -185,8 +191,10 @@ def directives(results: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
         # A uuid can have several results, and a later one can be worse than the first.
         if directive != "ok" and answer["result"] != "drop":
             answer["result"] = directive
-        if directive != "ok":
-            answer["details"] = ", ".join(filter(None, [answer.get("details"), entry["code"]]))
+        code = entry["code"]
+        room -= len(code) + len('"details":"",')
+        if directive != "ok" and room >= 0:
+            answer["details"] = ", ".join(filter(None, [answer.get("details"), code]))
     return by_uuid
 
 

@@ -20,7 +20,7 @@ from web.errors import ApiError
 
 
 def ingest_post(
-    request: HttpRequest, *, now: datetime, translate: Callable[[], Translation], verbose: bool = False
+    request: HttpRequest, *, now: datetime, translate: Callable[[], Translation], all_results: bool = False
 ) -> tuple[IngestResult, Translation]:
     """Ask for a key, translate the request's body and store its events; answers the result and the translation.
 
@@ -37,7 +37,13 @@ def ingest_post(
         translation = translate()
         key = admit_key(translation.secret or outside_secret, now=now)
     result = store(
-        request, translation.events, key=key, now=now, verbose=verbose, origins=translation.origins
+        request,
+        translation.events,
+        key=key,
+        now=now,
+        verbose=all_results,
+        all_results=all_results,
+        origins=translation.origins,
     )
     count_dropped_properties(environment=key.environment_id, properties=translation.dropped_properties)
     return result, translation
@@ -61,12 +67,3 @@ def read_body(request: HttpRequest) -> bytes:
         if error.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
             error.status_code = HTTPStatus.BAD_REQUEST
         raise
-
-
-def counts_and_results(result: IngestResult) -> dict[str, object]:
-    return {
-        "accepted": result.accepted,
-        "duplicates": result.duplicates,
-        "rejected": result.rejected,
-        "results": result.results,
-    }

@@ -6,10 +6,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from telemetry.door.body import check_size, json_text
-from telemetry.door.posting import DoorView, json_response
+from telemetry.door.posting import DoorView, body_bytes, counts_and_results, json_response
 from telemetry.door.protocols import posthog, segment
 from telemetry.door.protocols.messages import Translation
-from telemetry.door.protocols.posts import counts_and_results, ingest_post, read_body
+from telemetry.door.protocols.posts import ingest_post, read_body
 from telemetry.plan.values import parse_timestamp
 
 
@@ -24,7 +24,7 @@ class SegmentView(DoorView):
             return segment.translate(json_text(body), call=segment.ROUTES[route], now=now)
 
         result, _ = ingest_post(http_request, now=now, translate=translate)
-        return json_response({"success": True, **counts_and_results(result)})
+        return json_response({"success": True, **counts_and_results(result, request=http_request)})
 
 
 class SegmentMetricsView(DoorView):
@@ -62,7 +62,8 @@ class PostHogView(DoorView):
 
         result, translation = ingest_post(http_request, now=now, translate=translate)
         dropped = {"dropped_properties": translation.dropped_properties}
-        return json_response({"status": 1, **counts_and_results(result), **dropped})
+        counts = counts_and_results(result, request=http_request)
+        return json_response({"status": 1, **counts, **dropped})
 
 
 class PostHogAnalyticsView(DoorView):
@@ -77,8 +78,8 @@ class PostHogAnalyticsView(DoorView):
             sent_at = parse_timestamp(http_request.META.get("HTTP_POSTHOG_REQUEST_TIMESTAMP", ""))
             return posthog.translate(json_text(read_body(http_request)), now=now, sent_at=sent_at)
 
-        result, _ = ingest_post(http_request, now=now, translate=translate, verbose=True)
-        return json_response({"results": posthog.directives(result.results)})
+        result, _ = ingest_post(http_request, now=now, translate=translate, all_results=True)
+        return json_response({"results": posthog.directives(result.results, room=body_bytes(http_request))})
 
 
 class PostHogConfigView(DoorView):
@@ -91,8 +92,8 @@ class PostHogConfigView(DoorView):
         return json_response({"token": token, **posthog.CONFIG} if token else posthog.CONFIG)
 
     @extend_schema(exclude=True)
-    def post(self, request: Request) -> HttpResponse:
-        return json_response(posthog.CONFIG)
+    def post(self, request: Request, token: str = "") -> HttpResponse:
+        return json_response({"token": token, **posthog.CONFIG} if token else posthog.CONFIG)
 
 
 class PostHogScriptView(DoorView):

@@ -218,6 +218,11 @@ def test_a_cut_off_zstd_body_is_400() -> None:
     assert fault(b"", encoding="zstd")[0] == 400
 
 
+@pytest.mark.parametrize("garbage", [b"\0", b"garbage", zstandard.compress(GOOD)])
+def test_a_zstd_body_with_something_behind_it_is_400(garbage: bytes) -> None:
+    assert fault(zstandard.compress(GOOD) + garbage, encoding="zstd") == (400, "bad_encoding")
+
+
 # Size -----------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,20 @@ from django.test import override_settings
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telemetry.intake.privacy import holds_pii, looks_like_pii, may_hold_pii, pseudonymise
+from benchmarks.worst_cases import LENGTHS, UNITS, repeated
+from telemetry.intake.privacy import (
+    CARD_NUMBER,
+    MAX_CARD_CANDIDATES,
+    MAX_EXAMINED_LENGTH,
+    MAX_EXAMINED_TEXTS,
+    UUID,
+    card_candidates,
+    holds_pii,
+    looks_like_pii,
+    may_hold_pii,
+    pseudonymise,
+)
+from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH, MAX_TOKEN_LENGTH
 
 PII = [
     "anna@example.com",
@@ -197,6 +210,87 @@ def test_the_scan_lets_the_usual_ids_pass(value):
 def test_takes_linear_time_for_hostile_texts(text):
     looks_like_pii(text)
     looks_like_pii(text.replace(" ", "-"))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_looks_at_few_rows_of_digits_whatever_the_text(unit):
+    for length in LENGTHS:
+        text = repeated(unit, length=length)
+
+        candidates = list(card_candidates(text[:MAX_EXAMINED_LENGTH]))
+
+        assert looks_like_pii(text) or len(candidates) < MAX_CARD_CANDIDATES
+
+
+# Neither row passes the check of a card number.
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(MAX_CARD_CANDIDATES - 1, False), (MAX_CARD_CANDIDATES, True)]
+)
+def test_takes_many_rows_that_could_be_card_numbers_for_one(rows, expected):
+    text = "_".join(["4111111111111112"] * rows)
+
+    assert len(list(card_candidates(text))) == rows
+    assert looks_like_pii(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"), [(0, True), (MAX_EXAMINED_LENGTH - 11, True), (MAX_EXAMINED_LENGTH - 10, False)]
+)
+def test_looks_at_the_beginning_of_a_text(before, expected):
+    assert looks_like_pii("." * before + "xoxb-123456-abcdef") is expected
+
+
+def test_looks_at_the_whole_of_every_text_that_can_be_kept():
+    assert max(MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH, MAX_TOKEN_LENGTH) < MAX_EXAMINED_LENGTH
+
+
+@pytest.mark.parametrize(("others", "expected"), [(255, True), (256, False)])
+def test_looks_at_the_last_texts_of_a_large_value(others, expected):
+    assert MAX_EXAMINED_TEXTS == 256
+    assert holds_pii(["anna@example.com", *["ok"] * others]) is expected
+
+
+def passes_luhn(digits):
+    doubled = [int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(digits))]
+    return sum(digit // 10 + digit % 10 for digit in doubled) % 10 == 0
+
+
+def holds_card_number(text):
+    """Every row of whole digit groups, one by one."""
+    for run in re.findall(r"(?<![0-9A-Za-z])[0-9]+(?:[ -][0-9]+)*(?![0-9A-Za-z])", UUID.sub(".", text)):
+        groups = re.split("[ -]", run)
+        for first in range(len(groups)):
+            for last in range(first, len(groups)):
+                digits = "".join(groups[first : last + 1])
+                if CARD_NUMBER.fullmatch(digits) and passes_luhn(digits):
+                    return True
+    return False
+
+
+ROWS = (
+    "4",
+    "41",
+    "111",
+    "1111",
+    "4111",
+    "5500",
+    "000005555",
+    "555559",
+    "-",
+    " ",
+    "a",
+    ".",
+    "4111111111111111",
+)
+
+
+@given(st.lists(st.sampled_from(ROWS), max_size=14).map("".join))
+@example("4111-1111-1111-1111-12a")
+@example("1234a-4111-1111-1111-1111")
+@example("1 4111 1111 1111 1111 2")
+def test_finds_every_card_number_that_stands_in_a_text(text):
+    if holds_card_number(text):
+        assert looks_like_pii(text)
 
 
 def test_pseudonymises_with_a_keyed_hash():

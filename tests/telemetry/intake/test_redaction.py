@@ -138,13 +138,38 @@ def test_tells_keys_apart_that_became_the_same():
     }
 
 
-@pytest.mark.parametrize(("keys", "more"), [(100, {}), (101, {"…": "<1 more keys>"})])
-def test_keeps_at_most_a_hundred_keys(keys, more):
+@pytest.mark.parametrize(("keys", "more"), [(20, {}), (21, {"…": "<1 more keys>"})])
+def test_keeps_at_most_twenty_keys(keys, more):
     properties = {f"k{number}": True for number in range(keys)}
 
     kept = redact(make_event(properties=properties))["properties"]
 
-    assert kept == {**{f"k{number}": True for number in range(100)}, **more}
+    assert kept == {**{f"k{number}": True for number in range(20)}, **more}
+
+
+def test_keeps_persons_and_known_keys_where_there_are_too_many():
+    properties = {f"k{number}": True for number in range(500)}
+
+    kept = redact(make_event(properties={**properties, "userId": "anna", "draftId": "d-1"}))["properties"]
+
+    assert (kept["userId"], kept["draftId"], len(kept)) == (pseudonymise("anna"), "d-1", 21)
+    assert kept["…"] == "<482 more keys>"
+
+
+@pytest.mark.parametrize(("keys", "more"), [(15, {}), (16, {"…": "<1 more keys>"})])
+def test_keeps_at_most_a_kibibyte_of_an_object(keys, more):
+    properties = {f"{number:064}".replace("0", "k"): True for number in range(keys)}
+
+    kept = redact(make_event(properties=properties))["properties"]
+
+    assert kept == {**dict.fromkeys(list(properties)[:15], True), **more}
+
+
+@pytest.mark.parametrize(("length", "kept"), [(47, ["a" * 47] * 10), (50, "<10 items>")])
+def test_keeps_the_number_of_items_of_a_list_that_is_too_long(length, kept):
+    event = make_event("workbench.approval_requested", properties={"toolIds": ["a" * length] * 10})
+
+    assert redact(event)["properties"] == {"toolIds": kept}
 
 
 @pytest.mark.parametrize(

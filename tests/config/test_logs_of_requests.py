@@ -1,0 +1,183 @@
+"""What requests and tasks leave in the log: no key and no row of the database, by whatever way they fail."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from celery import shared_task
+from celery.app.trace import build_tracer
+from celery.signals import task_postrun, task_prerun
+from django.conf import settings as django_settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponseBase
+from django.test import Client
+from pytest_django import Settings
+
+from config.celery import app, worker_is_alive
+from config.logs import JsonFormatter, SafeRecords
+from telemetry.models import Arrival, Environment
+from tests.routes import all_routes
+
+SECRET = "wb_ingest_" + "Zx9-" * 10 + "Zx9"
+FOREIGN = "phc_" + "Zx9-" * 10
+MARKER = "Zx9-Zx9"
+ROUTES = [
+    *all_routes(parts={"token": SECRET, "write_key": SECRET}),
+    *all_routes(parts={"token": FOREIGN, "write_key": FOREIGN}),
+]
+
+
+class Failing:
+    """A middleware with which every view fails and quotes its request."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: object) -> None:
+        headers = dict(request.headers)
+        logging.getLogger("telemetry").warning("Failed at %s with %s", request.get_full_path(), headers)
+        raise RuntimeError(f"{request.get_full_path()} {headers}")
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """All that is logged, debug lines included, as the portal writes it."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(SafeRecords())
+    root = logging.getLogger()
+    chatty = [
+        logging.getLogger(name) for name in ("django", "django.request", "celery.app.trace", "telemetry")
+    ]
+    levels = [logger.level for logger in chatty]
+    root.addHandler(handler)
+    for logger in chatty:
+        logger.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    for logger, level in zip(chatty, levels, strict=True):
+        logger.setLevel(level)
+
+
+def ask_everywhere(path: str) -> None:
+    client = Client(raise_request_exception=False)
+    headers = {"Authorization": f"Bearer {SECRET}", "X-Workbench-Key": SECRET, "X-Request-ID": SECRET}
+    for suffix in ("", f"/{SECRET}", "\0"):
+        for method in ("get", "post", "put"):
+            client.generic(method, f"{path}{suffix}?key={SECRET}&token={FOREIGN}", b"{", headers=headers)
+    client.get(path, headers={**headers, "Host": SECRET})
+    client.get(path, headers={"Authorization": f"Basic {MARKER}{MARKER}"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fails", [False, True], ids=["", "failing"])
+def test_no_request_leaves_a_key_in_the_log(fails: bool, log: io.StringIO, settings: Settings) -> None:
+    if fails:
+        settings.MIDDLEWARE = [*django_settings.MIDDLEWARE, f"{__name__}.Failing"]
+
+    for route in ROUTES:
+        ask_everywhere(route.path)
+
+    assert ("RuntimeError" in log.getvalue()) is fails
+    assert MARKER not in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"wb%5Fread%5F{MARKER}",
+        f"{{'Authorization': 'Bearer {MARKER}'}}",
+        f"authorization=Token {SECRET}",
+        f"X-Workbench-Key: {MARKER}",
+        f"Basic {MARKER}",
+        f"GET /array/{MARKER}/config?x=1 and /v1/projects/{MARKER}/settings",
+        f"?key={MARKER}&api_key={MARKER}",
+    ],
+)
+def test_a_key_is_masked_wherever_it_stands(text: str, log: io.StringIO) -> None:
+    logging.getLogger("telemetry").error("%s", text)
+    logging.getLogger("telemetry").error(text)
+    logging.getLogger("telemetry").error("%(text)s", {"text": text})
+
+    assert log.getvalue().count("…".encode("ascii", "backslashreplace").decode()) >= 3
+    assert MARKER not in log.getvalue()
+
+
+# What tasks say ------------------------------------------------------------------------------------------
+
+
+@shared_task(name="tests.break_a_constraint")
+def break_a_constraint() -> None:
+    Arrival.objects.create(
+        key_id=1, environment=MARKER, source=MARKER, received_at=datetime.now(UTC), accepted=-5, duplicates=0
+    )
+
+
+@shared_task(name="tests.repeat_a_key")
+def repeat_a_key() -> None:
+    Environment.objects.create(name=MARKER)
+    Environment.objects.create(name=MARKER)
+
+
+@shared_task(name="tests.send_bad_data")
+def send_bad_data() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::int" if connection.vendor == "postgresql" else "SELECT json(%s)", [MARKER])
+
+
+@contextmanager
+def open_connections_of_tasks() -> Iterator[None]:
+    """A task in a test leaves the connection open that the test's own transaction is in."""
+    for signal in (task_prerun, task_postrun):
+        signal.disconnect(worker_is_alive)
+    yield
+    for signal in (task_prerun, task_postrun):
+        signal.connect(worker_is_alive)
+
+
+TASKS = [break_a_constraint, repeat_a_key, send_bad_data]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("way", ["eager", "worker"])
+def test_a_task_that_fails_leaves_no_row_in_the_log(task: object, way: str, log: io.StringIO) -> None:
+    if way == "eager":
+        with open_connections_of_tasks():
+            task.apply(task_id="task-1")  # type: ignore[attr-defined]
+    else:
+        trace = build_tracer(task.name, task, app=app)  # type: ignore[attr-defined]
+        trace("task-1", (), {}, {"id": "task-1", "task": task.name, "is_eager": False})  # type: ignore[attr-defined]
+
+    line = next(json.loads(each) for each in log.getvalue().splitlines() if "task-1" in each)
+    assert MARKER not in log.getvalue()
+    assert line["exception"]["type"] in {"IntegrityError", "DataError", "OperationalError"}
+    assert any("test_logs_of_requests.py" in frame for frame in line["exception"]["frames"])
+
+
+@pytest.mark.django_db
+def test_a_view_that_fails_in_the_database_leaves_no_row_in_the_log(
+    log: io.StringIO, settings: Settings
+) -> None:
+    settings.MIDDLEWARE = [*django_settings.MIDDLEWARE, f"{__name__}.Breaking"]
+
+    answer = Client(raise_request_exception=False).get("/login/", headers={"X-Request-ID": "request-1"})
+
+    line = next(json.loads(each) for each in log.getvalue().splitlines() if "IntegrityError" in each)
+    assert (answer.status_code, line["request_id"]) == (500, "request-1")
+    assert MARKER not in log.getvalue()
+
+
+class Breaking(Failing):
+    """A middleware with which every view breaks a constraint."""
+
+    def process_view(self, request: HttpRequest, *_: object) -> None:
+        repeat_a_key()

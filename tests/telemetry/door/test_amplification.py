@@ -1,0 +1,70 @@
+"""An answer is at most four times as long as the body, or 1 KiB, whatever the body is."""
+
+import gzip
+import json
+
+import pytest
+
+from benchmarks.worst_cases import crowds, good
+from telemetry.models import QuarantinedEvent
+from tests.telemetry.posts import URL, Answer, event, post, raw, send
+
+SMALL = [{}, None, 1, [], {"event": "a"}, {"id": 1}, {"uuid": "a"}, {"messageId": "a"}]
+CASES = [*SMALL, *crowds().values(), good(properties={f"p{n}": n for n in range(42)})]
+
+
+def post_to(path: str, events: list[object], *, secret: str) -> tuple[bytes, Answer]:
+    body = json.dumps({"events": events} if path == URL else {"batch": events}).encode()
+    return body, send(body, path=path, CONTENT_TYPE="application/json", HTTP_AUTHORIZATION=f"Bearer {secret}")
+
+
+@pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
+@pytest.mark.parametrize("path", [URL, "/v1/batch", "/batch/", "/i/v1/analytics/events"])
+@pytest.mark.parametrize("count", [1, 40, 300])
+def test_no_answer_is_much_longer_than_its_request(path: str, case: object, count: int, secret: str) -> None:
+    count = min(count, 400_000 // len(json.dumps(case)) + 1)
+
+    body, answer = post_to(path, [case] * count, secret=secret)
+
+    assert answer.status_code == 200
+    assert len(answer.content) <= max(1024, 4 * len(body))
+
+
+def test_a_small_body_that_grows_has_a_small_answer(secret: str) -> None:
+    body = gzip.compress(raw({"events": [{}] * 2_500}))
+
+    answer = post(body, secret=secret, HTTP_CONTENT_ENCODING="gzip")
+
+    assert answer.json()["rejected"] == 2_500
+    assert len(answer.content) <= 1024
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(100, None), (101, 1), (250, 150)])
+def test_the_first_hundred_results_are_answered(count: int, left_out: int | None, secret: str) -> None:
+    bad = event(source="email")
+
+    answer = post({"events": [bad] * count}, secret=secret).json()
+
+    assert [each["index"] for each in answer["results"]] == list(range(min(count, 100)))
+    assert answer.get("results_left_out") == left_out
+    assert QuarantinedEvent.objects.count() == count
+
+
+def test_a_verdict_on_every_event_is_bounded_too(secret: str) -> None:
+    answer = post(
+        {"events": [event(event_id=f"e-{n}") for n in range(150)]}, secret=secret, query="verbose=1"
+    )
+
+    assert (answer.json()["accepted"], len(answer.json()["results"])) == (150, 100)
+    assert answer.json()["results_left_out"] == 50
+
+
+def test_the_newer_posthog_capture_tells_every_uuid(secret: str) -> None:
+    events = [{"uuid": f"u-{n}", "event": "x"} for n in range(500)]
+
+    _, answer = post_to("/i/v1/analytics/events", events, secret=secret)
+
+    results = answer.json()["results"]
+    assert [each["result"] for each in results.values()] == ["drop"] * 500
+    assert "unknown_event" in results["u-0"]["details"]
+    assert results["u-499"] == {"result": "drop"}
