@@ -48,6 +48,8 @@ class ReadView(APIView):
 
     authentication_classes = [ReadKeyAuthentication, SessionAuthentication]
     permission_classes = [CanRead]
+    # OPTIONS is answered 405: what DRF would tell there is not a series, and the CSV renderer can't write it.
+    metadata_class = None
     parameter_names: tuple[str, ...] = ()
 
     def parameters(self, request: Request) -> dict[str, str]:

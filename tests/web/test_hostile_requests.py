@@ -15,6 +15,8 @@ from tests.telemetry.posts import send
 ROUTES = all_routes()
 ROLES = ("anonymous", *Scope.values, "user", "superuser")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+# All of them on every route would take minutes; the choice differs from role to role.
+METHODS_A_ROUTE = 3
 BODIES = (
     (b"", "application/json"),
     (b"{", "application/json"),
@@ -79,7 +81,7 @@ def test_no_request_to_any_route_makes_the_portal_fail(role: str, now: datetime)
     failed = []
 
     for route in ROUTES:
-        for method in METHODS:
+        for method in random.sample(METHODS, k=METHODS_A_ROUTE):
             body, content_type = random.choice(BODIES)
             query, headers = random.choice(QUERIES), {**random.choice(HEADERS), **credentials}
             path = route.path + random.choice(("", "", "", "/", "x", "\xe9", "\0"))

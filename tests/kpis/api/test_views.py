@@ -423,3 +423,10 @@ def test_serves_its_schema(client: Client) -> None:
     assert response.status_code == 200
     assert schema["openapi"].startswith("3.")
     assert {"/api/kpis/", "/api/kpis/{slug}/"} <= set(schema["paths"])
+
+
+@pytest.mark.parametrize("query", ["", "?format=csv"])
+def test_options_are_not_answered_as_if_they_were_a_series(reader: Client, query: str) -> None:
+    answer = reader.options(f"/api/kpis/template-suggestion-rate/{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
