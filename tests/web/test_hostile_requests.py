@@ -9,7 +9,7 @@ from django.test import Client
 
 from telemetry.keys import create_key
 from telemetry.models import Scope
-from tests.routes import Route, all_routes
+from tests.routes import all_routes
 from tests.telemetry.posts import send
 
 ROUTES = all_routes()
