@@ -26,13 +26,13 @@ DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 def main(words: list[str]) -> int:
     """0, or 1 when there is no server to measure on. A bar that is missed is no error: machines differ."""
-    given = parse(words)
-    options = read_options(given)
-    names = given.names or list(BENCHMARKS)
+    arguments = parse(words)
+    options = read_options(arguments)
+    names = arguments.names or list(BENCHMARKS)
     if names != ["memory"] and (fault := find_server_fault(options.server_url)):
         print(f"No PostgreSQL server answers. Start one, or set BENCH_DATABASE_URL: {fault}", file=sys.stderr)
         return 1
-    if given.quick:
+    if arguments.quick:
         print("Quick: everything is tried, and the figures mean nothing.\n", flush=True)
     databases = Databases(options.server_url)
     try:
@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
 
 
 def find_server_fault(url: str) -> str:
-    """Why the server does not let us in; empty when it does."""
+    """Why no connection to the server can be made; empty when one can."""
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as error:
@@ -61,17 +61,17 @@ def parse(words: list[str]) -> Namespace:
         "--events", type=int, help="events in a round of ingest_batch and fold (default: 100000)"
     )
     parser.add_argument("--quick", action="store_true", help="only try that everything works, in a minute")
-    given = parser.parse_args(words)
-    for name in given.names:
+    arguments = parser.parse_args(words)
+    for name in arguments.names:
         if name not in BENCHMARKS:
             parser.error(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    return given
+    return arguments
 
 
-def read_options(given: Namespace) -> Options:
+def read_options(arguments: Namespace) -> Options:
     server_url = os.environ.get("BENCH_DATABASE_URL", DEFAULT_SERVER)
-    options = quick(server_url) if given.quick else Options(server_url=server_url)
-    chosen = {name: value for name in ("rounds", "events") if (value := getattr(given, name)) is not None}
+    options = quick(server_url) if arguments.quick else Options(server_url=server_url)
+    chosen = {name: value for name in ("rounds", "events") if (value := getattr(arguments, name)) is not None}
     return replace(options, **chosen)
 
 

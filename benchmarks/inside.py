@@ -22,12 +22,12 @@ from telemetry.intake.ingest import check_events, ingest_events
 from telemetry.intake.storage import EventRow
 from telemetry.lifecycle import partitions
 from telemetry.models import ApiKey, Environment, Scope
+from telemetry.plan.schema import MAX_BATCH_EVENTS
 
 ENVIRONMENT = "production"
 SOURCE = "bench"
 # No post of a benchmark is throttled.
 REQUESTS_PER_MINUTE = 100_000_000
-EVENTS_A_POST = 2_500
 OURS = ("telemetry", "workbench", "kpis", "benchmarks")
 # They say where events come from; everything else comes from events.
 KEPT = (Environment, ApiKey)
@@ -77,7 +77,7 @@ def rows_of(events: Sequence[bytes]) -> list[EventRow]:
 
 
 def load_history(*, events: int, days: int) -> None:
-    """Takes in and folds events of the `days` days before today, as if each had come at its day's end."""
+    """Ingests and folds `events` events of the `days` days before today, as if each had come at its day's end."""
     key = ApiKey.objects.get(source=SOURCE)
     midnight = datetime.combine(today(), datetime.min.time(), UTC)
     for index in range(days):
@@ -85,8 +85,8 @@ def load_history(*, events: int, days: int) -> None:
         partitions.ensure_partitions(today=start.date())
         share = events * (index + 1) // days - events * index // days
         end = start + timedelta(days=1)
-        some = make_events(share, seed=index, start=start, end=end)
-        while batch := list(islice(some, EVENTS_A_POST)):
+        day_events = make_events(share, seed=index, start=start, end=end)
+        while batch := list(islice(day_events, MAX_BATCH_EVENTS)):
             ingest_events(batch, key=key, now=end)
     rollup.bring_up_to_date(now=timezone.now())
     settle()

@@ -132,10 +132,10 @@ def by_wrk(
         command = ["wrk", *words, f"--duration={max(1, round(seconds))}s", f"--script={script}"]
         command += [f"--header={header}" for header in headers]
         command += [f"http://127.0.0.1:{port}{path}", "--", str(lines)]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-    rate = re.search(r"Requests/sec: +([\d.]+)", said.stdout)
-    if rate is None or said.stderr or "Non-2xx" in said.stdout or "Socket errors" in said.stdout:
-        raise UnexpectedAnswer(said.stdout + said.stderr)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    rate = re.search(r"Requests/sec: +([\d.]+)", done.stdout)
+    if rate is None or done.stderr or "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise UnexpectedAnswer(done.stdout + done.stderr)
     return float(rate[1])
 
 

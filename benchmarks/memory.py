@@ -32,7 +32,7 @@ BYTES_A_MEGABYTE = 1_000_000
 
 @dataclass(kw_only=True)
 class Portal:
-    """A running portal; `most` is the most memory that was seen of all its processes together, in MB."""
+    """A running portal; `most` is the most memory, in MB, that all its processes used together when looked at."""
 
     pid: int
     port: int
@@ -43,9 +43,9 @@ class Portal:
 
     def look(self) -> dict[str, float]:
         """MB of each process, by a name for people."""
-        found = memory_by_process(self.pid, data_dir=self.data_dir)
-        self.most = max(self.most, sum(found.values()))
-        return found
+        megabytes_by_process = memory_by_process(self.pid, data_dir=self.data_dir)
+        self.most = max(self.most, sum(megabytes_by_process.values()))
+        return megabytes_by_process
 
 
 def run(options: Options, databases: Databases) -> list[Comparison]:
@@ -56,14 +56,14 @@ def run(options: Options, databases: Databases) -> list[Comparison]:
             samples[events] = portal.look()
     totals = {events: sum(sample.values()) for events, sample in samples.items()}
     first, *_, last = totals
-    each = [megabytes(f"{name}, after {last:,}", value) for name, value in samples[last].items()]
+    lines = [megabytes(f"{name}, after {last:,}", value) for name, value in samples[last].items()]
     all_of_them = [
         megabytes(f"all, after {events:,}", value, bar="<= 400") for events, value in totals.items()
     ]
     most = megabytes("all, the most that was seen", portal.most, bar="<= 400")
     growth = megabytes(f"all, after {last:,} against {first:,}", totals[last], bar="<= 1.1")
     growth.reference = [totals[first]]
-    return [*each, *all_of_them, most, growth]
+    return [*lines, *all_of_them, most, growth]
 
 
 def megabytes(name: str, value: float, *, bar: str = "") -> Comparison:
@@ -122,11 +122,11 @@ def memory_by_process(supervisor: int, *, data_dir: Path) -> dict[str, float]:
     """MB of the supervisor and of each process below it, as "web 1", "web 2", … in the order of their ids."""
     parents = parent_by_pid()
     state = json.loads((data_dir / "supervisor.json").read_text(encoding="utf-8"))
-    found = {"supervisor": pss(supervisor)}
+    by_process = {"supervisor": pss(supervisor)}
     for name, child in state.items():
         pids = sorted(pid for pid in parents if child["pid"] in ancestry(pid, parents=parents))
-        found |= {f"{name} {index}": pss(pid) for index, pid in enumerate(pids, start=1)}
-    return found
+        by_process |= {f"{name} {index}": pss(pid) for index, pid in enumerate(pids, start=1)}
+    return by_process
 
 
 def ancestry(pid: int, *, parents: dict[int, int]) -> Iterator[int]:

@@ -9,16 +9,16 @@ class Options:
 
     server_url: str
     rounds: int = 5
-    # A round of (a) and (c).
+    # Events in a round of (a) and of (c).
     events: int = 100_000
-    # What was folded before, in rounds of (c).
+    # Rounds of (c) with a history: so many times `events` were folded before.
     history_factor: int = 10
-    # Of each view, in a round of (b).
+    # How long each view is measured in a round of (b).
     seconds: float = 5.0
-    # In the two environments of (d).
+    # Events in the two environments of (d).
     small_environment: int = 10_000
     large_environment: int = 1_000_000
-    # After so many events (e) looks at the memory.
+    # (e) measures the memory after each of these numbers of events.
     memory_samples: tuple[int, ...] = (250_000, 500_000, 1_000_000)
 
 

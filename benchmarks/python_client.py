@@ -1,9 +1,9 @@
-"""What the Python client costs whoever tracks an event, while its thread compresses and sends them.
+"""What tracking an event costs the caller of the Python client, while its thread compresses and sends events.
 
     python benchmarks/python_client.py [EVENTS]
 
-Tracks EVENTS (10,000) in a tight loop and prints the time an event takes, as it is and as a ratio to putting a dict
-into a queue.Queue. The portal that the events go to answers at once, from a process of its own.
+Tracks EVENTS (10,000) in a tight loop. Prints the time an event takes, and its ratio to putting a dict into a
+queue.Queue. The portal that the events go to answers at once, from a process of its own.
 """
 
 import gzip
@@ -52,7 +52,7 @@ def serve(port: Any) -> None:
 
 
 def microseconds_an_event(track: Callable[[int], object], *, events: int) -> tuple[float, float]:
-    """By the clock, and of the processor's time in the calling thread alone."""
+    """(by the clock, by the processor's time in the calling thread alone)."""
     began, began_cpu = time.perf_counter(), time.thread_time()
     for number in range(events):
         track(number)
@@ -61,8 +61,8 @@ def microseconds_an_event(track: Callable[[int], object], *, events: int) -> tup
 
 
 def measure(port: int, *, events: int) -> tuple[float, float, float, float]:
-    """Microseconds: an event into a plain queue; an event into the client, by the clock and of the processor; and
-    the longest call of the client."""
+    """In microseconds: an event into a plain queue, an event into the client by the clock and by the processor, and
+    the longest single call of the client."""
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     client = Client(f"http://127.0.0.1:{port}", "wb_key", max_queue_events=events)
     longest = 0.0
@@ -99,7 +99,7 @@ def main() -> None:
     number = port.get()
     rounds = [measure(number, events=events) for _ in range(ROUNDS)]
     portal.terminate()
-    plain, tracked, tracked_cpu, longest = (median(each) for each in zip(*rounds, strict=True))
+    plain, tracked, tracked_cpu, longest = map(median, zip(*rounds, strict=True))
     print(f"{events} events in a tight loop, median of {ROUNDS} rounds:")
     print(f"  queue.Queue.put of a dict  {plain:6.2f} µs an event")
     print(f"  the client                 {tracked:6.2f} µs an event, {tracked / plain:.1f} times as much")

@@ -38,8 +38,10 @@ WHERE inhparent = 'telemetry_rawevent'::regclass
 
 
 class RawTable:
-    """A table like that of the raw events: columns, key, index and partitions. Everything that can be prepared
-    of the rows is prepared before the clock starts."""
+    """A table with the columns, key, index and partitions of the raw events.
+
+    The rows are prepared as far as possible before the clock starts.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any], rows: Sequence[EventRow]) -> None:
         self.connection = connection
@@ -83,9 +85,9 @@ class RawTable:
 
     def rate_since(self, began_at: float) -> float:
         seconds = time.perf_counter() - began_at
-        found = self.connection.execute("SELECT count(*) FROM bench_event").fetchone()
-        if found != (self.rows,):
-            raise ValueError(f"{found} of {self.rows} rows were inserted")
+        (count,) = self.connection.execute("SELECT count(*) FROM bench_event").fetchone() or (0,)
+        if count != self.rows:
+            raise ValueError(f"{count} of {self.rows} rows were inserted")
         return self.rows / seconds
 
     def empty(self) -> None:

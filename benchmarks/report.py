@@ -28,14 +28,14 @@ class Comparison:
             return []
         return [mine / other for mine, other in zip(self.portal, self.reference, strict=True)]
 
-    def judged(self) -> float:
-        """What the bar is about."""
+    def judged_figure(self) -> float:
+        """What the bar bounds: the median of the ratios, or of `portal` where there is no reference."""
         return median(self.ratios() or self.portal)
 
     def is_met(self) -> bool:
         """Raises ValueError for a line without a bar."""
         sign, bound = self.bar.split()
-        return self.judged() >= float(bound) if sign == ">=" else self.judged() <= float(bound)
+        return self.judged_figure() >= float(bound) if sign == ">=" else self.judged_figure() <= float(bound)
 
 
 def table(title: str, comparisons: Sequence[Comparison]) -> str:

@@ -36,10 +36,10 @@ def load(path: Path) -> None:
         name, equals, value = line.removeprefix("export ").partition("=")
         if not equals:
             raise ImproperlyConfigured(f"{path} has no NAME=value in line {number}.")
-        os.environ.setdefault(name.strip(), unquoted(value.strip()))
+        os.environ.setdefault(name.strip(), strip_quotes(value.strip()))
 
 
-def unquoted(value: str) -> str:
+def strip_quotes(value: str) -> str:
     is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'"
     return value[1:-1] if is_quoted else value
 

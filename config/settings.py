@@ -82,6 +82,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     # The files of Swagger UI, so that the page of the API's documentation loads nothing from elsewhere.
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "people",
     "telemetry",
     "workbench",
     "kpis",
@@ -98,13 +101,16 @@ MIDDLEWARE = [
     "web.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "web.middleware.CacheControlMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.admin_faults.AdminFaultsMiddleware",
     "metrics.requests.ViewMetricsMiddleware",
 ]
 
@@ -147,8 +153,6 @@ STORAGES = {
 }
 # Source maps are for developers; to compress those of Swagger UI costs the first start two seconds.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
-LOGIN_URL = reverse_lazy("login")
-LOGIN_REDIRECT_URL = "/"
 UNFOLD = sidebar.UNFOLD
 
 REST_FRAMEWORK = {
@@ -198,6 +202,44 @@ CORS_ALLOW_HEADERS = [
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 
+# People ---------------------------------------------------------------------------------------------------
+
+REDIS_URL = env.text("REDIS_URL")
+# It holds the counts of wrong passwords, which all web processes must share. Redis is shared by all machines and
+# costs the database nothing. Without it files of this machine do: the database cache would make three durable
+# commits of each guess, and SQLite has one writer.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        # Celery's name for a Unix socket, and the Redis client's.
+        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://", 1),
+        "KEY_PREFIX": "portal",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "people.shared_cache.SharedFileCache",
+        "LOCATION": str(DATA_DIR / "cache"),
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+LOGIN_URL = reverse_lazy("login")
+LOGIN_REDIRECT_URL = "/"
+PASSWORD_HASHERS = ["people.hashing.BoundedPBKDF2Hasher"]
+SIGN_IN_LOCK_OUT_SECONDS = 5 * 60
+ACCOUNT_ADAPTER = "people.adapter.PortalAccountAdapter"
+# people.forms turns a mail address into the name of its account.
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {
+    # Right passwords are not counted, so that people behind one address do not lock each other out.
+    "login": None,
+    "login_failed": f"10/m/ip,5/{SIGN_IN_LOCK_OUT_SECONDS}s/key",
+    "log_lock_out": "1/m/ip",
+}
+
 # Security -------------------------------------------------------------------------------------------------
 
 # The door's limit for a body, applied to every other address as well.
@@ -218,10 +260,14 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [csp.NONE],
     }
 }
-# The admin's theme (unfold) has inline scripts and styles and evaluates Alpine.js expressions.
+# The admin's look (unfold) evaluates the Alpine.js expressions in its attributes: arrow functions, assignments and
+# calls, which Alpine's build without eval does not read. Its colours are in a style element, and its scripts write
+# style attributes. No script in the page itself runs.
 ADMIN_CONTENT_SECURITY_POLICY = {
-    "script-src": [csp.SELF, csp.UNSAFE_INLINE, csp.UNSAFE_EVAL],
+    "script-src": [csp.SELF, csp.UNSAFE_EVAL],
+    "script-src-attr": [csp.NONE],
     "style-src": [csp.SELF, csp.UNSAFE_INLINE],
+    "connect-src": [csp.SELF],
 }
 SILENCED_SYSTEM_CHECKS = [
     # web.middleware makes cookies secure on https requests; HSTS and the redirect to https are the proxy's job.
@@ -256,7 +302,6 @@ LOGGING = {
 
 # Celery ---------------------------------------------------------------------------------------------------
 
-REDIS_URL = env.text("REDIS_URL")
 # Without a broker the scheduler process runs the tasks itself: the database is the queue in any case.
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL
 CELERY_BROKER_URL = REDIS_URL or "memory://"

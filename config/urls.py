@@ -5,6 +5,7 @@ from config.favicon import favicon
 from config.processes import health
 
 urlpatterns = [
+    path("", include("people.urls")),
     path("admin/", admin.site.urls),
     path("", include("metrics.urls")),
     path("api/", include("telemetry.door.urls")),

@@ -64,14 +64,14 @@ def check_access(stage: Stage) -> None:
             expected = expected_answers(method, route)
             stage.expect(expected is not None, f"{method} {route} is not in the access matrix")
             if expected is not None:
-                found = [
+                statuses = [
                     ask(
                         Request(method=method, path=path, headers=visitors[role]), port=stage.portal.port
                     ).status
                     for role in ROLES
                 ]
-                is_right = all(map(is_allowed, found, expected))
-                stage.expect(is_right, f"{method} {route}: {found}, not {expected}")
+                is_right = all(map(is_allowed, statuses, expected))
+                stage.expect(is_right, f"{method} {route}: {statuses}, not {expected}")
 
 
 def expected_answers(method: str, route: str) -> list[str] | None:

@@ -71,8 +71,8 @@ def batch(*several: Mapping[str, Any], **properties: Any) -> bytes:
     """Events with these properties, none of which the plan allows."""
     now = datetime.now(UTC).isoformat()
     events = [
-        {"event": "workbench.chat_message_sent", "sessionId": "s", "timestamp": now, "properties": each}
-        for each in several or [properties]
+        {"event": "workbench.chat_message_sent", "sessionId": "s", "timestamp": now, "properties": one_event}
+        for one_event in several or [properties]
     ]
     return json.dumps({"events": events}).encode()
 

@@ -99,9 +99,9 @@ class Campaign:
     def strike(self, name: str, *, stage: Stage, database: str) -> Row:
         stage.complaints.clear()
         outcome, heard = try_out(name, stage=stage)
-        found = complaints_of(outcome, fault=FAULTS[name], judges_times=self.judges_times)
+        measured = complaints_of(outcome, fault=FAULTS[name], judges_times=self.judges_times)
         return Row(
-            fault=name, database=database, outcome=outcome, complaints=[*found, *heard, *stage.complaints]
+            fault=name, database=database, outcome=outcome, complaints=[*measured, *heard, *stage.complaints]
         )
 
 

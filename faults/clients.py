@@ -47,8 +47,8 @@ class Sender:
         events = make_events(
             MOST_POSTS * EVENTS_A_POST, seed=self.seed, start=now - timedelta(hours=3), end=now
         )
-        while not self.stopping.is_set() and (some := list(islice(events, EVENTS_A_POST))):
-            self.deliver(make_bodies(iter(some), size=EVENTS_A_POST)[0], count=len(some))
+        while not self.stopping.is_set() and (batch := list(islice(events, EVENTS_A_POST))):
+            self.deliver(make_bodies(iter(batch), size=EVENTS_A_POST)[0], count=len(batch))
             self.stopping.wait(PAUSE_SECONDS)
 
     def deliver(self, body: bytes, *, count: int) -> None:
@@ -80,9 +80,9 @@ class Sender:
             connection.close()
 
     def settle(self, body: bytes, *, answer: bytes, count: int) -> None:
-        said = json.loads(answer)
-        if said["accepted"] + said["duplicates"] != count:
-            self.complaints.add(f"{said['rejected']} good events were rejected")
+        verdicts = json.loads(answer)
+        if verdicts["accepted"] + verdicts["duplicates"] != count:
+            self.complaints.add(f"{verdicts['rejected']} good events were rejected")
             return
         self.settled |= {event["id"] for event in json.loads(body)["events"]}
         self.settled_at = time.monotonic()

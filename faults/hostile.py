@@ -89,10 +89,10 @@ def generate(stage: Stage, *, count: int) -> list[Request]:
     others = cycle(path for path in paths if not path.startswith("/admin/"))
     roles = list(stage.portal.prepared["visitors"].values())
     turns = islice(cycle((admin, others)), count)
-    return [one(dice, path=next(turn), role=dice.choice(roles)) for turn in turns]
+    return [make_request(dice, path=next(turn), role=dice.choice(roles)) for turn in turns]
 
 
-def one(dice: Random, *, path: str, role: dict[str, str]) -> Request:
+def make_request(dice: Random, *, path: str, role: dict[str, str]) -> Request:
     return Request(
         method=dice.choice(METHODS),
         path=path + dice.choice(ENDINGS) + dice.choice(QUERIES),

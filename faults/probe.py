@@ -55,13 +55,13 @@ def watch(port: int, path: str, *, probes: Probes, ended: threading.Event) -> No
 @contextmanager
 def probing(*, port: int) -> Iterator[dict[str, Probes]]:
     """What the dict holds is known at the end."""
-    found: dict[str, Probes] = {}
+    measured: dict[str, Probes] = {}
     command = [sys.executable, "-m", "faults.probe", str(port)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
     try:
-        yield found
-        said, _ = process.communicate(timeout=3 * TIMEOUT_SECONDS)
-        found.update({path: Probes(**measured) for path, measured in json.loads(said).items()})
+        yield measured
+        output, _ = process.communicate(timeout=3 * TIMEOUT_SECONDS)
+        measured.update({path: Probes(**figures) for path, figures in json.loads(output).items()})
     finally:
         process.kill()
         process.wait()

@@ -110,7 +110,7 @@ def started(program: Program) -> Iterator[Program]:
 def family(pid: int) -> list[int]:
     """The process and all below it; empty for 0."""
     parents = parent_by_pid()
-    return [each for each in parents if pid and pid in ancestry(each, parents=parents)]
+    return [member for member in parents if pid and pid in ancestry(member, parents=parents)]
 
 
 # PostgreSQL and Redis -------------------------------------------------------------------------------------
@@ -180,8 +180,8 @@ class Portal(Program):
     def prepared(self) -> dict[str, Any]:
         """What faults/prepare.py made in it and says of it."""
         command = [sys.executable, "-m", "faults.prepare"]
-        said = subprocess.run(command, cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, check=True)
-        return dict(json.loads(said.stdout))
+        done = subprocess.run(command, cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, check=True)
+        return dict(json.loads(done.stdout))
 
     def child(self, name: str) -> int:
         """The id of the web server, the scheduler or the worker; 0 while it is down."""

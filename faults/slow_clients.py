@@ -27,7 +27,7 @@ TCP_ESTABLISHED = 1
 def send_headers_slowly(stage: Stage) -> None:
     with connections(stage, count(stage, SLOW_CLIENTS)) as clients:
         drip(
-            clients, first=b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", each=b"a", seconds=HEADER_SECONDS
+            clients, first=b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", drop=b"a", seconds=HEADER_SECONDS
         )
         stage.expect(not any(map(is_open, clients)), "slow headers are not given up")
 
@@ -38,7 +38,7 @@ def send_bodies_slowly(stage: Stage) -> None:
     with connections(stage, count(stage, SLOW_CLIENTS)) as clients:
         for number, client in enumerate(clients):
             send(client, post_head(key if number % 2 else "", length=1000) + b"{")
-        drip(clients, first=b"", each=b" ", seconds=BODY_SECONDS)
+        drip(clients, first=b"", drop=b" ", seconds=BODY_SECONDS)
         stage.expect(not any(map(is_open, clients)), "slow bodies are not given up")
 
 
@@ -84,14 +84,14 @@ def connections(stage: Stage, number: int) -> Iterator[list[socket.socket]]:
         yield opened
 
 
-def drip(clients: list[socket.socket], *, first: bytes, each: bytes, seconds: float) -> None:
-    """Send the first bytes, and then one of `each` a second, until the time is over or nobody listens."""
+def drip(clients: list[socket.socket], *, first: bytes, drop: bytes, seconds: float) -> None:
+    """Send the first bytes, and then a drop each second, until the time is over or nobody listens."""
     for client in clients:
         send(client, first)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and any(map(is_open, clients)):
         for client in clients:
-            send(client, each)
+            send(client, drop)
         time.sleep(1)
 
 

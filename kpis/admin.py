@@ -21,8 +21,9 @@ from telemetry.admin.big_tables import ReadOnlyModelAdmin
 from telemetry.admin.filters import EnvironmentFilter, choice_filter
 from telemetry.admin.formatting import compact_duration
 
-KPI_CHOICES = [(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS]
-KpiFilter = choice_filter(field="kpi", choices=KPI_CHOICES, title="KPI")
+KpiFilter = choice_filter(
+    field="kpi", choices=[(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS], title="KPI"
+)
 DIMENSIONS = sorted({dimension for kpi in registry.DEFINITIONS for dimension in kpi.dimensions})
 DIMENSION_CHOICES = [("", "The whole KPI"), *((name, f"By {name}") for name in [*DIMENSIONS, EXCLUDED])]
 
@@ -92,8 +93,8 @@ class JudgementAdmin(ModelAdmin):
 
     @display(description="KPI", ordering="kpi")
     def kpi_title(self, judgement: Target | Baseline) -> str:
-        known = registry.REGISTRY.get(judgement.kpi)
-        return known.title if known else judgement.kpi
+        kpi = registry.REGISTRY.get(judgement.kpi)
+        return kpi.title if kpi else judgement.kpi
 
     @display(description="environment", ordering="environment")
     def environment_name(self, judgement: Target | Baseline) -> str:
@@ -118,7 +119,7 @@ class TargetAdmin(JudgementAdmin):
         if kpi is None:
             return "no KPI of the registry"
         unit = "x the baseline" if kpi.baseline_factor is not None else kpi.unit
-        return f"{kpi.direction.replace('_', ' ')} {without_trailing_zeros(target.value)} {unit}"
+        return f"{kpi.direction.words} {without_trailing_zeros(target.value)} {unit}"
 
 
 @admin.register(Baseline)
@@ -158,6 +159,7 @@ class EnteredCountAdmin(ModelAdmin):
         obj.entered_by = signed_in_user(request)
         with transaction.atomic():
             places = {(obj.environment, obj.date)}
+            # An edit may move the count: then it is missing where it was before.
             if change:
                 places |= set(EnteredCount.objects.filter(pk=obj.pk).values_list("environment", "date"))
             super().save_model(request, obj, form, change)

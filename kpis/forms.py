@@ -12,7 +12,7 @@ from kpis import registry
 from kpis.days import local_day, reporting_zone
 from kpis.models import Baseline, EnteredCount, Target
 from kpis.registry import Kind, Kpi
-from telemetry.admin.filters import environment_names
+from telemetry.models import Environment
 
 KPI_CHOICES = [
     ("", "Select a KPI"),
@@ -43,7 +43,7 @@ def target_problem(kpi: Kpi, value: Decimal) -> str:
         return value_problem(kpi, value)
     if 0 < value <= LARGEST_FACTOR:
         return ""
-    factor, direction = kpi.baseline_factor, kpi.direction.replace("_", " ")
+    factor, direction = kpi.baseline_factor, kpi.direction.words
     return (
         f"{kpi.title} is judged against its baseline, so its target is a factor and not {kpi.unit}: "
         f"{factor} means {direction} {factor} x the baseline. "
@@ -52,7 +52,7 @@ def target_problem(kpi: Kpi, value: Decimal) -> str:
 
 
 def environment_choices(*, first: tuple[str, str]) -> list[tuple[str, str]]:
-    return [first, *((name, name) for name in environment_names())]
+    return [first, *((name, name) for name in Environment.names())]
 
 
 class JudgementForm(forms.ModelForm):  # type: ignore[type-arg]

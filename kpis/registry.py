@@ -27,6 +27,10 @@ class Direction(StrEnum):
     AT_LEAST = "at_least"
     AT_MOST = "at_most"
 
+    @property
+    def words(self) -> str:
+        return self.value.replace("_", " ")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kpi:
@@ -51,6 +55,11 @@ class Kpi:
     dimensions: tuple[str, ...] = ()
     minimum_sample: int = 20
     version: int = 1
+
+    @property
+    def percentile_name(self) -> str:
+        """The name of the percentile that is the value of a duration KPI: p95."""
+        return f"p{round(self.statistic * 100)}"
 
 
 DEFINITIONS = (

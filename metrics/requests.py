@@ -46,10 +46,10 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 def route_of(request: HttpRequest) -> str:
     """Name of the URL pattern that answered; `other` for a path that no pattern matches."""
     match = request.resolver_match
-    return folded_view((match and match.view_name) or OTHER)
+    return view_label((match and match.view_name) or OTHER)
 
 
-def folded_view(view: str) -> str:
+def view_label(view: str) -> str:
     """The view's name, or `admin` for each of the admin's many views."""
     return ADMIN if view.startswith(f"{ADMIN}:") else view
 
@@ -95,7 +95,7 @@ class ViewMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
         if "method" in labels:
             labels["method"] = self._method(request)
         if "view" in labels:
-            labels["view"] = folded_view(labels["view"])
+            labels["view"] = view_label(labels["view"])
         return super().label_metric(metric, request, response, **labels)
 
 

@@ -73,6 +73,6 @@ def is_local(request: HttpRequest) -> bool:
 def has_token(request: HttpRequest) -> bool:
     """Whether the bearer token is METRICS_TOKEN; never when that is empty."""
     expected = settings.METRICS_TOKEN.encode()
-    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    matches = hmac.compare_digest(token.strip().encode(errors="replace"), expected)
-    return bool(expected) and scheme.lower() == "bearer" and matches
+    token = keys.bearer_token(request.META) or ""
+    # In constant time, so that a wrong token does not tell how much of it is right.
+    return bool(expected) and hmac.compare_digest(token.encode(errors="replace"), expected)

@@ -29,6 +29,7 @@ def percent_text(ratio: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """The two largest units that say something: 0.42 s, 12.3 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    # Rounded before it is compared, so that 59.96 s is 1 min and not 60 s.
     if round(seconds, 1) < MINUTE:
         return _short_duration(seconds)
     whole = round(seconds)
@@ -63,13 +64,13 @@ def count_text(number: float) -> str:
 def change_text(current: float, previous: float, *, unit: str) -> str:
     """The difference with its sign: percentage points for a ratio, else per cent of the previous value."""
     if unit == "ratio":
-        return f"{_signed((current - previous) * 100)} points"
+        return f"{_with_sign((current - previous) * 100)} points"
     if previous == 0:
         return f"{_sign(current)}{value_text(abs(current), unit=unit)}"
-    return f"{_signed((current / previous - 1) * 100)}%"
+    return f"{_with_sign((current / previous - 1) * 100)}%"
 
 
-def _signed(number: float) -> str:
+def _with_sign(number: float) -> str:
     rounded = round(number, 1)
     return f"{_sign(rounded)}{abs(rounded):,.1f}".removesuffix(".0")
 

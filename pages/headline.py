@@ -1,4 +1,4 @@
-"""What is said of a KPI first, on its card and on top of its page."""
+"""What a card and a KPI's page show first: value, verdict and change."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -29,7 +29,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """What is said of a KPI first: its total over the range, the verdict, the change, and why there is no value."""
+    """A KPI's total over the range, the verdict on it, its change, and in `note` why there is no value."""
 
     total: EvaluationText
     previous_value: str

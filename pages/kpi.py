@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from kpis.models import Baseline
-from kpis.reading.environments import environments
 from kpis.reading.query import UnknownKpi, find_kpi
 from kpis.reading.readings import Comparison, KpiReading, compare_kpi
 from kpis.registry import Kpi
@@ -24,6 +23,8 @@ from pages.kpi_text import EvaluationText, Figure, period_texts, value_name
 from pages.page_controls import PageControls, breakdown_links
 from pages.page_request import PageRequest, PageState, page_request_or_404
 from pages.verdicts import judgement_text, too_few_text
+from telemetry.models import Environment
+from web.moments import rfc3339
 
 CHART_SCRIPT = "build/charts.js"
 SHOWN_SLICES = 12
@@ -52,10 +53,10 @@ class SliceRow:
 def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     """The page at /kpis/<slug>/."""
     kpi = kpi_or_404(slug)
-    known = environments()
-    if not known:
+    environments = Environment.names()
+    if not environments:
         return render(request, "pages/first_run.html")
-    page = page_request_or_404(request, environments=known, kpi=kpi)
+    page = page_request_or_404(request, environments=environments, kpi=kpi)
     comparison = compare_kpi(
         kpi=kpi,
         environment=page.environment,
@@ -157,8 +158,8 @@ def csv_url(reading: KpiReading, *, state: PageState) -> str:
     """The API's address of the same series, with the range in moments: it stays what it is tomorrow."""
     query = PageState(
         environment=reading.environment,
-        start=f"{reading.range.start:%Y-%m-%dT%H:%M:%SZ}",
-        end=f"{reading.range.end:%Y-%m-%dT%H:%M:%SZ}",
+        start=rfc3339(reading.range.start),
+        end=rfc3339(reading.range.end),
         granularity=state.granularity,
         breakdown=state.breakdown,
     ).query()

@@ -6,7 +6,7 @@ from typing import TypedDict
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
 from pages.formatting import value_text
-from pages.kpi_text import EvaluationText, Figure, PeriodText, own_percentile, summary_text, value_name
+from pages.kpi_text import EvaluationText, Figure, PeriodText, summary_text, value_name
 
 Values = Sequence[float | None]
 
@@ -64,7 +64,7 @@ def previous_values(comparison: Comparison) -> list[float | None]:
 def make_lines(reading: KpiReading, *, previous: Values) -> list[ChartLine]:
     """The lines that have any value, in the order of the legend; the bars of the sample come last."""
     kpi, series = reading.kpi, reading.series
-    percentiles = [name for name in series[0].percentiles if name != own_percentile(kpi)]
+    percentiles = [name for name in series[0].percentiles if name != kpi.percentile_name]
     lines = [
         make_line(
             "value", value_name(kpi), [evaluation.value for evaluation in series], is_bar=kpi.kind is Kind.SUM

@@ -59,7 +59,7 @@ class EvaluationText:
             counts=count_figures(evaluation, kpi=kpi),
             mean=[] if kpi.kind is Kind.RATIO else [mean],
             percentiles=percentiles,
-            other_percentiles=[figure for figure in percentiles if figure.name != own_percentile(kpi)],
+            other_percentiles=[figure for figure in percentiles if figure.name != kpi.percentile_name],
         )
 
     @property
@@ -105,12 +105,7 @@ def value_name(kpi: Kpi) -> str:
     """What the value is called where it stands beside other figures."""
     if kpi.kind is not Kind.DURATION:
         return kpi.title
-    return "Median" if own_percentile(kpi) == "p50" else own_percentile(kpi)
-
-
-def own_percentile(kpi: Kpi) -> str:
-    """The name of the percentile that is the value of a duration KPI."""
-    return f"p{round(kpi.statistic * 100)}"
+    return "Median" if kpi.percentile_name == "p50" else kpi.percentile_name
 
 
 def optional_text(value: float | None, *, kpi: Kpi) -> str:

@@ -10,7 +10,6 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from kpis.reading.environments import environments
 from kpis.reading.readings import Comparison, KpiReading, compare_kpis
 from kpis.registry import Persona
 from pages.formatting import words_of
@@ -19,6 +18,7 @@ from pages.kpi_text import is_open, summary_text
 from pages.page_controls import PageControls
 from pages.page_request import PageState, page_request_or_404
 from pages.sparkline import Sparkline, make_sparkline
+from telemetry.models import Environment
 
 QUESTIONS = {
     Persona.AGENT: "Does the assistant put templates to work?",
@@ -54,10 +54,10 @@ class Section:
 @login_required
 def show_overview(request: HttpRequest) -> HttpResponse:
     """The page at /."""
-    known = environments()
-    if not known:
+    environments = Environment.names()
+    if not environments:
         return render(request, "pages/first_run.html")
-    page = page_request_or_404(request, environments=known)
+    page = page_request_or_404(request, environments=environments)
     comparisons = compare_kpis(environment=page.environment, range=page.range, now=page.now)
     context = {
         "sections": make_sections(comparisons, state=page.state),

@@ -1,4 +1,4 @@
-"""What every page says of its environment and its range, and the links that change them."""
+"""The environment and the range that every page shows, and the links that change them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,21 +45,21 @@ class PageControls:
         cls, comparison: Comparison, *, page: PageRequest, has_granularities: bool = False
     ) -> Self:
         """Any comparison of the page will do: they are all of one range."""
-        state, shown, until = page.state, page.range, comparison.current.computed_until
-        zone = shown.zone
+        state, shown_range, until = page.state, page.range, comparison.current.computed_until
+        zone = shown_range.zone
         return cls(
             environment=page.environment,
             environments=environment_links(page),
             ranges=range_links(state),
             granularities=granularity_links(state) if has_granularities else [],
-            start=f"{shown.start.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
-            end=f"{shown.end.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
-            range_text=range_text(shown),
+            start=f"{shown_range.start.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
+            end=f"{shown_range.end.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
+            range_text=range_text(shown_range),
             previous_text=range_text(comparison.previous.range),
             time_zone=zone.key,
             computed_until=moment_text(until, zone=zone) if until else "",
             computed_until_iso=until.isoformat() if until else "",
-            is_open=until is not None and shown.start < until < shown.end,
+            is_open=until is not None and shown_range.start < until < shown_range.end,
             is_custom=state.is_custom,
             hidden=state.kept_fields(),
         )

@@ -59,9 +59,9 @@ class PageState:
     def range(self, *, zone: ZoneInfo, now: datetime) -> Range:
         """The range to show. Raises InvalidRange, and TooManyPeriods for more than a page may show."""
         if self.is_custom:
-            shown = parse_range(start=self.start, end=self.end, zone=zone, now=now)
-            split(shown, granularity=self.granularity, maximum=MAXIMUM_PERIODS_SHOWN)
-            return shown
+            shown_range = parse_range(start=self.start, end=self.end, zone=zone, now=now)
+            split(shown_range, granularity=self.granularity, maximum=MAXIMUM_PERIODS_SHOWN)
+            return shown_range
         return recent_days(PRESETS[self.preset or DEFAULT_PRESET], zone=zone, now=now)
 
     def link(self, **changes: str | bool | Granularity) -> str:
@@ -121,17 +121,17 @@ class PageRequest:
         try:
             state = PageState.from_query(query, kpi=kpi)
             state = state if kpi else state.shared()
-            shown = state.range(zone=zone, now=now)
+            shown_range = state.range(zone=zone, now=now)
         except InvalidRange as error:
             fault = error
             state = PageState(environment=query.get("environment", ""))
-            shown = state.range(zone=zone, now=now)
-        environment = choose_environment(state.environment, known=environments)
+            shown_range = state.range(zone=zone, now=now)
+        environment = choose_environment(state.environment, environments=environments)
         return cls(
             state=state,
             environment=environment,
             environments=environments,
-            range=shown,
+            range=shown_range,
             now=now,
             fault=fault,
         )

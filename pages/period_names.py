@@ -8,14 +8,18 @@ from kpis.reading.periods import Granularity, Period, Range, last_date
 from pages.formatting import date_text, moment_text
 
 
-def range_text(shown: Range) -> str:
+def range_text(shown_range: Range) -> str:
     """1 Feb 2026 to 28 Feb 2026, both included; with the time of day where an end is not a day's start."""
-    zone = shown.zone
-    first, end = local_day(shown.start, zone=zone), local_day(shown.end, zone=zone)
-    starts_with_day = shown.start == day_start(first, zone=zone)
-    ends_with_day = shown.end == day_start(end, zone=zone)
-    since = date_text(first) if starts_with_day else moment_text(shown.start, zone=zone)
-    until = date_text(last_date(shown, zone=zone)) if ends_with_day else moment_text(shown.end, zone=zone)
+    zone = shown_range.zone
+    first, end = local_day(shown_range.start, zone=zone), local_day(shown_range.end, zone=zone)
+    starts_with_day = shown_range.start == day_start(first, zone=zone)
+    ends_with_day = shown_range.end == day_start(end, zone=zone)
+    since = date_text(first) if starts_with_day else moment_text(shown_range.start, zone=zone)
+    until = (
+        date_text(last_date(shown_range, zone=zone))
+        if ends_with_day
+        else moment_text(shown_range.end, zone=zone)
+    )
     return f"{since} \N{EN DASH} {until}"
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kpis.reading.evaluation import NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
 from kpis.reading.readings import KpiReading
-from kpis.registry import Direction, Kpi
+from kpis.registry import Kpi
 from pages.formatting import percent_text
 
 
@@ -48,8 +48,7 @@ def badge_of(reading: KpiReading) -> Badge:
 
 def judgement_text(kpi: Kpi) -> str:
     """How the target judges."""
-    side = "at least" if kpi.direction is Direction.AT_LEAST else "at most"
-    sentences = [f"On target when the value is {side} the target."]
+    sentences = [f"On target when the value is {kpi.direction.words} the target."]
     if kpi.baseline_factor is not None:
         factor = percent_text(float(kpi.baseline_factor))
         sentences.append(f"The target is {factor} of the baseline unless set otherwise.")

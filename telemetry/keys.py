@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpRequest, QueryDict
 
-from telemetry.models import ApiKey, Environment, Scope
+from telemetry.models import ApiKey, Environment, KeyState, Scope
 from web.errors import ApiError
 
 DEFAULT_REQUESTS_PER_MINUTE = 300_000
@@ -46,6 +46,7 @@ def create_key(
         raise BadKeyName(f"There is no scope {scope!r}; it is one of {', '.join(Scope.values)}.")
     check_name("environment", environment)
     check_name("source", source)
+    # The scope stands in the secret, so that people and secret scanners see what a key can do.
     secret = f"wb_{scope}_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         Environment.objects.get_or_create(name=environment, defaults={"created_at": now})
@@ -102,9 +103,9 @@ def secret_of(request: HttpRequest) -> str:
 
 def secret_in(environ: Mapping[str, Any]) -> str:
     """The secret in a request's WSGI environment, as `secret_of` looks for it."""
-    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return str(token.strip())
+    token = bearer_token(environ)
+    if token is not None:
+        return token
     header = str(environ.get("HTTP_X_WORKBENCH_KEY", ""))
     if header or not environ.get("QUERY_STRING"):
         return header
@@ -122,16 +123,23 @@ def secret_outside_body(environ: Mapping[str, Any]) -> str:
         return ""
 
 
+def bearer_token(environ: Mapping[str, Any]) -> str | None:
+    """The token of Authorization: Bearer in a WSGI environment; None where there is no such header."""
+    scheme, _, token = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 def authenticate(request: HttpRequest, *, scope: str, now: datetime) -> ApiKey:
     """The request's key, if it has this scope and is in force at `now`.
 
     Raises ApiError: 401 without a key or with an unknown one; 403 with a revoked or expired key, or one of
     another scope.
     """
-    return check_in_force(known_key(secret_of(request)), scopes=(scope,), now=now)
+    return check_in_force(require_key(secret_of(request)), scopes=(scope,), now=now)
 
 
-def known_key(secret: str) -> ApiKey:
+def require_key(secret: str) -> ApiKey:
+    """The key of this secret. Raises ApiError (401) for no secret, and for one that belongs to no key."""
     if not secret:
         raise unauthorized(
             code="missing_key", message="The request needs a key: Authorization: Bearer <key>."
@@ -143,9 +151,11 @@ def known_key(secret: str) -> ApiKey:
 
 
 def check_in_force(key: ApiKey, *, scopes: Collection[str], now: datetime) -> ApiKey:
-    if key.revoked_at is not None and key.revoked_at <= now:
+    """The key itself. Raises ApiError (403) if it is revoked or expired at `now`, or has none of the scopes."""
+    state = key.state_at(now)
+    if state is KeyState.REVOKED:
         raise forbidden(code="revoked_key", message="The key was revoked.")
-    if key.expires_at is not None and key.expires_at <= now:
+    if state is KeyState.EXPIRED:
         raise forbidden(code="expired_key", message="The key has expired.")
     if key.scope not in scopes:
         wanted = " or ".join(scopes)

@@ -1,5 +1,9 @@
 """Raw events and everything else that the door writes, and what the fold counts of it."""
 
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -16,11 +20,22 @@ class Environment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all environments, in alphabetical order."""
+        return list(cls.objects.order_by("name").values_list("name", flat=True))
+
 
 class Scope(models.TextChoices):
     INGEST = "ingest", "Ingest: post events"
     READ = "read", "Read: KPIs and runs"
     METRICS = "metrics", "Metrics: scrape"
+
+
+class KeyState(StrEnum):
+    IN_FORCE = "in force"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class ApiKey(models.Model):
@@ -45,12 +60,26 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.scope}, {self.environment_id}/{self.source})"
 
+    def state_at(self, moment: datetime) -> KeyState:
+        """Whether the key works at that moment. A key that is revoked and expired is revoked."""
+        if self.revoked_at is not None and self.revoked_at <= moment:
+            return KeyState.REVOKED
+        if self.expires_at is not None and self.expires_at <= moment:
+            return KeyState.EXPIRED
+        return KeyState.IN_FORCE
+
+
+class ArrivalQuerySet(models.QuerySet["Arrival"]):
+    def pending(self) -> Self:
+        """The fold's queue: the posts that it has not taken yet."""
+        return self.filter(taken_at__isnull=True)
+
 
 class Arrival(models.Model):
     """One post, with what became of its events. The rows that are not taken yet are the fold's queue.
 
-    A row commits with its events: who sees the row sees the events. `rejected` counts events by the code of their
-    first error: {"missing_property": 2}.
+    A row commits with its events, so a reader of the row sees the events too. `rejected` counts events by the code
+    of their first error: {"missing_property": 2}.
     """
 
     key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
@@ -64,6 +93,8 @@ class Arrival(models.Model):
     first_day = models.DateField(null=True)
     last_day = models.DateField(null=True)
     taken_at = models.DateTimeField(null=True)
+
+    objects = ArrivalQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -13,6 +13,8 @@ from workbench.fold import pending
 
 MOMENT = datetime(2026, 2, 2, 10, 0, tzinfo=UTC)
 KEYS_MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
+# The moment at which the tests' world stands still.
+NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
 
 
 def minutes(count: float) -> datetime:
@@ -25,18 +27,18 @@ def table(model: type[Model], *fields: str) -> list[tuple[Any, ...]]:
     return sorted(model._default_manager.values_list(*fields), key=repr)
 
 
-def issue_key(*, now: datetime = KEYS_MADE_AT, **given: Any) -> tuple[ApiKey, str]:
-    """A key and its secret; what is given replaces the defaults of `create_key`'s arguments."""
+def issue_key(*, now: datetime = KEYS_MADE_AT, **fields: Any) -> tuple[ApiKey, str]:
+    """A key and its secret; the fields replace the defaults of `create_key`'s arguments."""
     defaults = {"scope": Scope.INGEST, "environment": "production", "source": "web"}
-    return create_key(now=now, **defaults | given)
+    return create_key(now=now, **defaults | fields)
 
 
-def make_key(**given: Any) -> ApiKey:
-    return issue_key(**given)[0]
+def make_key(**fields: Any) -> ApiKey:
+    return issue_key(**fields)[0]
 
 
-def make_secret(**given: Any) -> str:
-    return issue_key(**given)[1]
+def make_secret(**fields: Any) -> str:
+    return issue_key(**fields)[1]
 
 
 def event(name: str, at: datetime = MOMENT, *, session: str = "s-1", **properties: Any) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def store(
 ) -> Arrival:
     """Stores the events as one accepted post, as the door would, and returns its arrival."""
     key = key or make_key(environment=environment)
-    days = [one["at"].date() for one in events]
+    days = [document["at"].date() for document in events]
     arrival = Arrival.objects.create(
         key=key,
         environment=environment,
@@ -65,31 +67,31 @@ def store(
         first_day=min(days, default=None),
         last_day=max(days, default=None),
     )
-    for one in events:
+    for document in events:
         RawEvent.objects.create(
-            event_key=one.get("key")
-            or uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(one, default=str) + environment),
-            day=one["at"].date(),
+            event_key=document.get("key")
+            or uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(document, default=str) + environment),
+            day=document["at"].date(),
             arrival_id=arrival.id,
             environment=environment,
             source=key.source,
-            event=one["event"],
+            event=document["event"],
             event_id="",
-            session_id=one["session"],
-            occurred_at=one["at"],
-            properties=one["properties"],
+            session_id=document["session"],
+            occurred_at=document["at"],
+            properties=document["properties"],
         )
     return arrival
 
 
-def take(*events: dict[str, Any], environment: str = "production") -> None:
+def fold(*events: dict[str, Any], environment: str = "production") -> None:
     """Stores the events as one accepted post and folds it."""
     store(*events, environment=environment)
     pending.fold_pending(now=MOMENT)
 
 
-def take_one_by_one(*events: dict[str, Any], environment: str = "production") -> None:
+def fold_one_by_one(*events: dict[str, Any], environment: str = "production") -> None:
     """Stores and folds each event as a post of its own; raw events are gone before the next one comes."""
-    for one in events:
-        take(one, environment=environment)
+    for document in events:
+        fold(document, environment=environment)
         RawEvent.objects.all().delete()

@@ -3,16 +3,21 @@
 import os
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import psycopg
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.db import connection
+from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django import Settings
 
 from tests import services
+from tests.builders import NOW
 from tests.chromium import running_chromium
 
 NOT_FOUND = "not on this machine:"
@@ -64,8 +69,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def now() -> datetime:
-    """The moment at which the tests' world stands still."""
-    return datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
+    return NOW
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
+    """The clock of views, forms and commands stands still at `now`."""
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    return now
+
+
+@pytest.fixture
+def reader(client: Client, db: None) -> Client:
+    """A signed-in person without any rights."""
+    client.force_login(get_user_model().objects.create_user("reader"))
+    return client
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +98,14 @@ def browser() -> Iterator[Browser]:
     """One browser for a module: starting it takes longer than most of its tests."""
     with running_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """Passwords cost next to nothing, and no test meets the wrong ones of another."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
 
 
 @pytest.fixture

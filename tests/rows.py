@@ -43,7 +43,7 @@ def environment(name: str = "production") -> Environment:
 
 
 def api_key(number: int = 0, **fields: Any) -> ApiKey:
-    given = {
+    defaults = {
         "prefix": f"wb_ingest_{number:06d}",
         "digest": f"{number:064x}",
         "scope": "ingest",
@@ -51,7 +51,7 @@ def api_key(number: int = 0, **fields: Any) -> ApiKey:
         "source": f"app-{number}",
         "requests_per_minute": 600,
     }
-    return ApiKey.objects.create(**given | fields)
+    return ApiKey.objects.create(**defaults | fields)
 
 
 def shared_key() -> ApiKey:
@@ -59,7 +59,7 @@ def shared_key() -> ApiKey:
 
 
 def arrival(number: int = 0, **fields: Any) -> Arrival:
-    given = {
+    defaults = {
         "key": shared_key(),
         "environment": "production",
         "source": "app-0",
@@ -71,14 +71,14 @@ def arrival(number: int = 0, **fields: Any) -> Arrival:
         "last_day": MOMENT.date(),
         "taken_at": MOMENT + timedelta(hours=1) if number % 2 else None,
     }
-    return Arrival.objects.create(**given | fields)
+    return Arrival.objects.create(**defaults | fields)
 
 
 def raw_event(number: int = 0, **fields: Any) -> RawEvent:
     """Of arrival 1, 2, …, ten in each; an arrival makes its day the newest one."""
     if not Arrival.objects.exists():
         arrival()
-    given = {
+    defaults = {
         "event_key": event_key(number),
         "day": MOMENT.date(),
         "arrival_id": 1 + number // 10,
@@ -90,11 +90,11 @@ def raw_event(number: int = 0, **fields: Any) -> RawEvent:
         "occurred_at": MOMENT,
         "properties": {"source": "chat", "nodeCount": number, "intent": "<script>alert(1)</script>"},
     }
-    return RawEvent.objects.create(**given | fields)
+    return RawEvent.objects.create(**defaults | fields)
 
 
 def quarantined_event(number: int = 0, **fields: Any) -> QuarantinedEvent:
-    given = {
+    defaults = {
         "arrival_id": 1 + number // 10,
         "environment": "production",
         "source": "app-0",
@@ -116,7 +116,7 @@ def quarantined_event(number: int = 0, **fields: Any) -> QuarantinedEvent:
             "properties": {"contextType": "[14 characters]"},
         },
     }
-    return QuarantinedEvent.objects.create(**given | fields)
+    return QuarantinedEvent.objects.create(**defaults | fields)
 
 
 def user(number: int = 0, **fields: Any) -> User:

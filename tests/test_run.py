@@ -49,6 +49,7 @@ def test_tests_that_reach_no_database_have_one_turn(runs, monkeypatch, status, e
 def test_the_last_line_says_what_was_not_found(runs, monkeypatch, capsys):
     monkeypatch.setattr(services, "has_postgres", lambda: False)
     monkeypatch.setattr(services, "missing", lambda: ["postgres", "browser"])
+
     assert run.main([]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "SQLite: passed in 1 s",
@@ -59,6 +60,7 @@ def test_the_last_line_says_what_was_not_found(runs, monkeypatch, capsys):
 def test_continuous_integration_wants_everything(runs, monkeypatch):
     monkeypatch.setenv("CI", "true")
     monkeypatch.setattr(services, "missing", lambda: ["redis"])
+
     assert run.main([]) == 1
     assert runs[0] == []
 

@@ -1,4 +1,4 @@
-"""Works that run at the same time, each in a thread with database connections of its own."""
+"""Runs functions at the same time, each in a thread with database connections of its own."""
 
 import threading
 from collections.abc import Callable
@@ -6,22 +6,22 @@ from collections.abc import Callable
 from django.db import connections
 
 
-def run_together(*works: Callable[[], object], timeout: float = 60) -> list[BaseException]:
-    """Start the works at once and wait for all, up to `timeout` seconds for each.
+def run_together(*functions: Callable[[], object], timeout: float = 60) -> list[BaseException]:
+    """Start all functions at once and wait for them, up to `timeout` seconds for each.
 
-    Answers what they raised, and a TimeoutError for each that still runs.
+    Returns what they raised, and a TimeoutError for each that still runs.
     """
     raised: list[BaseException] = []
 
-    def run(work: Callable[[], object]) -> None:
+    def run(function: Callable[[], object]) -> None:
         try:
-            work()
+            function()
         except BaseException as error:
             raised.append(error)
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(work,), daemon=True) for work in works]
+    threads = [threading.Thread(target=run, args=(function,), daemon=True) for function in functions]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,7 +14,7 @@ import msgspec
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views import defaults
+from django.shortcuts import render
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
@@ -79,6 +79,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
 
     Returns None for anything else. That is a fault of the portal, and Django answers 500 (`server_error`).
     """
+    # As REST framework's own handler does: a refused request commits nothing.
     set_rollback()
     if isinstance(error, ApiError):
         return from_api_error(error)
@@ -116,28 +117,37 @@ def from_rest_framework(error: exceptions.APIException) -> HttpResponse:
 
 
 def from_database(error: DatabaseError | InterfaceError) -> HttpResponse:
+    return from_api_error(unavailable_database(error))
+
+
+def unavailable_database(error: DatabaseError | InterfaceError) -> Unavailable:
+    """The fault that a client is told when the database is away, locked or full."""
     # The driver's message may quote values of an event: only the class is logged.
     logger.error("The database did not answer: %s", type(error).__name__)
-    return from_api_error(
-        Unavailable(
-            code="database_unavailable", message="The database does not answer. Send the request again."
-        )
+    return Unavailable(
+        code="database_unavailable", message="The database does not answer. Send the request again."
     )
 
 
-def page_without_database() -> HttpResponse:
-    return HttpResponse(
-        "The database does not answer. Try again in a few seconds.\n",
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-        content_type="text/plain; charset=utf-8",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-    )
+def error_page(status: HTTPStatus, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """A page that needs neither the request nor the database, with the id to find the fault by.
+
+    Django's own handlers check the CSRF token again, and so read a body that may be what broke the request.
+    """
+    title = f"{status.phrase} ({status.value})"
+    text = f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title></head>
+<body><h1>{title}</h1><p>Request {REQUEST_ID.get()}</p></body>
+</html>
+"""
+    return HttpResponse(text, status=status, headers=dict(headers or {}))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: a request that Django itself refuses, for its Host header or too many query parameters."""
     if not is_api(request):
-        return defaults.bad_request(request, exception)
+        return error_page(HTTPStatus.BAD_REQUEST)
     message = "The request could not be read: its host, path or query is not acceptable."
     return error_response(status=HTTPStatus.BAD_REQUEST, code="bad_request", message=message)
 
@@ -145,14 +155,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403: a request without the permission that its view asks for."""
     if not is_api(request):
-        return defaults.permission_denied(request, exception)
+        return error_page(HTTPStatus.FORBIDDEN)
     return from_rest_framework(exceptions.PermissionDenied())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404: a path that no route has."""
     if not is_api(request):
-        return defaults.page_not_found(request, exception)
+        return render(request, "404.html", status=HTTPStatus.NOT_FOUND)
     return error_response(
         status=HTTPStatus.NOT_FOUND, code="not_found", message="There is nothing at this path."
     )
@@ -165,8 +175,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     fault = sys.exception()
     if isinstance(fault, OperationalError | InterfaceError):
-        return from_database(fault) if is_api(request) else page_without_database()
+        fault = unavailable_database(fault)
+    if isinstance(fault, Unavailable):
+        if is_api(request):
+            return from_api_error(fault)
+        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, headers=fault.headers)
     if not is_api(request):
-        return defaults.server_error(request)
+        return error_page(HTTPStatus.INTERNAL_SERVER_ERROR)
     message = "The portal failed to answer. The request may be sent again."
     return error_response(status=HTTPStatus.INTERNAL_SERVER_ERROR, code="server_error", message=message)

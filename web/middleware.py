@@ -45,3 +45,18 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         if request.path.startswith(reverse("admin:index")):
             parts.update = {**settings.ADMIN_CONTENT_SECURITY_POLICY, **(parts.update or {})}
         return parts
+
+
+class CacheControlMiddleware:
+    """Keeps answers out of every cache, because they are for one person or key, unless a view decides itself.
+
+    It stands behind WhiteNoise, so static files keep their own rules.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response

@@ -12,8 +12,25 @@ Network = IPv4Network | IPv6Network
 
 def peer_of(request: HttpRequest) -> Address | None:
     """The address of the socket's peer, whatever headers say; None for a Unix socket, which has none."""
+    return address_of(request.META.get("REMOTE_ADDR", ""))
+
+
+def client_of(request: HttpRequest) -> Address | None:
+    """Whom a request comes from: the socket's peer or, where a trusted proxy is that, whom the proxy names.
+
+    It is the last address of X-Forwarded-For that is not in TRUSTED_PROXIES: what stands before it may be made up.
+    """
+    client = peer_of(request)
+    for word in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        if client is None or not is_trusted_proxy(client):
+            break
+        client = address_of(word.strip()) or client
+    return client
+
+
+def address_of(text: str) -> Address | None:
     try:
-        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+        address = ip_address(text)
     except ValueError:
         return None
     # A socket that listens on :: names an IPv4 peer ::ffff:127.0.0.1.

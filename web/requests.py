@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import parse_cookie
+from django.utils.functional import cached_property
 from django.utils.http import parse_header_parameters
 
 
@@ -21,6 +23,12 @@ class PortalRequest(WSGIRequest):
             self.content_type, self.content_params = parse_header_parameters(header)
         except ValueError:
             self.content_type, self.content_params = header, {}
+
+    @cached_property
+    def COOKIES(self) -> dict[str, str]:  # type: ignore[override]
+        """Without those that hold NUL: the session's would be looked up, and PostgreSQL takes no NUL."""
+        cookies = parse_cookie(self.META.get("HTTP_COOKIE", ""))
+        return {name: value for name, value in cookies.items() if "\0" not in value}
 
 
 class PortalHandler(WSGIHandler):

@@ -1,4 +1,4 @@
-"""The admin of the things that events speak of. It is read only, because the fold writes them."""
+"""The admin of the things that events are about. It is read-only, because the fold writes them."""
 
 from django.contrib import admin
 from unfold.decorators import display

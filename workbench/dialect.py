@@ -72,8 +72,8 @@ class Dialect:
 
     def smallest_text(self, expression: str, *, where: str = "true") -> str:
         """An aggregate: the smallest text that is not empty, byte by byte; the empty text when there is none."""
-        known = self.binary(f"nullif({expression}, '')")
-        return f"coalesce(min({known}) FILTER (WHERE {where}), '')"
+        text = self.binary(f"nullif({expression}, '')")
+        return f"coalesce(min({text}) FILTER (WHERE {where}), '')"
 
     def only_key(self, column: str, *, where: str) -> str:
         """An aggregate: the event key of the only row of the group for which the condition holds, else NULL."""
@@ -114,18 +114,18 @@ class Dialect:
         # = ANY(%s) or IN (SELECT unnest(%s)), a thousand values and a table that is not analysed yet, it reads the
         # whole table, or joins the list row by row.
         if self.vendor == "postgresql":
-            return f"{column} = ANY(ARRAY({self._listed(kind)}))"
-        return f"{column} IN ({self._listed(kind)})"
+            return f"{column} = ANY(ARRAY({self._subquery(kind)}))"
+        return f"{column} IN ({self._subquery(kind)})"
 
     def array(self, values: Iterable[Any]) -> Any:
         """The parameter of `any_of`. The statement and its plan stay the same, however many values there are."""
         return list(values) if self.vendor == "postgresql" else json.dumps(list(values))
 
-    def listed(self, values: Iterable[str]) -> RawSQL:
-        """The same as `any_of`, for the ORM's `__in`."""
-        return RawSQL(self._listed("text"), [self.array(values)])  # noqa: S611
+    def subquery(self, values: Iterable[str]) -> RawSQL:
+        """The values as a subquery, for the ORM's `__in`."""
+        return RawSQL(self._subquery("text"), [self.array(values)])  # noqa: S611
 
-    def _listed(self, kind: ColumnType) -> str:
+    def _subquery(self, kind: ColumnType) -> str:
         # %b sends the list in binary; as text, a list of texts takes ten times as long.
         if self.vendor == "postgresql":
             return f"SELECT unnest(%b::{kind}[])"

@@ -3,7 +3,7 @@
 UNKNOWN = "unknown"
 
 
-def known(expression: str) -> str:
+def or_unknown(expression: str) -> str:
     """The text, or `unknown` where it is empty or NULL."""
     return f"coalesce(nullif({expression}, ''), '{UNKNOWN}')"
 

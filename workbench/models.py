@@ -1,4 +1,6 @@
-"""The things that events speak of, which the fold makes. Every moment is the event's own time, in UTC.
+"""The things that events are about: sessions, drafts, runs, approvals. The fold writes them.
+
+Every moment is the event's own time, in UTC.
 
 A thing outlives its raw events. KPIs are computed from these tables, so a KPI can be rebuilt where raw events are
 gone. Merges are commutative and idempotent: the earliest, the latest, or the smallest known value.

@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from kpis.api.parameters import not_found, read_parameters
-from kpis.reading.environments import UnknownEnvironment, choose_environment, environments
+from kpis.reading.environments import UnknownEnvironment, choose_environment
 from telemetry import keys
-from telemetry.models import ApiKey, Scope
+from telemetry.models import ApiKey, Environment, Scope
 from web.errors import ApiError
 
 
@@ -62,7 +62,7 @@ class ReadView(APIView):
         if isinstance(request.auth, ApiKey):
             return own_environment(request.auth, name=name)
         try:
-            return choose_environment(name, known=environments())
+            return choose_environment(name, environments=Environment.names())
         except UnknownEnvironment:
             raise not_found("unknown_environment", "There is no environment of this name.") from None
 

@@ -59,8 +59,8 @@ class KnownFormats(DefaultContentNegotiation):
     """Answers an unknown format as a bad parameter (400), where REST framework says "not found" (404)."""
 
     def filter_renderers(self, renderers: list[BaseRenderer], format: str) -> list[BaseRenderer]:  # type: ignore[override]
-        found = [renderer for renderer in renderers if renderer.format == format]
-        if not found:
+        matching = [renderer for renderer in renderers if renderer.format == format]
+        if not matching:
             names = " or ".join(renderer.format or "" for renderer in renderers)
             raise bad_parameter(f"format: It takes {names}.")
-        return found
+        return matching

@@ -4,8 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-VERDICTS = ["on_target", "off_target", "too_few_events", "not_measurable"]
-REASONS = ["no_events", "not_measurable"]
+from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
+from kpis.reading.periods import Granularity
+from kpis.registry import Direction
+
+VERDICTS = [ON_TARGET, OFF_TARGET, TOO_FEW_EVENTS, NOT_MEASURABLE]
+REASONS = [NO_EVENTS, NOT_MEASURABLE]
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -54,7 +58,9 @@ class HeadSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     persona = serializers.CharField()
     unit = serializers.ChoiceField(["ratio", "seconds", "usd"])
-    direction = serializers.ChoiceField(["at_least", "at_most"], help_text="Which side of the target is good")
+    direction = serializers.ChoiceField(
+        [str(direction) for direction in Direction], help_text="Which side of the target is good"
+    )
     target = serializers.FloatField(allow_null=True)
     baseline = serializers.FloatField(allow_null=True)
 
@@ -84,7 +90,7 @@ class KpiListSerializer(serializers.Serializer[Any]):
 
 
 class KpiSerializer(HeadSerializer):
-    granularity = serializers.ChoiceField(["hour", "day", "week", "month", "total"])
+    granularity = serializers.ChoiceField([str(granularity) for granularity in Granularity])
     total = FiguresSerializer(help_text="Over all periods of the series together")
     series = PeriodSerializer(many=True, help_text="Periods that are not computed yet are left out")
     excluded = serializers.DictField(

@@ -107,6 +107,7 @@ def kpi_of(slug: str) -> Kpi:
 
 def read(kpi: Kpi, parameters: Mapping[str, str], *, environment: str) -> KpiReading:
     """The reading that the parameters ask for. Raises ApiError 400."""
+    # Read once: around midnight the default range and the target in force must mean the same today.
     now = timezone.now()
     try:
         return read_kpi(

@@ -20,7 +20,7 @@ from workbench.buckets import Bucket, bucket_of
 from workbench.costs import estimate_cost
 from workbench.dialect import Dialect, current
 from workbench.durations import APPROVAL, DRAFT, RUN, Duration
-from workbench.labels import UNKNOWN, WORKFLOW, known
+from workbench.labels import UNKNOWN, WORKFLOW, or_unknown
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, WorkflowRun
 
 
@@ -35,8 +35,8 @@ class MeasuredRanges:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Equal things of one bucket, added up: see KpiBucket for the units of numerator and denominator.
+class MeasuredRow:
+    """What a measure found in one bucket: equal rows, added up. KpiBucket gives the units of the sums.
 
     `excluded` names why they could not be measured; then denominator is their number. `bin` is the histogram
     bin of a duration.
@@ -51,8 +51,8 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Things:
-    """Which rows of a table a KPI counts, and how. The texts are SQL that both databases understand.
+class TableMeasure:
+    """A measure that counts rows of one table: which, and how. The texts are SQL that both databases understand.
 
     `moment` is the column that decides the bucket. `dimensions` are the breakdowns. With a `duration`, the
     numerator is the sum of the durations that count; `without_start` and `ended_early` are the reasons under
@@ -70,28 +70,30 @@ class Things:
     ended_early: str = ""
 
 
-Measure = Things | Callable[[MeasuredRanges], Iterator[Counted]]
+Measure = TableMeasure | Callable[[MeasuredRanges], Iterator[MeasuredRow]]
 
 
-def measure(kpi: str, *, within: MeasuredRanges) -> Iterator[Counted]:
+def measure(kpi: str, *, within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """What the KPI of that slug counts. Raises KeyError for one that has no measure."""
-    found = MEASURES[kpi]
-    return count(found, within=within) if isinstance(found, Things) else found(within)
+    kpi_measure = MEASURES[kpi]
+    if isinstance(kpi_measure, TableMeasure):
+        return count(kpi_measure, within=within)
+    return kpi_measure(within)
 
 
-def count(things: Things, *, within: MeasuredRanges) -> Iterator[Counted]:
-    """Counts the things by bucket, reason of exclusion, histogram bin (of durations) and dimensions."""
+def count(table: TableMeasure, *, within: MeasuredRanges) -> Iterator[MeasuredRow]:
+    """Counts the table's rows by bucket, reason of exclusion, histogram bin (of durations) and dimensions."""
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
         cursor.execute(
-            count_statement(things, ranges=len(within.ranges), dialect=current()),
+            count_statement(table, ranges=len(within.ranges), dialect=current()),
             [within.environment, *(adapt(moment) for bounds in within.ranges for moment in bounds)],
         )
         rows = cursor.fetchall()
     for bucket, excluded, bin_index, *values, numerator, denominator in rows:
-        yield Counted(
+        yield MeasuredRow(
             bucket=bucket,
-            dimensions=tuple(zip(things.dimensions, values, strict=True)),
+            dimensions=tuple(zip(table.dimensions, values, strict=True)),
             numerator=0 if excluded else int(numerator),
             denominator=int(denominator),
             bin=None if excluded or bin_index is None else int(bin_index),
@@ -99,31 +101,29 @@ def count(things: Things, *, within: MeasuredRanges) -> Iterator[Counted]:
         )
 
 
-def count_statement(things: Things, *, ranges: int, dialect: Dialect) -> str:
-    """The SELECT that counts the things; its parameters are the environment, then each range's start and end.
+def count_statement(table: TableMeasure, *, ranges: int, dialect: Dialect) -> str:
+    """The SELECT that counts the rows; its parameters are the environment, then each range's start and end.
 
     Every table has an index that begins with its `moment`, so only the ranges are read.
     """
-    excluded, bin_index, numerator = "NULL", "NULL", things.numerator
-    if things.duration:
-        microseconds = things.duration.microseconds(dialect)
-        excluded = things.duration.exclusion(
-            without_start=things.without_start, ended_early=things.ended_early
-        )
+    excluded, bin_index, numerator = "NULL", "NULL", table.numerator
+    if table.duration:
+        microseconds = table.duration.microseconds(dialect)
+        excluded = table.duration.exclusion(without_start=table.without_start, ended_early=table.ended_early)
         bin_index = bin_expression(microseconds, dialect=dialect)
         numerator = f"coalesce({microseconds}, 0)"
-    dimensions = "".join(f"{expression},\n  " for expression in things.dimensions.values())
-    places = ", ".join(str(place) for place in range(1, 4 + len(things.dimensions)))
-    in_ranges = " OR ".join([f"({things.moment} >= %s AND {things.moment} < %s)"] * ranges)
+    dimensions = "".join(f"{expression},\n  " for expression in table.dimensions.values())
+    places = ", ".join(str(place) for place in range(1, 4 + len(table.dimensions)))
+    in_ranges = " OR ".join([f"({table.moment} >= %s AND {table.moment} < %s)"] * ranges)
     return f"""
 SELECT
-  {dialect.bucket(things.moment)} AS bucket,
+  {dialect.bucket(table.moment)} AS bucket,
   {excluded} AS excluded,
   {bin_index} AS bin,
   {dimensions}sum({numerator}) AS numerator,
-  sum({things.denominator}) AS denominator
-FROM {things.model._meta.db_table} AS thing
-WHERE thing.environment = %s AND ({things.where}) AND ({in_ranges})
+  sum({table.denominator}) AS denominator
+FROM {table.model._meta.db_table} AS thing
+WHERE thing.environment = %s AND ({table.where}) AND ({in_ranges})
 GROUP BY {places}"""
 
 
@@ -139,10 +139,10 @@ def bin_expression(microseconds: str, *, dialect: Dialect) -> str:
 
 
 # Index: draft_accepted (accepted_at, environment).
-ACCEPTED_DRAFTS = Things(model=Draft, moment="accepted_at", dimensions={"origin": "'workbench'"})
+ACCEPTED_DRAFTS = TableMeasure(model=Draft, moment="accepted_at", dimensions={"origin": "'workbench'"})
 
 # Index: event_count_unique (bucket_start, event, variant, environment).
-CREATED_ELSEWHERE = Things(
+CREATED_ELSEWHERE = TableMeasure(
     model=EventCount,
     moment="bucket_start",
     where="event = 'workflow.created'",
@@ -152,14 +152,14 @@ CREATED_ELSEWHERE = Things(
 )
 
 
-def adoption(within: MeasuredRanges) -> Iterator[Counted]:
+def adoption(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """Workflows by where they were made: in the workbench, in other systems, and those that people entered."""
     yield from count(ACCEPTED_DRAFTS, within=within)
     yield from count(CREATED_ELSEWHERE, within=within)
-    yield from _entered(within)
+    yield from _count_entered(within)
 
 
-def _entered(within: MeasuredRanges) -> Iterator[Counted]:
+def _count_entered(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """Entered counts, at the start of their local day."""
     for start, end in within.ranges:
         days = (local_day(start, zone=within.zone), local_day(end, zone=within.zone))
@@ -169,7 +169,7 @@ def _entered(within: MeasuredRanges) -> Iterator[Counted]:
         for date, source, workflows in entered.values_list("date", "source", "workflows"):
             moment = day_start(date, zone=within.zone)
             if start <= moment < end:
-                yield Counted(
+                yield MeasuredRow(
                     bucket=bucket_of(moment),
                     dimensions=(("origin", source),),
                     numerator=0,
@@ -179,7 +179,7 @@ def _entered(within: MeasuredRanges) -> Iterator[Counted]:
 
 # Indexes: agent_run_completed (completed_at, environment); the run's name by workflow_run_unique (run_id,
 # environment).
-REPORTED_COSTS = Things(
+REPORTED_COSTS = TableMeasure(
     model=AgentRun,
     moment="completed_at",
     where="cost_micro_usd IS NOT NULL",
@@ -194,7 +194,7 @@ REPORTED_COSTS = Things(
 
 # Indexes: workflow_run_completed (completed_at, environment); the run's agents by agent_run_of_run (run_id,
 # environment).
-RUNS_WITHOUT_REPORTED_COST = Things(
+RUNS_WITHOUT_REPORTED_COST = TableMeasure(
     model=WorkflowRun,
     moment="completed_at",
     where=f"""{RUN.counts} AND NOT EXISTS (
@@ -206,7 +206,7 @@ RUNS_WITHOUT_REPORTED_COST = Things(
 )
 
 
-def execution_costs(within: MeasuredRanges) -> Iterator[Counted]:
+def execution_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """Reported costs of agent runs, and an estimate for the workflow runs of which no agent run reports one."""
     yield from count(REPORTED_COSTS, within=within)
     run_time = replace(RUNS_WITHOUT_REPORTED_COST, numerator=RUN.microseconds(current()))
@@ -218,7 +218,7 @@ def execution_costs(within: MeasuredRanges) -> Iterator[Counted]:
 # By KPI; a test holds the keys against the registry's.
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
-        "template-suggestion-rate": Things(
+        "template-suggestion-rate": TableMeasure(
             # Index: event_count_unique (bucket_start, event, variant, environment).
             model=EventCount,
             moment="bucket_start",
@@ -226,17 +226,19 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             numerator="CASE event WHEN 'workbench.template_suggested' THEN events ELSE 0 END",
             denominator="CASE event WHEN 'workbench.chat_message_sent' THEN events ELSE 0 END",
         ),
-        "time-to-create-workflow": Things(
+        "time-to-create-workflow": TableMeasure(
             # Index: draft_accepted (accepted_at, environment).
             model=Draft,
             moment="accepted_at",
-            dimensions={"source": known("CASE WHEN created_at IS NULL THEN paired_source ELSE source END")},
+            dimensions={
+                "source": or_unknown("CASE WHEN created_at IS NULL THEN paired_source ELSE source END")
+            },
             duration=DRAFT,
             without_start="no_creation",
             ended_early="created_after_acceptance",
         ),
         "workbench-adoption": adoption,
-        "template-usage-rate": Things(
+        "template-usage-rate": TableMeasure(
             # Index: draft_accepted (accepted_at, environment).
             model=Draft,
             moment="accepted_at",
@@ -245,15 +247,15 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
     OR (created_at IS NULL AND paired_source = 'template')
   THEN 1 ELSE 0 END""",
         ),
-        "workflow-success-rate": Things(
+        "workflow-success-rate": TableMeasure(
             # Index: workflow_run_completed (completed_at, environment).
             model=WorkflowRun,
             moment="completed_at",
             where="status IN ('completed', 'failed')",
-            dimensions={"workflow": WORKFLOW, "trigger": known("trigger")},
+            dimensions={"workflow": WORKFLOW, "trigger": or_unknown("trigger")},
             numerator="CASE status WHEN 'completed' THEN 1 ELSE 0 END",
         ),
-        "workflow-duration": Things(
+        "workflow-duration": TableMeasure(
             # Index: workflow_run_completed (completed_at, environment).
             model=WorkflowRun,
             moment="completed_at",
@@ -262,7 +264,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             without_start="no_start",
             ended_early="completed_before_start",
         ),
-        "approval-wait": Things(
+        "approval-wait": TableMeasure(
             # Index: approval_decided (decided_at, environment).
             model=ApprovalDecision,
             moment="decided_at",
@@ -272,19 +274,19 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             without_start="no_request",
             ended_early="decided_before_request",
         ),
-        "approval-rate": Things(
+        "approval-rate": TableMeasure(
             # Index: approval_decided (decided_at, environment).
             model=ApprovalDecision,
             moment="decided_at",
             where="NOT is_repeat",
             numerator="CASE WHEN approved THEN 1 ELSE 0 END",
         ),
-        "agent-failure-rate": Things(
+        "agent-failure-rate": TableMeasure(
             # Index: agent_run_completed (completed_at, environment).
             model=AgentRun,
             moment="completed_at",
             where="status IN ('completed', 'failed')",
-            dimensions={"agent": known("agent_name")},
+            dimensions={"agent": or_unknown("agent_name")},
             numerator="CASE status WHEN 'failed' THEN 1 ELSE 0 END",
         ),
         "execution-cost": execution_costs,

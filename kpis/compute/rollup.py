@@ -17,7 +17,7 @@ from django.db.models import Min, Sum
 from kpis import histogram
 from kpis.compute.cumulative import raise_totals
 from kpis.compute.instruments import rollup_seconds
-from kpis.compute.measures import MEASURES, Counted, MeasuredRanges, measure
+from kpis.compute.measures import MEASURES, MeasuredRanges, MeasuredRow, measure
 from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import EXCLUDED, EnteredCount, Freshness, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY, Kind, Kpi
@@ -50,7 +50,7 @@ def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
     with Isolated("not every environment could be brought up to date") as isolated:
         with isolated.step(), rollup_seconds.labels("fold").time():
             pending.fold_pending(now=now, wait=wait)
-        for environment in Environment.objects.order_by("name").values_list("name", flat=True):
+        for environment in Environment.names():
             with isolated.step():
                 roll_up(environment=environment, now=now, wait=wait)
 
@@ -82,8 +82,8 @@ def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
             _change_zone(freshness)
         # First what is pending, then what is touched: a fold that commits in between is pending here, so
         # computed_until stops before it.
-        pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True)
-        oldest_pending = pending.aggregate(oldest=Min("received_at"))["oldest"]
+        arrivals = Arrival.objects.pending().filter(environment=environment)
+        oldest_pending = arrivals.aggregate(oldest=Min("received_at"))["oldest"]
         buckets = _take_touched(environment)
         with rollup_seconds.labels("rollup").time():
             recompute(environment=environment, buckets=buckets)
@@ -158,7 +158,7 @@ def base_rows(*, environment: str, buckets: Sequence[Bucket]) -> list[KpiBucket]
     )
     rows: list[KpiBucket] = []
     for slug in MEASURES:
-        rows += _rows(REGISTRY[slug], environment=environment, counted=measure(slug, within=within))
+        rows += _rows(REGISTRY[slug], environment=environment, measured=measure(slug, within=within))
     return rows
 
 
@@ -182,20 +182,20 @@ class RowContent:
     denominator: int = 0
     histogram: dict[int, int] | None = None
 
-    def add(self, counted: Counted) -> None:
-        self.numerator += counted.numerator
-        self.denominator += counted.denominator
-        if counted.bin is not None:
+    def add(self, row: MeasuredRow) -> None:
+        self.numerator += row.numerator
+        self.denominator += row.denominator
+        if row.bin is not None:
             self.histogram = self.histogram or {}
-            self.histogram[counted.bin] = self.histogram.get(counted.bin, 0) + counted.denominator
+            self.histogram[row.bin] = self.histogram.get(row.bin, 0) + row.denominator
 
 
-def _rows(kpi: Kpi, *, environment: str, counted: Iterable[Counted]) -> list[KpiBucket]:
+def _rows(kpi: Kpi, *, environment: str, measured: Iterable[MeasuredRow]) -> list[KpiBucket]:
     contents: defaultdict[tuple[Bucket, str, str], RowContent] = defaultdict(RowContent)
-    for things in counted:
-        places = [(EXCLUDED, things.excluded)] if things.excluded else [WHOLE, *things.dimensions]
+    for row in measured:
+        places = [(EXCLUDED, row.excluded)] if row.excluded else [WHOLE, *row.dimensions]
         for dimension, value in places:
-            contents[things.bucket, dimension, value].add(things)
+            contents[row.bucket, dimension, value].add(row)
     return [
         _row(
             kpi,
@@ -266,9 +266,9 @@ def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBu
     histograms: defaultdict[tuple[str, str, str], list[dict[int, int]]] = defaultdict(list)
     durations = base.filter(kpi__in=[kpi.slug for kpi in REGISTRY.values() if kpi.kind is Kind.DURATION])
     for *place, bins in durations.values_list(*key, "histogram"):
-        histograms[tuple(place)].append({int(bin_index): found for bin_index, found in bins.items()})
-    for place, found in histograms.items():
-        contents[place].histogram = histogram.merge(found)
+        histograms[tuple(place)].append({int(bin_index): count for bin_index, count in bins.items()})
+    for place, stored_histograms in histograms.items():
+        contents[place].histogram = histogram.merge(stored_histograms)
     return [
         _row(
             REGISTRY[kpi],

@@ -48,8 +48,8 @@ class Day:
 
     def add(self, event: str, *, session: str, at: datetime, **properties: Any) -> None:
         """Record an event; properties that are None are left out."""
-        known = {name: value for name, value in properties.items() if value is not None}
-        self.events.append(build_event(event, session=session, at=at, properties=known, seed=self.seed))
+        reported = {name: value for name, value in properties.items() if value is not None}
+        self.events.append(build_event(event, session=session, at=at, properties=reported, seed=self.seed))
 
 
 def build_event(event: str, *, session: str, at: datetime, properties: dict[str, Any], seed: int) -> Event:

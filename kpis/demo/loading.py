@@ -61,6 +61,7 @@ def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
     first_day = key.created_at.astimezone(UTC).date() - timedelta(days=days - 1)
     make_partitions(first_day, now.astimezone(UTC).date())
     posts = accepted = duplicates = rejected = 0
+    # Through ingest and fold like any client's events, so that the demo shows what the portal really does.
     for moment, events in pending_posts(key, first_day=first_day, now=now):
         result = ingest_events([msgspec.json.encode(event) for event in events], key=key, now=moment)
         posts += 1
@@ -111,7 +112,7 @@ def pending_posts(key: ApiKey, *, first_day: date, now: datetime) -> Iterator[tu
 
 
 def demo_items(*, first_day: date, now: datetime) -> Iterator[tuple[datetime, Event]]:
-    """Valid and refused events, each with the moment (UTC) at which it happens, sorted by it."""
+    """Valid and rejected events, each with the moment (UTC) at which it happens, sorted by it."""
     days = (now.astimezone(UTC).date() - first_day).days + 1
     valid = ((moment_of(event), event) for event in demo_events(now=now, days=days))
     return heapq.merge(valid, demo_mistakes(now=now, days=days), key=lambda item: item[0])

@@ -1,4 +1,4 @@
-"""Events that the tracking plan refuses: the quarantine of the demo."""
+"""Events that the tracking plan rejects: the quarantine of the demo."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -28,7 +28,7 @@ MISTAKES: tuple[tuple[str, dict[str, Any], timedelta], ...] = (
 def demo_mistakes(
     *, now: datetime, days: int = DEFAULT_DAYS, seed: int = DEFAULT_SEED
 ) -> Iterator[tuple[datetime, Event]]:
-    """Events that the tracking plan refuses, each with the moment (UTC) at which it is posted, sorted by it.
+    """Events that the tracking plan rejects, each with the moment (UTC) at which it is posted, sorted by it.
 
     One every second day up to now (exclusive); the same first day and seed give the same events.
     """

@@ -8,9 +8,9 @@ from kpis.reading.goals import Goal
 from kpis.reading.periods import Period
 from kpis.reading.sums import Sums, add_up
 from kpis.registry import Direction, Kind, Kpi
+from telemetry.counters.families import MICRO
 
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-MICRO = 1_000_000
 
 ON_TARGET = "on_target"
 OFF_TARGET = "off_target"
@@ -136,7 +136,7 @@ def _value(kpi: Kpi, *, sums: Sums, seconds: Mapping[str, float | None]) -> floa
         return sums.numerator / sums.denominator
     if kpi.kind is Kind.SUM:
         return sums.numerator / MICRO
-    return seconds[f"p{round(kpi.statistic * 100)}"]
+    return seconds[kpi.percentile_name]
 
 
 def _mean(kpi: Kpi, sums: Sums) -> float | None:
@@ -159,6 +159,7 @@ def judge(
     The sample is the denominator: below the KPI's minimum_sample the verdict is too_few_events. A value that
     equals its target reaches it.
     """
+    # Before the target is looked at: people should learn of it where no target is set, too.
     if not is_measurable:
         return NOT_MEASURABLE
     if target is None:

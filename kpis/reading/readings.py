@@ -114,6 +114,7 @@ def compare_kpis(*, environment: str, range: Range, now: datetime) -> list[Compa
 
 
 def _compare(query: KpiQuery, *, previous_granularity: Granularity, now: datetime) -> list[Comparison]:
+    # Loaded once: both ranges are judged by the same targets and end where the same rollup ended.
     context = _load_context(query, now=now)
     before = query.before(computed_until=context.computed_until, granularity=previous_granularity)
     pairs = zip(_read(query, context=context), _read(before, context=context), strict=True)

@@ -26,13 +26,13 @@ def read_rows(
     """
     if not spans:
         return
-    buckets = KpiBucket.objects.filter(
+    rows = KpiBucket.objects.filter(
         _in_spans(spans), kpi__in=[kpi.slug for kpi in kpis], dimension__in=dimensions
     )
     if environment is not None:
         # Index: kpi_bucket_unique, whose columns stand in the order of these conditions.
-        buckets = buckets.filter(environment=environment)
-    yield from _rows(buckets, has_histograms=any(kpi.kind is Kind.DURATION for kpi in kpis))
+        rows = rows.filter(environment=environment)
+    yield from _rows(rows, has_histograms=any(kpi.kind is Kind.DURATION for kpi in kpis))
 
 
 def _in_spans(spans: Sequence[Span]) -> Q:
@@ -45,10 +45,10 @@ def _in_spans(spans: Sequence[Span]) -> Q:
     )
 
 
-def _rows(buckets: QuerySet[KpiBucket], *, has_histograms: bool) -> Iterator[KpiRow]:
+def _rows(rows: QuerySet[KpiBucket], *, has_histograms: bool) -> Iterator[KpiRow]:
     # Histograms come as text, which msgspec decodes 2 to 3 times as fast as JSONField does.
     text = Cast("histogram", TextField()) if has_histograms else Value("")
-    columns = buckets.annotate(text=text).values_list(
+    columns = rows.annotate(text=text).values_list(
         "environment", "kpi", "dimension", "value", "period_start", "numerator", "denominator", F("text")
     )
     for environment, slug, dimension, value, start, numerator, denominator, histogram in columns:

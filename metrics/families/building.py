@@ -21,22 +21,22 @@ def gauge(name: str, text: str, values: ByEnvironment) -> GaugeMetricFamily:
     return family
 
 
-def family_of(family: Family, stored: Mapping[Series, Mapping[str, int]]) -> Metric:
+def family_of(family: Family, series: Mapping[Series, Mapping[str, int]]) -> Metric:
     """The family with its stored values, which are divided by its scale."""
     labels = ["environment", *family.labels]
     if family.kind is FamilyType.HISTOGRAM:
         histogram = HistogramMetricFamily(family.name, family.help, labels=labels)
-        for (environment, values), bins in sorted(stored.items()):
-            buckets = list(cumulated(family, bins).items())
+        for (environment, values), bins in sorted(series.items()):
+            buckets = list(cumulate(family, bins).items())
             histogram.add_metric([environment, *values], buckets, bins.get(SUM, 0) / family.scale)
         return histogram
     counter = CounterMetricFamily(family.name.removesuffix("_total"), family.help, labels=labels)
-    for (environment, values), bins in sorted(stored.items()):
+    for (environment, values), bins in sorted(series.items()):
         counter.add_metric([environment, *values], bins.get("", 0) / family.scale)
     return counter
 
 
-def cumulated(family: Family, bins: Mapping[str, int]) -> dict[str, int]:
+def cumulate(family: Family, bins: Mapping[str, int]) -> dict[str, int]:
     """How many durations lie at or below each bound of the family, by bound.
 
     A count that was stored under a bound that the family has since lost counts from the next higher one.
@@ -48,8 +48,8 @@ def cumulated(family: Family, bins: Mapping[str, int]) -> dict[str, int]:
     return dict(zip([*map(str, family.buckets), INFINITY], accumulate(counts), strict=True))
 
 
-def totals_by_environment(stored: Mapping[Series, Mapping[str, int]]) -> dict[str, int]:
+def totals_by_environment(series: Mapping[Series, Mapping[str, int]]) -> dict[str, int]:
     totals: dict[str, int] = defaultdict(int)
-    for (environment, _), bins in stored.items():
+    for (environment, _), bins in series.items():
         totals[environment] += sum(bins.values())
     return totals

@@ -21,18 +21,18 @@ def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
     yield gauge(
         "portal_raw_events",
         "Raw events kept: those accepted less those pruned or erased.",
-        kept(received, outcome="accepted", removed=counters["portal_raw_events_removed_total"]),
+        events_left(received, outcome="accepted", removed=counters["portal_raw_events_removed_total"]),
     )
     yield gauge(
         "portal_quarantine_events",
         "Events in the quarantine: those rejected less those pruned or erased.",
-        kept(received, outcome="rejected", removed=counters["portal_quarantine_removed_total"]),
+        events_left(received, outcome="rejected", removed=counters["portal_quarantine_removed_total"]),
     )
     yield from queue_gauges(now=now)
     yield from series_gauges(counters)
 
 
-def kept(
+def events_left(
     received: Mapping[Series, Mapping[str, int]],
     *,
     outcome: str,
@@ -52,7 +52,7 @@ def queue_gauges(*, now: datetime) -> Iterator[Metric]:
         for environment, until in Freshness.objects.values_list("environment", "computed_until")
         if until is not None
     }
-    waiting = Arrival.objects.filter(taken_at=None).values_list("environment")
+    waiting = Arrival.objects.pending().values_list("environment")
     pending = {
         environment: (posts, oldest)
         for environment, posts, oldest in waiting.annotate(posts=Count("pk"), oldest=Min("received_at"))

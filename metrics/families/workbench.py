@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Q
 from prometheus_client.core import Metric
 
-from kpis.reading.environments import environments
 from metrics.families.building import ByEnvironment, gauge, totals_by_environment
 from telemetry.counters.bridge import Counters
+from telemetry.models import Environment
 from workbench.models import AppServerState, WorkflowRun
 
 # A run that has not completed after this time is taken as abandoned.
@@ -22,7 +22,7 @@ def workbench_gauges(counters: Counters, *, now: datetime) -> Iterator[Metric]:
     yield gauge(
         "workflows_active",
         "Runs that started within the last 24 hours and have not completed; counted up to 10,000.",
-        {environment: active_runs(environment, now=now) for environment in environments()},
+        {environment: active_runs(environment, now=now) for environment in Environment.names()},
     )
     yield gauge("appserver_active_streams", "Streams opened and not closed.", active_streams(counters))
     yield from app_server_gauges()

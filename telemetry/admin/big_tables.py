@@ -94,13 +94,13 @@ class ReadOnlyModelAdmin(ModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q()
+        condition = Q()
         for lookup in self.search_fields:
             field = self.opts.get_field(lookup.removesuffix("__exact"))
             try:
-                found |= Q(**{lookup: field.to_python(term)})
+                condition |= Q(**{lookup: field.to_python(term)})
             except ValidationError:
                 continue
-        if not found:
+        if not condition:
             return queryset.none(), False
-        return queryset.filter(found), False
+        return queryset.filter(condition), False

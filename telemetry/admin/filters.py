@@ -10,10 +10,6 @@ from django.http import HttpRequest
 from telemetry.models import ApiKey, Environment
 
 
-def environment_names() -> list[str]:
-    return list(Environment.objects.order_by("name").values_list("name", flat=True))
-
-
 class ColumnFilter(SimpleListFilter):
     """A filter by the column `parameter_name`. A value in the address that is not offered finds no rows."""
 
@@ -33,7 +29,7 @@ class EnvironmentFilter(ColumnFilter):
     parameter_name = "environment"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(name, name) for name in environment_names()]
+        return [(name, name) for name in Environment.names()]
 
 
 def choice_filter(

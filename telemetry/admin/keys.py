@@ -19,9 +19,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from telemetry import keys
 from telemetry.admin.big_tables import ReadOnlyModelAdmin
-from telemetry.admin.filters import EnvironmentFilter, environment_names
+from telemetry.admin.filters import EnvironmentFilter
 from telemetry.admin.formatting import link
-from telemetry.models import ApiKey, Environment
+from telemetry.models import ApiKey, Environment, KeyState
+
+STATE_COLOURS = {KeyState.IN_FORCE: "success", KeyState.EXPIRED: "warning", KeyState.REVOKED: "danger"}
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -39,20 +41,20 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        known = ", ".join(environment_names()[:20]) or "none"
+        names = ", ".join(Environment.names()[:20]) or "none"
         environment = self.fields["environment_name"]
         environment.help_text = (
-            f"Where its events belong. A new name makes a new environment. Existing: {known}."
+            f"Where its events belong. A new name makes a new environment. Existing: {names}."
         )
         rate = self.fields["requests_per_minute"]
         rate.required = False
         rate.help_text = f"Posts above this rate are answered 429. Empty: {keys.DEFAULT_REQUESTS_PER_MINUTE}."
 
     def clean_environment_name(self) -> str:
-        return checked_name("environment", self.cleaned_data["environment_name"])
+        return valid_name("environment", self.cleaned_data["environment_name"])
 
     def clean_source(self) -> str:
-        return checked_name("source", self.cleaned_data["source"])
+        return valid_name("source", self.cleaned_data["source"])
 
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
@@ -61,20 +63,12 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         return expires_at
 
 
-def checked_name(kind: str, name: str) -> str:
+def valid_name(kind: str, name: str) -> str:
     try:
         keys.check_name(kind, name)
     except keys.BadKeyName as error:
         raise ValidationError(str(error)) from error
     return name
-
-
-def state_of(key: ApiKey, *, now: datetime) -> str:
-    if key.revoked_at is not None and key.revoked_at <= now:
-        return "revoked"
-    if key.expires_at is not None and key.expires_at <= now:
-        return "expired"
-    return "in force"
 
 
 @admin.register(ApiKey)
@@ -118,9 +112,9 @@ class ApiKeyAdmin(ModelAdmin):
     def name(self, key: ApiKey) -> str:
         return f"{key.prefix}…"
 
-    @display(description="state", label={"in force": "success", "expired": "warning", "revoked": "danger"})
+    @display(description="state", label=STATE_COLOURS)
     def state(self, key: ApiKey) -> str:
-        return state_of(key, now=timezone.now())
+        return key.state_at(timezone.now())
 
     @display(description="posts")
     def posts(self, key: ApiKey) -> SafeString:

@@ -82,7 +82,9 @@ def _example(event: EventDefinition) -> dict[str, Any]:
     }
     if event.properties:
         example["properties"] = {
-            each.name: example_value(each) for each in event.properties if _is_shown(each)
+            definition.name: example_value(definition)
+            for definition in event.properties
+            if _is_shown(definition)
         }
     return example
 
@@ -99,7 +101,7 @@ def example_value(definition: PropertyDefinition) -> Any:
     if definition.type is PropertyType.IDS:
         return ["tool-1", "tool-2"]
     example = EXAMPLES.get(definition.type, definition.minimum)
-    # An id, whose example speaks of what it is: draftId gives draft-1.
+    # The example of an id is made from its name: draftId gives draft-1.
     example = f"{definition.name.removesuffix('Id').lower()}-1" if example is None else example
     return example[: definition.max_length] if isinstance(example, str) else example
 
@@ -108,11 +110,11 @@ def _deprecation(mark: Deprecation | None) -> str:
     if mark is None:
         return ""
     instead = f" Send {_text(mark.instead)} instead." if mark.instead else ""
-    return f" **Deprecated**: refused after {mark.until}.{instead}"
+    return f" **Deprecated**: rejected after {mark.until}.{instead}"
 
 
 def _text(text: str) -> str:
-    """Another's text within a table of Markdown."""
+    """A text of the plan within a Markdown table: on one line, and unable to end its cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

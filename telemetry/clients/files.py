@@ -51,7 +51,7 @@ def exported_texts_in(plan: TrackingPlan, *, folder: Path) -> dict[Path, str]:
 
 
 def find_drift(texts: Mapping[Path, str]) -> list[str]:
-    """A sentence for each file that is missing or says something else than its text."""
+    """A sentence for each file that is missing or whose content is not its text."""
     return [f"{path} {fault}." for path, text in texts.items() if (fault := _fault(path, text))]
 
 
@@ -66,7 +66,7 @@ def write_texts(texts: Mapping[Path, str]) -> list[Path]:
 
 def _fault(path: Path, text: str) -> str:
     try:
-        found = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return "is missing"
-    return "" if found == text.encode() else "does not follow from the plan"
+    return "" if content == text.encode() else "does not follow from the plan"

@@ -21,7 +21,7 @@ def typescript_types(plan: TrackingPlan) -> str:
     """The module `events.generated.ts`: one interface, `PlanEvents`, with the properties of each event by its name.
 
     The same plan gives the same text, which ends with a line break. Bounds that TypeScript can't check (lengths,
-    ranges) are said in the comments.
+    ranges) stand in the comments.
     """
     events = "\n".join(_event(event) for event in plan.events.values())
     return HEADER.format(version=plan.version) + events + "}\n"
@@ -82,7 +82,7 @@ def _deprecation(deprecation: Deprecation | None) -> list[str]:
     if deprecation is None:
         return []
     instead = f" Use {deprecation.instead} instead." if deprecation.instead else ""
-    return [f"@deprecated Refused after {deprecation.until}.{instead}"]
+    return [f"@deprecated Rejected after {deprecation.until}.{instead}"]
 
 
 def _key(name: str) -> str:

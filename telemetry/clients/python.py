@@ -57,18 +57,18 @@ def python_events(plan: TrackingPlan) -> str:
 
 def parameter_names(properties: Iterable[PropertyDefinition]) -> dict[str, str]:
     """{"draftId": "draft_id", …}: no two the same, none a keyword or one that every event has."""
-    return free_names((each.name for each in properties), taken=ENVELOPE)
+    return free_names((definition.name for definition in properties), taken=ENVELOPE)
 
 
 def free_names(names: Iterable[str], *, taken: Collection[str]) -> dict[str, str]:
     """Each name in snake case, with as many underscores after it as it needs to be free."""
-    found: dict[str, str] = {}
+    free_by_name: dict[str, str] = {}
     for name in names:
         free = snake_case(name)
-        while keyword.iskeyword(free) or free in taken or free in found.values():
+        while keyword.iskeyword(free) or free in taken or free in free_by_name.values():
             free += "_"
-        found[name] = free
-    return found
+        free_by_name[name] = free
+    return free_by_name
 
 
 def snake_case(name: str) -> str:
@@ -108,13 +108,16 @@ def _method(name: str, event: EventDefinition) -> str:
     parameters = parameter_names(event.properties)
     # Required ones first, as readers expect; they are keywords anyway.
     ordered = sorted(event.properties, key=attrgetter("required"), reverse=True)
-    sent = "".join(f'                "{each.name}": {parameters[each.name]},\n' for each in event.properties)
+    sent = "".join(
+        f'                "{definition.name}": {parameters[definition.name]},\n'
+        for definition in event.properties
+    )
     lines = [
         f"    def {name}(",
         "        self,",
         "        *,",
         "        session_id: str,",
-        *(f"        {parameters[each.name]}: {_annotation(each)}," for each in ordered),
+        *(f"        {parameters[definition.name]}: {_annotation(definition)}," for definition in ordered),
         "        timestamp: datetime | None = None,",
         "        event_id: str | None = None,",
         "    ) -> str:",
@@ -141,8 +144,8 @@ def _docstring(event: EventDefinition, parameters: Mapping[str, str]) -> Iterato
     yield from _wrap(f"When: {_text(event.emitted_when)}{_deprecation(event.deprecation)}", indent=8)
     if event.properties:
         yield ""
-    for each in event.properties:
-        text = f"{parameters[each.name]}: {_text(each.description)}{_deprecation(each.deprecation)}"
+    for definition in event.properties:
+        text = f"{parameters[definition.name]}: {_text(definition.description)}{_deprecation(definition.deprecation)}"
         yield from _wrap(text, indent=8)
     yield '        """'
 
@@ -151,7 +154,7 @@ def _deprecation(mark: Deprecation | None) -> str:
     if mark is None:
         return ""
     instead = f" Instead: {_text(mark.instead)}." if mark.instead else ""
-    return f" Deprecated: refused after {mark.until}.{instead}"
+    return f" Deprecated: rejected after {mark.until}.{instead}"
 
 
 def _wrap(text: str, *, indent: int) -> list[str]:
@@ -162,7 +165,7 @@ def _wrap(text: str, *, indent: int) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Another's text within a docstring: on one line, and unable to end it."""
+    """A text of the plan within a docstring: on one line, and unable to end the docstring."""
     return " ".join(text.split()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 

@@ -46,12 +46,12 @@ class KnownSeries:
     def __init__(self) -> None:
         self._series: dict[str, frozenset[Series]] = {}
 
-    def of(self, family: str) -> frozenset[Series]:
+    def of_family(self, family: str) -> frozenset[Series]:
         return self._series.get(family, frozenset())
 
-    def learn(self, stored: Mapping[str, Collection[Series]]) -> None:
-        for family, series in stored.items():
-            self._series[family] = self.of(family).union(series)
+    def learn(self, stored_series: Mapping[str, Collection[Series]]) -> None:
+        for family, series in stored_series.items():
+            self._series[family] = self.of_family(family).union(series)
 
     def forget(self) -> None:
         self._series.clear()
@@ -105,7 +105,7 @@ def read_counters() -> Counters:
     counters: Counters = defaultdict(lambda: defaultdict(dict))
     rows = BridgeCounter.objects.values_list("family", "environment", "labels", "bin", "value")
     for family, environment, labels, bin_name, value in rows:
-        counters[family][environment, _decoded(labels)][bin_name] = value
+        counters[family][environment, _decode(labels)][bin_name] = value
     return counters
 
 
@@ -114,12 +114,12 @@ def _store(increments: Iterable[Increment], *, combine: str) -> None:
         raise transaction.TransactionManagementError(
             "bridge counters may change only in their caller's transaction"
         )
-    rows = _rows(_within_budget(_summed(increments)))
+    rows = _rows(_within_budget(_sum_up(increments)))
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         _upsert(rows[start : start + ROWS_A_STATEMENT], combine=combine)
 
 
-def _summed(increments: Iterable[Increment]) -> list[Increment]:
+def _sum_up(increments: Iterable[Increment]) -> list[Increment]:
     """One increment for each family, series and bin."""
     totals: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
     for increment in increments:
@@ -138,21 +138,21 @@ def _within_budget(increments: Sequence[Increment]) -> list[Increment]:
     growing = {
         increment.family
         for increment in increments
-        if _series(increment) not in known_series.of(increment.family)
+        if _series(increment) not in known_series.of_family(increment.family)
     }
     if not growing:
         return list(increments)
-    stored = _stored_series(growing)
+    stored_series = _stored_series(growing)
     # Sorted, so that the order of the batch does not decide which series still fit.
     ordered = sorted(increments, key=lambda increment: (increment.family, _series(increment)))
     within_budget = [
-        _within_family_budget(increment, stored=stored[increment.family])
+        _within_family_budget(increment, stored_series=stored_series[increment.family])
         if increment.family in growing
         else increment
         for increment in ordered
     ]
-    transaction.on_commit(partial(known_series.learn, stored))
-    return _summed(within_budget)
+    transaction.on_commit(partial(known_series.learn, stored_series))
+    return _sum_up(within_budget)
 
 
 def _series(increment: Increment) -> Series:
@@ -160,15 +160,15 @@ def _series(increment: Increment) -> Series:
 
 
 def _stored_series(families: Collection[str]) -> dict[str, set[Series]]:
-    stored: dict[str, set[Series]] = {family: set() for family in families}
+    stored_series: dict[str, set[Series]] = {family: set() for family in families}
     rows = BridgeCounter.objects.filter(family__in=sorted(families))
     for family, environment, labels in rows.values_list("family", "environment", "labels").distinct():
-        stored[family].add((environment, _decoded(labels)))
-    return stored
+        stored_series[family].add((environment, _decode(labels)))
+    return stored_series
 
 
-def _within_family_budget(increment: Increment, *, stored: set[Series]) -> Increment:
-    """The increment under the first of three series that is stored already or still fits; `stored` gets it.
+def _within_family_budget(increment: Increment, *, stored_series: set[Series]) -> Increment:
+    """The increment under the first of three series that is stored already or still fits; `stored_series` gets it.
 
     The series are: its own; with `other` for each open label; and with `other` for the environment too. The
     second kind may fill the budget once more, so that every environment keeps its own. The third ends growth.
@@ -177,13 +177,13 @@ def _within_family_budget(increment: Increment, *, stored: set[Series]) -> Incre
     own = _series(increment)
     of_environment = (increment.environment, _without_open_labels(increment, family=family))
     limit = 2 * family.budget if family.has_open_labels else family.budget
-    if own in stored or len(stored) < family.budget:
+    if own in stored_series or len(stored_series) < family.budget:
         series = own
-    elif of_environment in stored or len(stored) < limit:
+    elif of_environment in stored_series or len(stored_series) < limit:
         series = of_environment
     else:
         series = (OTHER, of_environment[1])
-    stored.add(series)
+    stored_series.add(series)
     return replace(increment, environment=series[0], labels=series[1])
 
 
@@ -201,22 +201,22 @@ def _storable_labels(labels: tuple[str, ...], *, family: Family) -> tuple[str, .
 
 def _is_storable(value: str) -> bool:
     # Measured as it is stored: a quote or a backslash takes two characters there.
-    return value.isprintable() and len(_encoded((value,))) <= LABEL_LENGTH + len('[""]')
+    return value.isprintable() and len(_encode((value,))) <= LABEL_LENGTH + len('[""]')
 
 
 def _rows(increments: Iterable[Increment]) -> list[CounterRow]:
     """Rows in key order."""
     return sorted(
-        (increment.family, increment.environment, _encoded(increment.labels), increment.bin, increment.amount)
+        (increment.family, increment.environment, _encode(increment.labels), increment.bin, increment.amount)
         for increment in increments
     )
 
 
-def _encoded(labels: tuple[str, ...]) -> str:
+def _encode(labels: tuple[str, ...]) -> str:
     return json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
 
 
-def _decoded(labels: str) -> tuple[str, ...]:
+def _decode(labels: str) -> tuple[str, ...]:
     return tuple(json.loads(labels))
 
 

@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from telemetry.door.strict_json import UnreadableJson, check_json_text
+from telemetry.plan.schema import MAX_BATCH_EVENTS
 from web.errors import ApiError
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_EVENTS = 2_500
 # A frame can ask for memory of this size before it holds any data.
 MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
@@ -152,11 +152,11 @@ def json_text(body: bytes) -> bytes:
 
 
 def check_count(events: list[msgspec.Raw]) -> list[msgspec.Raw]:
-    if len(events) > MAX_EVENTS:
+    if len(events) > MAX_BATCH_EVENTS:
         raise ApiError(
             status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             code="too_many_events",
-            message=f"A batch may have at most {MAX_EVENTS} events.",
+            message=f"A batch may have at most {MAX_BATCH_EVENTS} events.",
         )
     return events
 

@@ -4,6 +4,11 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
+from telemetry.door.recent import DEFAULT_RECENT, MAX_RECENT
+from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH
+from telemetry.plan.reading import MAX_EVENT_NAME_LENGTH
+from telemetry.plan.schema import MAX_BATCH_EVENTS
+
 ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["code", "message", "detail", "request_id"],
@@ -20,9 +25,9 @@ EVENT: dict[str, Any] = {
     "description": "An event of the tracking plan; /api/plan/schema.json has each event's own schema.",
     "required": ["event", "sessionId", "timestamp"],
     "properties": {
-        "event": {"type": "string", "maxLength": 64},
-        "id": {"type": "string", "minLength": 1, "maxLength": 100},
-        "sessionId": {"type": "string", "minLength": 1, "maxLength": 128},
+        "event": {"type": "string", "maxLength": MAX_EVENT_NAME_LENGTH},
+        "id": {"type": "string", "minLength": 1, "maxLength": MAX_EVENT_ID_LENGTH},
+        "sessionId": {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH},
         "timestamp": {"type": "string", "format": "date-time"},
         "properties": {"type": "object"},
     },
@@ -34,7 +39,7 @@ EVENTS: dict[str, Any] = {
             "type": "object",
             "required": ["events"],
             "additionalProperties": False,
-            "properties": {"events": {"type": "array", "maxItems": 2500, "items": EVENT}},
+            "properties": {"events": {"type": "array", "maxItems": MAX_BATCH_EVENTS, "items": EVENT}},
         },
         EVENT,
     ]
@@ -70,18 +75,20 @@ CLOUDEVENT: dict[str, Any] = {
     "required": ["specversion", "id", "source", "type"],
     "properties": {
         "specversion": {"type": "string", "enum": ["1.0"]},
-        "id": {"type": "string", "minLength": 1, "maxLength": 100},
+        "id": {"type": "string", "minLength": 1, "maxLength": MAX_EVENT_ID_LENGTH},
         "source": {"type": "string", "minLength": 1},
-        "type": {"type": "string", "maxLength": 64},
+        "type": {"type": "string", "maxLength": MAX_EVENT_NAME_LENGTH},
         "time": {"type": "string", "format": "date-time"},
-        "sessionid": {"type": "string", "minLength": 1, "maxLength": 128},
+        "sessionid": {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH},
         "data": {"type": "object"},
     },
 }
-CLOUDEVENTS: dict[str, Any] = {"type": "array", "maxItems": 2500, "items": CLOUDEVENT}
+CLOUDEVENTS: dict[str, Any] = {"type": "array", "maxItems": MAX_BATCH_EVENTS, "items": CLOUDEVENT}
 
 RECENT_LIMIT = OpenApiParameter(
-    "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, description="How many events"
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MAX_RECENT, "default": DEFAULT_RECENT},
+    description="How many events",
 )
 PROBLEM: dict[str, Any] = {
     "type": "object",

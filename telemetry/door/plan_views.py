@@ -2,6 +2,8 @@
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import conditional_page
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
@@ -10,7 +12,7 @@ from rest_framework.views import APIView
 
 from telemetry.door import openapi
 from telemetry.door.posting import json_response
-from telemetry.keys import check_in_force, known_key, secret_of
+from telemetry.keys import check_in_force, require_key, secret_of
 from telemetry.models import Scope
 from telemetry.plan import get_plan, json_schema, plan_as_dict
 from web.negotiation import AnyAccept
@@ -22,15 +24,25 @@ class KeyOrSession(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.user is not None and request.user.is_authenticated:
             return True
-        key = known_key(secret_of(request._request))
+        key = require_key(secret_of(request._request))
         check_in_force(key, scopes=Scope.values, now=timezone.now())
         return True
 
 
+@method_decorator(conditional_page, name="dispatch")
 class ReadPlanView(APIView):
+    """Answers 304 to the ETag of its last answer: clients ask often, and a plan changes with a release."""
+
     http_method_names = ["get", "head"]
     permission_classes = (KeyOrSession,)
     content_negotiation_class = AnyAccept
+
+
+def revalidated(value: object) -> HttpResponse:
+    """The value as JSON that a client may keep, and asks about before each use."""
+    response = json_response(value)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 class PlanView(ReadPlanView):
@@ -42,7 +54,7 @@ class PlanView(ReadPlanView):
         responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
     )
     def get(self, request: Request) -> HttpResponse:
-        return json_response(plan_as_dict(get_plan()))
+        return revalidated(plan_as_dict(get_plan()))
 
 
 class PlanSchemaView(ReadPlanView):
@@ -54,4 +66,4 @@ class PlanSchemaView(ReadPlanView):
         responses={200: OpenApiTypes.OBJECT, **openapi.READ_FAULTS},
     )
     def get(self, request: Request) -> HttpResponse:
-        return json_response(json_schema(get_plan()))
+        return revalidated(json_schema(get_plan()))

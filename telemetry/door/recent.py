@@ -6,6 +6,9 @@ from typing import Any
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
 from web.moments import rfc3339
 
+# How many events a request without a limit gets, and the most that one may ask for.
+DEFAULT_RECENT = 50
+MAX_RECENT = 200
 # Posts of duplicates only have nothing to show, so the number of posts that are searched is bounded.
 MAX_ARRIVALS = 200
 
@@ -51,7 +54,7 @@ def accepted_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Eve
     return [
         (
             arrival_id,
-            described_event(
+            describe_event(
                 status="accepted",
                 arrival=arrivals[arrival_id],
                 event=event,
@@ -77,7 +80,7 @@ def rejected_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Eve
     return [
         (
             row.arrival_id,
-            described_event(
+            describe_event(
                 status="rejected",
                 arrival=arrivals[row.arrival_id],
                 event=row.event,
@@ -89,7 +92,7 @@ def rejected_events(arrivals: dict[int, Arrival], *, limit: int) -> Iterable[Eve
     ]
 
 
-def described_event(
+def describe_event(
     *,
     status: str,
     arrival: Arrival,

@@ -13,15 +13,12 @@ from telemetry.door import openapi
 from telemetry.door.body import read_events
 from telemetry.door.posting import DoorView, json_response, store
 from telemetry.door.protocols import cloudevents
-from telemetry.door.recent import recent_events
+from telemetry.door.recent import DEFAULT_RECENT, MAX_RECENT, recent_events
 from telemetry.door.throttling import check_rate
 from telemetry.keys import authenticate
 from telemetry.models import Scope
 from web import maintenance
 from web.errors import ApiError
-
-DEFAULT_RECENT = 50
-MAX_RECENT = 200
 
 
 class TelemetryView(DoorView):
@@ -60,6 +57,8 @@ class TelemetryView(DoorView):
 
 class RecentEventsView(DoorView):
     """What became of the last events of a key, for whoever has that key."""
+
+    # The docstring is the operation's description in the OpenAPI document.
 
     http_method_names = ["get", "head"]
 

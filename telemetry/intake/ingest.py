@@ -21,7 +21,7 @@ from telemetry.intake.validation import Problem, RejectedEvent, ValidEvent, chec
 from telemetry.models import ApiKey
 from telemetry.plan.codes import NoticeCode
 
-# An event as the door passes it in: its JSON text, or the refusal of a protocol that has no place for it.
+# An event as the door passes it in: its JSON text, or the rejection by a protocol that has no place for it.
 PostedEvent = msgspec.Raw | bytes | RejectedEvent
 
 KEY_BYTES = 16
@@ -78,7 +78,7 @@ def ingest_events(
 ) -> IngestResult:
     """Check the events against the plan, store the good ones once and quarantine the others; then answer.
 
-    `posted` are JSON texts, one an event, or events that a protocol has already refused. `now` is the moment of
+    `posted` are JSON texts, one an event, or events that a protocol has already rejected. `now` is the moment of
     receipt (aware). `origins`, one an event, are what the ids are unique within where the key's source is not
     enough (a CloudEvent's own source). With `dry_run` the answer is the same and nothing is stored. With
     `verbose` accepted events have a result too.

@@ -1,4 +1,4 @@
-"""Finds all problems of an event. Only events that the compiled validators refused come here."""
+"""Finds all problems of an event. Only events that the compiled validators rejected come here."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ class Problem(msgspec.Struct, frozen=True):
 def find_problems(event: object, *, plan: TrackingPlan, now: datetime) -> tuple[Problem, ...]:
     """The problems of an event that was read from JSON: at most 100, and none if it is valid.
 
-    It finds a problem in exactly those events that the compiled validators refuse.
+    It finds a problem in exactly those events that the compiled validators reject.
     """
     if not isinstance(event, dict):
         return (Problem(RejectionCode.WRONG_TYPE, "", "An event must be a JSON object."),)
@@ -66,7 +66,7 @@ def _days(days: int) -> timedelta:
 
 def is_over(deprecation: Deprecation | None, *, now: datetime) -> bool:
     """Whether a deprecated part is no longer accepted: from the UTC day after `until` on."""
-    return deprecation is not None and now.date() > deprecation.until
+    return deprecation is not None and deprecation.is_over(today=now.date())
 
 
 def find_event_id_fault(value: object) -> Fault | None:
@@ -149,10 +149,12 @@ def _properties_problems(
 
 
 def _missing_problems(properties: Mapping[str, object], definition: EventDefinition) -> Iterator[Problem]:
-    for each in definition.required:
-        if each.name not in properties:
+    for required in definition.required:
+        if required.name not in properties:
             yield Problem(
-                RejectionCode.MISSING_PROPERTY, f"properties.{each.name}", "The plan requires this property."
+                RejectionCode.MISSING_PROPERTY,
+                f"properties.{required.name}",
+                "The plan requires this property.",
             )
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from telemetry.intake.privacy import WHITESPACE, looks_like_pii, pseudonymise
 from telemetry.plan import EventDefinition, PropertyDefinition, PropertyType, TrackingPlan
 from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH
+from telemetry.plan.reading import EVENT_NAME
 from telemetry.plan.values import IS_ID, find_fault, trim_to_origin_and_path
 
 MAX_KEYS = 100
@@ -15,7 +16,7 @@ MAX_NAME_LENGTH = 64
 MAX_NUMBER = 10**12
 
 _is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}").fullmatch
-_is_event_name = re.compile(r"[a-z][a-z0-9]*\.[a-z][a-z0-9_]*").fullmatch
+_is_event_name = EVENT_NAME.fullmatch
 _is_like_a_timestamp = re.compile(r"[0-9]{4}-[0-9T:.,Z+ -]{1,36}").fullmatch
 
 

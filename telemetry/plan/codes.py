@@ -24,7 +24,7 @@ class RejectionCode(StrEnum):
 
 
 class NoticeCode(StrEnum):
-    """What is said of an event that is not rejected."""
+    """What an answer notes of an event that is not rejected."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"

@@ -7,7 +7,7 @@ from telemetry.plan.definitions import Deprecation, EventDefinition, PropertyDef
 
 
 def find_breaking_changes(*, old: TrackingPlan, new: TrackingPlan, today: date) -> list[str]:
-    """A sentence for each change by which an event that the old plan accepts is refused or stored differently.
+    """A sentence for each change by which an event that the old plan accepts is rejected or stored differently.
 
     New events, new optional properties, new enum values and wider bounds break nothing. `today` is a day in UTC: a
     part whose deprecation has ended by then may be removed.
@@ -24,7 +24,7 @@ def _event_changes(old: EventDefinition, events: Mapping[str, EventDefinition], 
             yield f"{old.name}: the event was removed; mark it as deprecated first."
         return
     if not _is_over(old.deprecation, today) and _is_over(new.deprecation, today):
-        yield f"{old.name}: the event would be refused at once; set a day that is still to come."
+        yield f"{old.name}: the event would be rejected at once; set a day that is still to come."
     for definition in old.properties:
         yield from _property_changes(definition, new, today)
     for definition in new.required:
@@ -41,7 +41,7 @@ def _property_changes(old: PropertyDefinition, event: EventDefinition, today: da
         yield f"{place}: the property was removed; mark it as deprecated first."
         return
     if _is_over(new.deprecation, today):
-        yield f"{place}: the property would be refused at once; set a day that is still to come."
+        yield f"{place}: the property would be rejected at once; set a day that is still to come."
     if new.required and not old.required:
         yield f"{place}: an optional property cannot become required."
     if new.type is not old.type:
@@ -71,4 +71,4 @@ def _is_above(bound: float | None, other: float | None) -> bool:
 
 
 def _is_over(deprecation: Deprecation | None, today: date) -> bool:
-    return deprecation is not None and today > deprecation.until
+    return deprecation is not None and deprecation.is_over(today=today)

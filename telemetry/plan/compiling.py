@@ -56,17 +56,19 @@ def attribute(name: str) -> str:
 
 def _compiled_event(event: EventDefinition) -> CompiledEvent:
     def names(has_mark: Any) -> tuple[str, ...]:
-        return tuple(attribute(each.name) for each in event.properties if has_mark(each))
+        return tuple(attribute(definition.name) for definition in event.properties if has_mark(definition))
 
     return CompiledEvent(
         definition=event,
         pseudonymised=names(attrgetter("pseudonymised")),
         trimmed=tuple(
-            (attribute(each.name), each) for each in event.properties if each.keeps_origin_and_path
+            (attribute(definition.name), definition)
+            for definition in event.properties
+            if definition.keeps_origin_and_path
         ),
-        ids=names(lambda each: each.type is PropertyType.ID),
-        tokens=names(lambda each: each.type is PropertyType.TOKEN),
-        lists=names(lambda each: each.type is PropertyType.IDS),
+        ids=names(lambda definition: definition.type is PropertyType.ID),
+        tokens=names(lambda definition: definition.type is PropertyType.TOKEN),
+        lists=names(lambda definition: definition.type is PropertyType.IDS),
     )
 
 
@@ -92,14 +94,14 @@ def _event_struct(event: EventDefinition) -> type:
 
 def _properties_struct(event: EventDefinition) -> type:
     fields: list[Any] = []
-    for each in event.properties:
-        kind = _annotation(each)
-        optional = (attribute(each.name), kind | UnsetType, UNSET)
-        fields.append((attribute(each.name), kind) if each.required else optional)
+    for definition in event.properties:
+        kind = _annotation(definition)
+        optional = (attribute(definition.name), kind | UnsetType, UNSET)
+        fields.append((attribute(definition.name), kind) if definition.required else optional)
     return msgspec.defstruct(
         _class_name(event.name) + "Properties",
         fields,
-        rename={attribute(each.name): each.name for each in event.properties},
+        rename={attribute(definition.name): definition.name for definition in event.properties},
         kw_only=True,
         forbid_unknown_fields=True,
         gc=False,

@@ -43,10 +43,14 @@ class PropertyType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Deprecation:
-    """Accepted with a warning up to and including `until` (UTC), refused from the next day on."""
+    """Accepted with a warning up to and including `until` (UTC), rejected from the next day on."""
 
     until: date
     instead: str = ""
+
+    def is_over(self, *, today: date) -> bool:
+        """Whether an event with the part is rejected on that UTC day."""
+        return today > self.until
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +93,10 @@ class EventDefinition:
     @cached_property
     def deprecations(self) -> tuple[tuple[str, Deprecation], ...]:
         """Its deprecated parts: (property name, deprecation), with "" as the name of the event itself."""
-        parts = [("", self.deprecation), *((each.name, each.deprecation) for each in self.properties)]
+        parts = [
+            ("", self.deprecation),
+            *((definition.name, definition.deprecation) for definition in self.properties),
+        ]
         return tuple((name, deprecation) for name, deprecation in parts if deprecation is not None)
 
 
@@ -109,5 +116,8 @@ class TrackingPlan:
     def pseudonymised(self) -> frozenset[str]:
         """Property names that any event pseudonymises."""
         return frozenset(
-            each.name for event in self.events.values() for each in event.properties if each.pseudonymised
+            definition.name
+            for event in self.events.values()
+            for definition in event.properties
+            if definition.pseudonymised
         )

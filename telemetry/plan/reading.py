@@ -72,8 +72,8 @@ class PlanFault(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
-    """The lines of a YAML document's values, and the faults found in it so far."""
+class FaultReport:
+    """The faults found in a YAML document so far, and the lines of its values, which the faults name."""
 
     name: str
     lines: dict[Place, int] = field(default_factory=dict)
@@ -101,148 +101,154 @@ def read_plan(path: Path) -> TrackingPlan:
 
 def parse_plan(text: str, *, name: str) -> TrackingPlan:
     """The plan in a YAML text; `name` is what its faults call it. Raises PlanFault with every fault."""
-    source = Source(name=name)
+    report = FaultReport(name=name)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = _plain(node, (), source) if node else None
+        document = _plain(node, (), report) if node else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PlanFault([f"{name}: this is not YAML: {error}"]) from error
-    plan = _plan(document, source)
-    if source.faults:
-        raise PlanFault(source.faults)
+    plan = _plan(document, report)
+    if report.faults:
+        raise PlanFault(report.faults)
     return plan
 
 
-def _plain(node: yaml.Node, path: Place, source: Source) -> Any:
+def _plain(node: yaml.Node, path: Place, report: FaultReport) -> Any:
     """A node as plain values. It records lines, and keys that stand twice, which YAML loaders let pass."""
-    source.lines[path] = node.start_mark.line + 1
+    report.lines[path] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), source) for index, item in enumerate(node.value)]
+        return [_plain(item, (*path, index), report) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
-        return _plain_mapping(node, path, source)
+        return _plain_mapping(node, path, report)
     return SafeConstructor().construct_object(node)
 
 
-def _plain_mapping(node: yaml.MappingNode, path: Place, source: Source) -> dict[str, Any]:
+def _plain_mapping(node: yaml.MappingNode, path: Place, report: FaultReport) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
         if key in result:
-            source.lines[(*path, key)] = key_node.start_mark.line + 1
-            source.add((*path, key), "this key stands here twice.")
-        result[key] = _plain(value_node, (*path, key), source)
-        source.lines[(*path, key)] = key_node.start_mark.line + 1
+            report.lines[(*path, key)] = key_node.start_mark.line + 1
+            report.add((*path, key), "this key stands here twice.")
+        result[key] = _plain(value_node, (*path, key), report)
+        report.lines[(*path, key)] = key_node.start_mark.line + 1
     return result
 
 
-def _plan(document: Any, source: Source) -> TrackingPlan:
-    content = _mapping(document, (), source, keys=PLAN_KEYS)
+def _plan(document: Any, report: FaultReport) -> TrackingPlan:
+    content = _mapping(document, (), report, keys=PLAN_KEYS)
     version = content.get("version")
+    # Here and below: YAML's true is a bool, and Python takes a bool for an int.
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        source.add(("version",), "is missing or is not a whole number from 1.")
-    vocabulary = _mapping(content.get("vocabulary"), ("vocabulary",), source)
-    _check_vocabulary(vocabulary, source)
-    entries = _mapping(content.get("events"), ("events",), source)
+        report.add(("version",), "is missing or is not a whole number from 1.")
+    vocabulary = _mapping(content.get("vocabulary"), ("vocabulary",), report)
+    _check_vocabulary(vocabulary, report)
+    entries = _mapping(content.get("events"), ("events",), report)
     if not entries:
-        source.add(("events",), "the plan has no events.")
-    events = {name: _event(name, entry, vocabulary, source) for name, entry in entries.items()}
+        report.add(("events",), "the plan has no events.")
+    events = {name: _event(name, entry, vocabulary, report) for name, entry in entries.items()}
     return TrackingPlan(version=version if isinstance(version, int) else 0, events=MappingProxyType(events))
 
 
-def _check_vocabulary(vocabulary: Mapping[str, Any], source: Source) -> None:
+def _check_vocabulary(vocabulary: Mapping[str, Any], report: FaultReport) -> None:
     for name, entry in vocabulary.items():
-        _property(name, entry, ("vocabulary", name), source, required=False)
+        _property(name, entry, ("vocabulary", name), report, required=False)
 
 
-def _event(name: str, entry: Any, vocabulary: Mapping[str, Any], source: Source) -> EventDefinition:
+def _event(name: str, entry: Any, vocabulary: Mapping[str, Any], report: FaultReport) -> EventDefinition:
     path: Place = ("events", name)
     if not EVENT_NAME.fullmatch(name) or len(name) > MAX_EVENT_NAME_LENGTH:
-        source.add(path, "an event is named like workbench.draft_created, in at most 64 characters.")
-    content = _mapping(entry, path, source, keys=EVENT_KEYS)
+        report.add(path, "an event is named like workbench.draft_created, in at most 64 characters.")
+    content = _mapping(entry, path, report, keys=EVENT_KEYS)
     return EventDefinition(
         name=name,
-        description=_sentence(content, "description", path, source),
-        emitted_when=_sentence(content, "emitted_when", path, source),
-        properties=tuple(_properties(content, path, vocabulary, source)),
-        deprecation=_deprecation(content.get("deprecated"), (*path, "deprecated"), source),
+        description=_sentence(content, "description", path, report),
+        emitted_when=_sentence(content, "emitted_when", path, report),
+        properties=tuple(_properties(content, path, vocabulary, report)),
+        deprecation=_deprecation(content.get("deprecated"), (*path, "deprecated"), report),
     )
 
 
 def _properties(
-    content: Mapping[str, Any], path: Place, vocabulary: Mapping[str, Any], source: Source
+    content: Mapping[str, Any], path: Place, vocabulary: Mapping[str, Any], report: FaultReport
 ) -> Iterator[PropertyDefinition]:
     seen: set[str] = set()
     for section in ("required", "optional"):
-        for name, entry in _mapping(content.get(section), (*path, section), source).items():
+        for name, entry in _mapping(content.get(section), (*path, section), report).items():
             place = (*path, section, name)
             if name in seen:
-                source.add(place, "is both required and optional.")
+                report.add(place, "is both required and optional.")
             seen.add(name)
             if entry is None and name not in vocabulary:
-                source.add(place, "has no definition here and none in the vocabulary.")
+                report.add(place, "has no definition here and none in the vocabulary.")
             elif entry is not None or isinstance(vocabulary[name], dict):
                 shared = vocabulary[name] if entry is None else entry
-                yield _property(name, shared, place, source, required=section == "required")
+                yield _property(name, shared, place, report, required=section == "required")
 
 
-def _property(name: str, entry: Any, path: Place, source: Source, *, required: bool) -> PropertyDefinition:
+def _property(
+    name: str, entry: Any, path: Place, report: FaultReport, *, required: bool
+) -> PropertyDefinition:
     if not PROPERTY_NAME.fullmatch(name) or len(name) > MAX_PROPERTY_NAME_LENGTH:
-        source.add(path, "a property is named like draftId, in at most 64 characters.")
-    content = _mapping(entry, path, source, keys=PROPERTY_KEYS)
-    kind = _type(content, path, source)
-    minimum, maximum = _bounds(content, kind, path, source)
-    deprecation = _deprecation(content.get("deprecated"), (*path, "deprecated"), source)
+        report.add(path, "a property is named like draftId, in at most 64 characters.")
+    content = _mapping(entry, path, report, keys=PROPERTY_KEYS)
+    kind = _type(content, path, report)
+    minimum, maximum = _bounds(content, kind, path, report)
+    deprecation = _deprecation(content.get("deprecated"), (*path, "deprecated"), report)
     if deprecation and required:
-        source.add(path, "a required property cannot be deprecated; make it optional first.")
+        report.add(path, "a required property cannot be deprecated; make it optional first.")
     return PropertyDefinition(
         name=name,
         type=kind,
         required=required,
-        description=_sentence(content, "description", path, source),
-        values=_values(content, kind, path, source),
+        description=_sentence(content, "description", path, report),
+        values=_values(content, kind, path, report),
         minimum=minimum,
         maximum=maximum,
-        max_length=_max_length(content, kind, path, source),
+        max_length=_max_length(content, kind, path, report),
         max_items=MAX_LIST_ITEMS if kind is PropertyType.IDS else None,
-        pseudonymised=_flag(content, "pseudonymised", path, source),
-        keeps_origin_and_path=_keeps_origin_and_path(content, path, source),
+        pseudonymised=_flag(content, "pseudonymised", path, report),
+        keeps_origin_and_path=_keeps_origin_and_path(content, path, report),
         deprecation=deprecation,
     )
 
 
-def _type(content: Mapping[str, Any], path: Place, source: Source) -> PropertyType:
+def _type(content: Mapping[str, Any], path: Place, report: FaultReport) -> PropertyType:
     name = content.get("type")
     if name not in tuple(PropertyType):
-        known = ", ".join(PropertyType)
-        source.add((*path, "type"), f"is missing or unknown; the types are {known}.")
+        types = ", ".join(PropertyType)
+        report.add((*path, "type"), f"is missing or unknown; the types are {types}.")
+        # Any type will do: the plan is refused, and the reader goes on to find its other faults.
         return PropertyType.TOKEN
     kind = PropertyType(name)
     for key, kinds in TYPE_KEYS.items():
         if key in content and kind not in kinds:
-            source.add((*path, key), f"does not go with the type {kind}.")
+            report.add((*path, key), f"does not go with the type {kind}.")
     return kind
 
 
-def _values(content: Mapping[str, Any], kind: PropertyType, path: Place, source: Source) -> tuple[str, ...]:
+def _values(
+    content: Mapping[str, Any], kind: PropertyType, path: Place, report: FaultReport
+) -> tuple[str, ...]:
     values = content.get("values")
     if kind is not PropertyType.ENUM:
         return ()
     place = (*path, "values")
     if not isinstance(values, list) or not values:
-        source.add(place, "an enum lists its values.")
+        report.add(place, "an enum lists its values.")
         return ()
     if not all(isinstance(value, str) for value in values):
-        source.add(place, "every value is a text; put quotes around yes, no, on, off, null and numbers.")
+        report.add(place, "every value is a text; put quotes around yes, no, on, off, null and numbers.")
         return ()
     if len(set(values)) < len(values):
-        source.add(place, "a value stands here twice.")
+        report.add(place, "a value stands here twice.")
     if any(not ENUM_VALUE.fullmatch(value) or len(value) > MAX_ENUM_VALUE_LENGTH for value in values):
-        source.add(place, "a value is 1 to 32 characters of printable ASCII without spaces.")
+        report.add(place, "a value is 1 to 32 characters of printable ASCII without spaces.")
     return tuple(values)
 
 
 def _bounds(
-    content: Mapping[str, Any], kind: PropertyType, path: Place, source: Source
+    content: Mapping[str, Any], kind: PropertyType, path: Place, report: FaultReport
 ) -> tuple[float | None, float | None]:
     if kind in FIXED_BOUNDS:
         return FIXED_BOUNDS[kind]
@@ -250,67 +256,70 @@ def _bounds(
         return None, None
     minimum, maximum = content.get("minimum"), content.get("maximum")
     allowed = (int,) if kind.is_whole else (int, float)
+    # Beyond 2^53 JavaScript no longer tells neighbouring whole numbers apart.
     for key, bound in (("minimum", minimum), ("maximum", maximum)):
         if not isinstance(bound, allowed) or isinstance(bound, bool) or not abs(bound) <= 2**53:
-            source.add((*path, key), f"the type {kind} needs a {key}, a number between -2^53 and 2^53.")
+            report.add((*path, key), f"the type {kind} needs a {key}, a number between -2^53 and 2^53.")
             return None, None
     if minimum > maximum:  # type: ignore[operator]
-        source.add((*path, "minimum"), "is above the maximum.")
+        report.add((*path, "minimum"), "is above the maximum.")
     return minimum, maximum
 
 
-def _max_length(content: Mapping[str, Any], kind: PropertyType, path: Place, source: Source) -> int | None:
+def _max_length(
+    content: Mapping[str, Any], kind: PropertyType, path: Place, report: FaultReport
+) -> int | None:
     longest = LONGEST.get(kind)
     length = content.get("max_length", longest)
     if longest is None:
         return None
     if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= longest:
-        source.add((*path, "max_length"), f"is a whole number from 1 to {longest} for the type {kind}.")
+        report.add((*path, "max_length"), f"is a whole number from 1 to {longest} for the type {kind}.")
         return longest
     return length
 
 
-def _keeps_origin_and_path(content: Mapping[str, Any], path: Place, source: Source) -> bool:
+def _keeps_origin_and_path(content: Mapping[str, Any], path: Place, report: FaultReport) -> bool:
     if content.get("keep", "origin_and_path") != "origin_and_path":
-        source.add((*path, "keep"), "is origin_and_path or is left out.")
+        report.add((*path, "keep"), "is origin_and_path or is left out.")
     return "keep" in content
 
 
-def _flag(content: Mapping[str, Any], key: str, path: Place, source: Source) -> bool:
+def _flag(content: Mapping[str, Any], key: str, path: Place, report: FaultReport) -> bool:
     value = content.get(key, False)
     if not isinstance(value, bool):
-        source.add((*path, key), "is true or false.")
+        report.add((*path, key), "is true or false.")
     return value is True
 
 
-def _deprecation(entry: Any, path: Place, source: Source) -> Deprecation | None:
+def _deprecation(entry: Any, path: Place, report: FaultReport) -> Deprecation | None:
     if entry is None:
         return None
-    content = _mapping(entry, path, source, keys=DEPRECATION_KEYS)
+    content = _mapping(entry, path, report, keys=DEPRECATION_KEYS)
     until = content.get("until")
     if not isinstance(until, date) or isinstance(until, datetime):
-        source.add((*path, "until"), "is a day, like 2026-12-31.")
+        report.add((*path, "until"), "is a day, like 2026-12-31.")
         return None
     return Deprecation(until=until, instead=str(content.get("instead") or ""))
 
 
-def _sentence(content: Mapping[str, Any], key: str, path: Place, source: Source) -> str:
+def _sentence(content: Mapping[str, Any], key: str, path: Place, report: FaultReport) -> str:
     value = content.get(key)
     if not isinstance(value, str) or not value.strip():
-        source.add((*path, key), "is missing; say it in a sentence.")
+        report.add((*path, key), "is missing; say it in a sentence.")
         return ""
     return value.strip()
 
 
 def _mapping(
-    value: Any, path: Place, source: Source, *, keys: frozenset[str] | None = None
+    value: Any, path: Place, report: FaultReport, *, keys: frozenset[str] | None = None
 ) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        source.add(path, "is not a list of names with their content.")
+        report.add(path, "is not a list of names with their content.")
         return {}
     for key in value:
         if keys is not None and key not in keys:
-            source.add((*path, key), f"is not known here; known are {', '.join(sorted(keys))}.")
+            report.add((*path, key), f"is not known here; known are {', '.join(sorted(keys))}.")
     return value

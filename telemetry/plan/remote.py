@@ -57,8 +57,10 @@ def plan_from_dict(content: Any, *, name: str) -> TrackingPlan:
 
 def _event(event: dict[str, Any]) -> dict[str, Any]:
     sections: dict[str, dict[str, Any]] = {"required": {}, "optional": {}}
-    for each in event["properties"]:
-        sections["required" if each["required"] else "optional"][each["name"]] = _property(each)
+    for definition in event["properties"]:
+        sections["required" if definition["required"] else "optional"][definition["name"]] = _property(
+            definition
+        )
     return _entry(event, EVENT_KEYS - sections.keys()) | sections
 
 

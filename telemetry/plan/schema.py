@@ -12,7 +12,7 @@ from telemetry.plan.definitions import (
     TrackingPlan,
 )
 
-MAX_BATCH_EVENTS = 2500
+MAX_BATCH_EVENTS = 2_500
 # Negations, because they mean the same in every regular expression dialect: "$" does not.
 NOT_ID_CHARACTERS = "[^!-~]"
 NOT_TOKEN_CHARACTERS = "[\\u0000-\\u001f\\u007f-\\u009f]"  # noqa: S105
@@ -48,8 +48,8 @@ def plan_as_dict(plan: TrackingPlan) -> dict[str, Any]:
 
 def _event_schema(event: EventDefinition) -> dict[str, Any]:
     properties = _object(
-        {each.name: _property_schema(each) for each in event.properties},
-        [each.name for each in event.required],
+        {definition.name: _property_schema(definition) for definition in event.properties},
+        [definition.name for definition in event.required],
     )
     needed = ["event", "sessionId", "timestamp", *(["properties"] if event.required else [])]
     return {
@@ -129,7 +129,7 @@ def _event_as_dict(event: EventDefinition) -> dict[str, Any]:
         "description": event.description,
         "emitted_when": event.emitted_when,
         **_deprecation_as_dict(event.deprecation),
-        "properties": [_property_as_dict(each) for each in event.properties],
+        "properties": [_property_as_dict(definition) for definition in event.properties],
     }
 
 

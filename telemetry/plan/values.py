@@ -21,7 +21,7 @@ Fault = tuple[RejectionCode, str]
 def parse_timestamp(text: str) -> datetime | None:
     """The moment of an RFC 3339 text with a zone, or None for any other text.
 
-    It is in UTC, and cut off (not rounded) at microseconds. A leap second (":60") and "24:00" are refused. At the
+    It is in UTC, and cut off (not rounded) at microseconds. A leap second (":60") and "24:00" are rejected. At the
     ends of the years 1 and 9999, where the moment is out of range in UTC, it keeps its own offset.
     """
     if not _is_rfc3339(text):

@@ -50,6 +50,7 @@ def test_a_quick_run_prints_each_ratio_and_leaves_no_database():
 
 def test_without_a_server_it_says_what_to_do(capsys, monkeypatch):
     monkeypatch.setenv("BENCH_DATABASE_URL", "postgresql://postgres@127.0.0.1:1/postgres")
+
     assert main(["--quick", "fold"]) == 1
     assert "set BENCH_DATABASE_URL" in capsys.readouterr().err
 

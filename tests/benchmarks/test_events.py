@@ -16,6 +16,7 @@ def events(count, *, seed=1):
 
 def test_every_event_is_good_and_lies_within_the_hour():
     verdicts = [check_event(event, now=NOW) for event in events(3000)]
+
     assert all(isinstance(verdict, ValidEvent) and not verdict.warnings for verdict in verdicts)
     assert all(NOW - HOUR <= verdict.occurred_at < NOW for verdict in verdicts)
 
@@ -45,7 +46,9 @@ def test_every_part_of_the_fold_has_something_to_do():
 
 def test_bodies_hold_all_events_in_order():
     bodies = make_bodies(iter(events(1201)), size=500)
+
     held = [msgspec.json.decode(body)["events"] for body in bodies]
+
     assert [len(some) for some in held] == [500, 500, 201]
     assert [event for some in held for event in some] == [
         msgspec.json.decode(event) for event in events(1201)

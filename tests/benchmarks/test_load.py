@@ -48,6 +48,7 @@ def requests(bodies, *, path="/door"):
 def test_every_request_is_sent_once_and_what_was_accepted_is_added_up(server):
     bodies = [b"x" * length for length in range(1, 41)]
     seconds, accepted = load.post_all(requests(bodies), port=server.server_port, connections=3)
+
     assert accepted == sum(range(1, 41))
     assert sorted(server.bodies) == bodies
     assert seconds > 0
@@ -60,9 +61,11 @@ def test_any_other_status_stops_the_measurement(server):
 
 def test_without_wrk_sockets_count_the_answers(server, monkeypatch):
     monkeypatch.setattr(load.shutil, "which", lambda name: None)
+
     rate = load.requests_per_second(
         "/door", [b"x"] * 20_000, port=server.server_port, key="k", seconds=0.2, connections=2
     )
+
     assert 0 < rate <= len(server.bodies) / 0.2
 
 

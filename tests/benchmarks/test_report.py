@@ -19,8 +19,9 @@ def test_a_bar_bounds_the_ratio_and_holds_at_its_bound(bar, portal, is_met):
 
 def test_rounds_are_compared_pair_by_pair_and_the_median_is_judged():
     line = Comparison(name="x", unit="ms", bar=">= 0.6", portal=[5, 70, 8], reference=[10, 100, 10])
+
     assert line.ratios() == [0.5, 0.7, 0.8]
-    assert line.judged() == 0.7
+    assert line.judged_figure() == 0.7
 
 
 def test_without_a_reference_the_figure_itself_is_judged():
@@ -34,7 +35,9 @@ def test_the_table_names_what_was_missed():
         Comparison(name="slow", unit="events/s", bar=">= 0.6", portal=[50.5], reference=[100]),
         Comparison(name="alone", unit="MB", portal=[12.34]),
     ]
+
     rows = [line.split() for line in table("(x) title", lines).splitlines()]
+
     assert rows == [
         ["(x)", "title", "portal", "reference", "ratio", "(min..max)", "bar"],
         ["fast", "90,000", "events/s", "100,000", "events/s", "0.90", "(0.90..0.90)", ">=", "0.6", "met"],

@@ -28,7 +28,9 @@ new PerformanceObserver(list => { for (const entry of list.getEntries()) window.
   .observe({ type: "layout-shift", buffered: true });
 """
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
-AXE = "async () => (await axe.run()).violations.map(each => each.id + ': ' + each.nodes[0].html)"
+AXE = (
+    "async () => (await axe.run()).violations.map(violation => violation.id + ': ' + violation.nodes[0].html)"
+)
 
 
 @EVERY_PATH
@@ -109,11 +111,11 @@ def test_draws_the_chart_anew_in_the_other_theme(visit: Visit, bundle: Path) -> 
     visit.page.emulate_media(color_scheme="light")
     page = visit.goto(TIMES)
     canvas = page.locator("[data-chart-canvas] canvas")
-    light = canvas.evaluate("each => each.toDataURL()")
+    light = canvas.evaluate("element => element.toDataURL()")
 
     page.get_by_role("button", name="Switch between light and dark").click()
 
-    assert canvas.evaluate("each => each.toDataURL()") != light
+    assert canvas.evaluate("element => element.toDataURL()") != light
 
 
 def test_keeps_the_theme_that_was_chosen(visit: Visit) -> None:
@@ -186,7 +188,7 @@ def test_shows_the_whole_table_on_a_desktop(visit: Visit) -> None:
 
     table = page.locator(".table-scroll")
 
-    assert table.evaluate("each => each.scrollWidth - each.clientWidth") == 0
+    assert table.evaluate("element => element.scrollWidth - element.clientWidth") == 0
 
 
 def test_keeps_the_names_of_the_periods_in_sight_on_a_phone(visit: Visit) -> None:
@@ -194,7 +196,7 @@ def test_keeps_the_names_of_the_periods_in_sight_on_a_phone(visit: Visit) -> Non
     page = visit.goto(TIMES)
     table = page.locator(".table-scroll")
 
-    table.evaluate("each => each.scrollLeft = 200")
+    table.evaluate("element => element.scrollLeft = 200")
 
     name, frame = page.locator("tbody th").first.bounding_box(), table.bounding_box()
     assert name is not None

@@ -104,7 +104,7 @@ def test_every_filter_works_and_no_other_lookup_does(model: type[Model], admin_c
     changelist = url_of(model, "changelist")
     environment()
     for list_filter in admin.site.get_model_admin(model).list_filter:
-        for value in ("production", "%00", "9" * 30):
+        for value in ("production", "nothing", "9" * 30):
             queries_of(admin_client, f"{changelist}?{list_filter.parameter_name}={value}")
 
     column = next(field.name for field in model._meta.fields if not field.is_relation)

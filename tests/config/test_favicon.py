@@ -2,17 +2,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles import finders
 from django.test import Client
-from pytest_django import Settings
 
 from config.favicon import ICON
 
 LINK = f'href="/static/{ICON}"'
-
-
-@pytest.fixture(autouse=True)
-def _plain_static_files(settings: Settings) -> None:
-    storage = "django.contrib.staticfiles.storage.StaticFilesStorage"
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": storage}}
 
 
 def test_sends_browsers_that_guess_to_the_icon(client: Client) -> None:

@@ -117,7 +117,9 @@ def test_the_first_start_prints_what_is_needed(portal):
 
 def test_the_printed_curl_works_when_pasted(portal):
     line = portal.text[portal.text.index("curl -X POST") : portal.text.index("The portal runs at")]
+
     answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=20, check=True)
+
     assert json.loads(answer.stdout) == {"accepted": 1, "duplicates": 0, "rejected": 0, "results": []}
 
 
@@ -188,7 +190,9 @@ def can_get(portal, path):
 
 def test_a_second_portal_on_the_same_data_is_refused_in_one_sentence(portal):
     second = launch(portal.data_dir, port=free_port())
+
     text, _ = second.communicate(timeout=30)
+
     assert second.returncode == 1
     assert text == (
         f"CommandError: Another portal runs on DATA_DIR {portal.data_dir}; "
@@ -198,7 +202,9 @@ def test_a_second_portal_on_the_same_data_is_refused_in_one_sentence(portal):
 
 def test_a_taken_port_is_refused_in_one_sentence(portal, tmp_path):
     second = launch(tmp_path, port=portal.port)
+
     text, _ = second.communicate(timeout=30)
+
     assert second.returncode == 1
     assert text.startswith(
         f"CommandError: Can't listen on 127.0.0.1 port {portal.port}: Address already in use."
@@ -215,7 +221,9 @@ def test_a_taken_port_is_refused_in_one_sentence(portal, tmp_path):
 )
 def test_a_wrong_setting_stops_the_start_with_a_sentence(tmp_path, name, value, sentence):
     process = launch(tmp_path, port=free_port(), **{name: value})
+
     text, _ = process.communicate(timeout=30)
+
     assert process.returncode == 1
     assert sentence in text
     assert "Traceback" not in text

@@ -30,6 +30,7 @@ def explore(scenario: str) -> dict[str, object]:
 @pytest.mark.parametrize(("scenario", "at_least"), [("ingest", 1), ("rollup", 20)])
 def test_a_kill_at_any_statement_loses_nothing_and_doubles_nothing(scenario: str, at_least: int) -> None:
     report = explore(scenario)
+
     assert report["failures"] == []
     # A harness that meets no statement would find no fault either.
     assert report["points"] > at_least  # type: ignore[operator]
@@ -37,5 +38,6 @@ def test_a_kill_at_any_statement_loses_nothing_and_doubles_nothing(scenario: str
 
 def test_the_harness_finds_a_step_of_two_commits() -> None:
     report = explore("torn")
+
     assert len(report["failures"]) >= 1  # type: ignore[arg-type]
     assert all("lacks" in failure for failure in report["failures"])  # type: ignore[attr-defined]

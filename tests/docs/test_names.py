@@ -115,11 +115,13 @@ def test_a_missing_file_is_found() -> None:
 def test_every_link_between_pages_leads_somewhere(page: str) -> None:
     folder = (ROOT / page).parent
     broken = []
+
     for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose_of(page)):
         target, _, anchor = link.partition("#")
         file = (folder / target).resolve() if target else ROOT / page
         if not file.exists() or (anchor and anchor not in anchors(file.read_text(encoding="utf-8"))):
             broken.append(link)
+
     assert broken == []
 
 

@@ -9,9 +9,9 @@ from kpis.histogram import bin_of, merge
 from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from kpis.registry import REGISTRY
 from telemetry.models import Environment
+from tests.builders import NOW
 
 DAY = datetime(2026, 2, 10, tzinfo=UTC)
-NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
 
 
 def make_environment(name: str = "production", *, computed_until: datetime | None = NOW) -> None:
@@ -42,8 +42,8 @@ def make_base_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> Kp
 
 def make_durations(kpi: str, seconds: Iterable[float], **fields: Any) -> KpiBucket:
     """A row of a duration KPI that measured these seconds."""
-    durations = [round(each * 1_000_000) for each in seconds]
-    histogram = merge({bin_of(each): 1} for each in durations)
+    durations = [round(number * 1_000_000) for number in seconds]
+    histogram = merge({bin_of(microseconds): 1} for microseconds in durations)
     return make_bucket(
         kpi,
         numerator=sum(durations),

@@ -124,14 +124,18 @@ def test_a_run_that_completed_before_it_started_stops_nothing(keys: Keys, seed: 
         ("agent.run_started", EDGE, AGENT_RUN),
         ("agent.run_completed", EDGE - timedelta(hours=1), {**AGENT_RUN, "status": "failed"}),
     )
+
     play(stream, keys=keys, seed=seed)
+
     assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
 
 
 @pytest.mark.parametrize("cost", [5e-07, 1.5e-06, 2.5e-06, 0.2204585, 1.0000005, 999_999.9999995])
 def test_half_a_micro_dollar_is_rounded_up(keys: Keys, cost: float) -> None:
     stream = stream_of(("agent.run_completed", EDGE, {**AGENT_RUN, "status": "completed", "costUsd": cost}))
+
     play(stream, keys=keys, seed=1)
+
     assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
 
 

@@ -1,8 +1,7 @@
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 
 from kpis.forms import BaselineForm, EnteredCountForm, TargetForm, target_problem, value_problem
@@ -126,10 +125,9 @@ def test_counts_are_entered_for_days_that_have_begun(day: str, wrong: set[str]) 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("zone", "wrong"), [("UTC", {"date"}), ("Pacific/Auckland", set())])
 def test_a_day_has_begun_when_it_has_in_the_reporting_zone(
-    zone: str, wrong: set[str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    zone: str, wrong: set[str], settings: Settings, clock: datetime
 ) -> None:
     settings.REPORTING_TIME_ZONE = zone
-    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 2, 15, 12, tzinfo=UTC))
     environment("production")
 
     form = EnteredCountForm(

@@ -9,7 +9,7 @@ from kpis.compute.rollup import bring_up_to_date
 from tests.builders import MOMENT, event, store
 from tests.kpis.builders import NOW
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_still")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 RANGE = {"from": "2026-02-02", "to": "2026-02-03"}
 
@@ -36,7 +36,9 @@ def store_day() -> None:
 
 def test_counts_the_events_of_a_ratio(reader: Client) -> None:
     store_day()
+
     body = reader.get("/api/kpis/template-suggestion-rate/", RANGE).json()
+
     assert body["computed_until"] == "2026-02-15T12:00:00Z"
     assert body["total"] == {"numerator": 4, "denominator": 10, "value": 0.4, "verdict": "too_few_events"}
 
@@ -44,7 +46,9 @@ def test_counts_the_events_of_a_ratio(reader: Client) -> None:
 @pytest.mark.parametrize("granularity", ["hour", "day", "total"])
 def test_measures_drafts_alike_in_every_granularity(reader: Client, granularity: str) -> None:
     store_day()
+
     body = reader.get("/api/kpis/time-to-create-workflow/", {**RANGE, "granularity": granularity}).json()
+
     assert (body["total"]["count"], body["total"]["sum_seconds"]) == (3, 360)
     assert body["total"]["value"] == pytest.approx(120, rel=0.01)
     assert body["excluded"] == {"no_creation": 1}
@@ -52,5 +56,7 @@ def test_measures_drafts_alike_in_every_granularity(reader: Client, granularity:
 
 def test_shows_the_same_on_the_page(reader: Client) -> None:
     store_day()
+
     page = reader.get("/kpis/template-suggestion-rate/", RANGE).content.decode()
+
     assert '<span class="value value-large">40%</span>' in page

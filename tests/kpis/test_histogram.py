@@ -123,7 +123,9 @@ def test_a_merge_of_nothing_is_empty() -> None:
 
 def bins_in_sql(durations: list[int | None]) -> list[int | None]:
     """kpis.compute.measures.bin_expression over the durations, in one query."""
-    rows = ", ".join(f"({place}, {'NULL' if one is None else one})" for place, one in enumerate(durations))
+    rows = ", ".join(
+        f"({place}, {'NULL' if duration is None else duration})" for place, duration in enumerate(durations)
+    )
     names = "durations(place, duration)" if connection.vendor == "postgresql" else "durations"
     columns = (
         "place, duration" if connection.vendor == "postgresql" else "column1 AS place, column2 AS duration"

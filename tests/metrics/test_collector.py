@@ -13,10 +13,10 @@ pytestmark = pytest.mark.django_db
 
 
 def retries(snapshot: Snapshot) -> list[float]:
-    def of(family: Metric) -> list[float]:
+    def values_of(family: Metric) -> list[float]:
         return [sample.value for sample in family.samples]
 
-    return next(of(family) for family in snapshot.workbench if family.name == "agent_retries")
+    return next(values_of(family) for family in snapshot.workbench if family.name == "agent_retries")
 
 
 def count_retry() -> None:

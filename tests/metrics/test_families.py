@@ -9,7 +9,7 @@ from prometheus_client.core import Metric
 
 from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from metrics.collector import read_snapshot
-from metrics.families.building import cumulated
+from metrics.families.building import cumulate
 from metrics.families.workbench import ACTIVE_FOR
 from telemetry.counters.bridge import Increment, increase, observe_many
 from telemetry.counters.families import FAMILIES
@@ -111,7 +111,7 @@ def test_a_histogram_is_shown_cumulated_with_sum_and_count(now: datetime) -> Non
 
 def test_durations_of_a_bound_that_is_no_more_count_from_the_next() -> None:
     family = FAMILIES["agent_duration_seconds"]
-    buckets = cumulated(family, {"7.0": 2, "9999.0": 1, "sum": 5})
+    buckets = cumulate(family, {"7.0": 2, "9999.0": 1, "sum": 5})
 
     assert [buckets[bound] for bound in ("5.0", "10.0", "7200.0", "+Inf")] == [0, 2, 2, 3]
 

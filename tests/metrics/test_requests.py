@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from prometheus_client import REGISTRY
 
-from metrics.requests import category_of, folded_view, method_of, readable_length
+from metrics.requests import category_of, method_of, readable_length, view_label
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def test_other_methods_are_folded(method: str) -> None:
     [("metrics", "metrics"), ("telemetry:ingest", "telemetry:ingest"), ("admin:auth_user_add", "admin")],
 )
 def test_the_admins_views_count_as_one(view: str, route: str) -> None:
-    assert folded_view(view) == route
+    assert view_label(view) == route
 
 
 @pytest.mark.parametrize(

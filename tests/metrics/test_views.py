@@ -136,7 +136,9 @@ def test_a_key_of_another_scope_may_not(client: Client, path: str, now: datetime
 
 def test_an_expired_key_may_not(client: Client, path: str) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
+
     bearer = {"authorization": f"Bearer {make_secret(scope='metrics', now=yesterday, expires_at=yesterday)}"}
+
     assert client.get(path, REMOTE_ADDR=ELSEWHERE, headers=bearer).status_code == 403
 
 

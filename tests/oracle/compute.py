@@ -1,4 +1,4 @@
-"""Every KPI by brute force, written from spec/kpis.md alone: plain Python over all accepted events at once.
+"""Every KPI by brute force, written from the KPIs' definitions alone: plain Python over all accepted events at once.
 
 Nothing here shares code with the fold or the rollup, so that the same mistake would have to be made twice.
 """
@@ -23,7 +23,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """One event object as a client posted it, with what its key says of it."""
+    """One event object as a client posted it, with the environment and source of its key."""
 
     environment: str
     source: str

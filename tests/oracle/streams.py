@@ -107,7 +107,7 @@ class Stream:
 # Events ---------------------------------------------------------------------------------------------------
 
 
-def one(values: Sequence[Any]) -> st.SearchStrategy[Any]:
+def pick(values: Sequence[Any]) -> st.SearchStrategy[Any]:
     return st.sampled_from(values)
 
 
@@ -117,88 +117,95 @@ def event(name: str, required: Mapping[str, Any], optional: Mapping[str, Any]) -
 
 
 def tools(min_size: int) -> st.SearchStrategy[list[str]]:
-    return st.lists(one(TOOLS), min_size=min_size, max_size=3)
+    return st.lists(pick(TOOLS), min_size=min_size, max_size=3)
 
 
-DRAFT_SOURCES = one(("chat", "template", "blank"))
-COUNTS = one((0, 1, 2**31 - 1))
+DRAFT_SOURCES = pick(("chat", "template", "blank"))
+COUNTS = pick((0, 1, 2**31 - 1))
 WORKFLOW = {
-    "workflowId": one(("w-1", "W-1", "w_2")),
-    "workflowName": one(WORKFLOWS),
-    "traceId": one(("x", "y")),
+    "workflowId": pick(("w-1", "W-1", "w_2")),
+    "workflowName": pick(WORKFLOWS),
+    "traceId": pick(("x", "y")),
 }
-AGENT = {"runId": one(RUNS), "agentRunId": one(AGENT_RUNS), "agentName": one(AGENTS)}
-AGENT_MORE = {"model": one(("m-1", "M-1")), "action": one(("plan", "act")), "attempt": one((1, 2))}
+AGENT = {"runId": pick(RUNS), "agentRunId": pick(AGENT_RUNS), "agentName": pick(AGENTS)}
+AGENT_MORE = {"model": pick(("m-1", "M-1")), "action": pick(("plan", "act")), "attempt": pick((1, 2))}
 
 DRAFT_EVENTS = (
     event(
-        "workbench.draft_created", {"source": DRAFT_SOURCES}, {"draftId": one(DRAFTS), "nodeCount": COUNTS}
+        "workbench.draft_created", {"source": DRAFT_SOURCES}, {"draftId": pick(DRAFTS), "nodeCount": COUNTS}
     ),
-    event("workbench.draft_created", {"source": DRAFT_SOURCES}, {"templateId": one(("c-1",))}),
-    event("workbench.draft_accepted", {"draftId": one(DRAFTS)}, {}),
-    event("workbench.draft_accepted", {"draftId": one(DRAFTS)}, {"source": DRAFT_SOURCES}),
-    event("workbench.template_inserted", {"draftId": one(DRAFTS), "templateId": one(("c-1", "c-2"))}, {}),
+    event("workbench.draft_created", {"source": DRAFT_SOURCES}, {"templateId": pick(("c-1",))}),
+    event("workbench.draft_accepted", {"draftId": pick(DRAFTS)}, {}),
+    event("workbench.draft_accepted", {"draftId": pick(DRAFTS)}, {"source": DRAFT_SOURCES}),
+    event("workbench.template_inserted", {"draftId": pick(DRAFTS), "templateId": pick(("c-1", "c-2"))}, {}),
     event(
         "workflow.created",
-        {"source": one(("manual", "api", "import", "other"))},
-        {"workflowId": one(("w-1",))},
+        {"source": pick(("manual", "api", "import", "other"))},
+        {"workflowId": pick(("w-1",))},
     ),
 )
 RUN_EVENTS = (
     event(
         "workbench.workflow_run_started",
-        {"draftId": one(DRAFTS), "runId": one(RUNS)},
-        {**WORKFLOW, "trigger": one(TRIGGERS)},
+        {"draftId": pick(DRAFTS), "runId": pick(RUNS)},
+        {**WORKFLOW, "trigger": pick(TRIGGERS)},
     ),
     event(
         "workbench.workflow_run_completed",
-        {"runId": one(RUNS), "status": one(STATUSES)},
-        {**WORKFLOW, "durationMs": one(DURATIONS_MS), "draftId": one(DRAFTS), "errorType": one(("timeout",))},
+        {"runId": pick(RUNS), "status": pick(STATUSES)},
+        {
+            **WORKFLOW,
+            "durationMs": pick(DURATIONS_MS),
+            "draftId": pick(DRAFTS),
+            "errorType": pick(("timeout",)),
+        },
     ),
-    event("workbench.workflow_run_completed", {"runId": one(RUNS), "status": one(STATUSES)}, {}),
+    event("workbench.workflow_run_completed", {"runId": pick(RUNS), "status": pick(STATUSES)}, {}),
 )
 AGENT_EVENTS = (
     event("agent.run_started", AGENT, AGENT_MORE),
     event(
         "agent.run_completed",
-        {**AGENT, "status": one(STATUSES)},
+        {**AGENT, "status": pick(STATUSES)},
         {
             **AGENT_MORE,
-            "durationMs": one(DURATIONS_MS),
+            "durationMs": pick(DURATIONS_MS),
             "inputTokens": COUNTS,
-            "errorType": one(("refused",)),
+            "errorType": pick(("refused",)),
         },
     ),
-    event("agent.run_completed", {**AGENT, "status": one(STATUSES), "costUsd": one(COSTS)}, {}),
+    event("agent.run_completed", {**AGENT, "status": pick(STATUSES), "costUsd": pick(COSTS)}, {}),
 )
 APPROVAL_EVENTS = (
-    event("workbench.approval_requested", {"toolIds": tools(0), "contextType": one(("workflow",))}, {}),
+    event("workbench.approval_requested", {"toolIds": tools(0), "contextType": pick(("workflow",))}, {}),
     event(
         "workbench.approval_requested",
-        {"toolIds": tools(1), "contextType": one(("workflow", "incident"))},
-        {"approvalId": one(APPROVALS), "runId": one(RUNS)},
+        {"toolIds": tools(1), "contextType": pick(("workflow", "incident"))},
+        {"approvalId": pick(APPROVALS), "runId": pick(RUNS)},
     ),
     event("workbench.approval_completed", {"approved": st.booleans()}, {"toolIds": tools(0)}),
     event(
         "workbench.approval_completed",
         {"approved": st.booleans()},
-        {"toolIds": tools(1), "approvalId": one(APPROVALS), "approverId": one(("u-1", "u-2"))},
+        {"toolIds": tools(1), "approvalId": pick(APPROVALS), "approverId": pick(("u-1", "u-2"))},
     ),
 )
 OTHER_EVENTS = (
-    event("workbench.session_started", {}, {"userId": one(("u-1", "u-2"))}),
-    event("workbench.session_ended", {}, {"durationMs": one(DURATIONS_MS)}),
-    event("workbench.draft_rejected", {"draftId": one(DRAFTS)}, {"source": DRAFT_SOURCES}),
-    event("workbench.draft_edited", {"draftId": one(DRAFTS), "editType": one(("chat", "canvas"))}, {}),
-    event("workbench.template_viewed", {"templateId": one(("c-1",))}, {"source": one(("library",))}),
+    event("workbench.session_started", {}, {"userId": pick(("u-1", "u-2"))}),
+    event("workbench.session_ended", {}, {"durationMs": pick(DURATIONS_MS)}),
+    event("workbench.draft_rejected", {"draftId": pick(DRAFTS)}, {"source": DRAFT_SOURCES}),
+    event("workbench.draft_edited", {"draftId": pick(DRAFTS), "editType": pick(("chat", "canvas"))}, {}),
+    event("workbench.template_viewed", {"templateId": pick(("c-1",))}, {"source": pick(("library",))}),
     event("workbench.chat_message_sent", {}, {"messageLength": COUNTS, "hasAttachment": st.booleans()}),
     event("workbench.chat_message_sent", {}, {}),
-    event("workbench.chat_tool_invoked", {"toolId": one(TOOLS)}, {"success": st.booleans()}),
-    event("workbench.template_suggested", {"templateId": one(("c-1", "c-2"))}, {"accepted": st.booleans()}),
-    event("appserver.stream_opened", {"streamId": one(("x-1", "x-2"))}, {}),
-    event("appserver.stream_closed", {"streamId": one(("x-1", "x-2"))}, {}),
+    event("workbench.chat_tool_invoked", {"toolId": pick(TOOLS)}, {"success": st.booleans()}),
+    event("workbench.template_suggested", {"templateId": pick(("c-1", "c-2"))}, {"accepted": st.booleans()}),
+    event("appserver.stream_opened", {"streamId": pick(("x-1", "x-2"))}, {}),
+    event("appserver.stream_closed", {"streamId": pick(("x-1", "x-2"))}, {}),
     event(
-        "appserver.worker_state_changed", {"workerId": one(("k-1",)), "state": one(("ready", "backoff"))}, {}
+        "appserver.worker_state_changed",
+        {"workerId": pick(("k-1",)), "state": pick(("ready", "backoff"))},
+        {},
     ),
     event("appserver.maintenance_changed", {"enabled": st.booleans()}, {}),
 )
@@ -217,20 +224,20 @@ THEMES = (
 @st.composite
 def streams(draw: Draw, *, max_events: int = 40) -> Stream:
     """A stream of at most `max_events` events about few things at few moments, resends not included."""
-    season = draw(one(SEASONS))
+    season = draw(pick(SEASONS))
     moments = draw(st.lists(moments_of(season), min_size=1, max_size=8, unique=True))
-    theme = draw(one(THEMES))
-    environments = draw(one((ENVIRONMENTS[:1], ENVIRONMENTS)))
-    sessions = draw(one((SESSIONS[:1], SESSIONS)))
+    theme = draw(pick(THEMES))
+    environments = draw(pick((ENVIRONMENTS[:1], ENVIRONMENTS)))
+    sessions = draw(pick((SESSIONS[:1], SESSIONS)))
     post = posts_of(theme, moments=moments, environments=environments, sessions=sessions)
     posts = draw(st.lists(post, min_size=1, max_size=max_events))
-    zone = draw(one(season.zones))
+    zone = draw(pick(season.zones))
     entered = draw(st.lists(entered_counts(season), max_size=2, unique_by=place_of_count))
     return Stream(now=season.now, zone=zone, posts=settled(posts), entered=entered)
 
 
 def moments_of(season: Season) -> st.SearchStrategy[datetime]:
-    moments = st.builds(lambda anchor, offset: anchor + offset, one(season.anchors), one(OFFSETS))
+    moments = st.builds(lambda anchor, offset: anchor + offset, pick(season.anchors), pick(OFFSETS))
     return moments.filter(lambda moment: moment <= season.now)
 
 
@@ -244,11 +251,11 @@ def posts_of(
     return st.builds(
         posted,
         st.one_of(*theme),
-        environment=one(environments),
-        source=one(SOURCES),
-        session=one(sessions),
-        moment=one(moments),
-        written_in=one(WRITTEN_IN),
+        environment=pick(environments),
+        source=pick(SOURCES),
+        session=pick(sessions),
+        moment=pick(moments),
+        written_in=pick(WRITTEN_IN),
         event_id=st.none() | st.integers(0, 9).map("e-{}".format),
     )
 
@@ -287,10 +294,10 @@ def place_of_count(entered: Entered) -> tuple[Any, ...]:
 def entered_counts(season: Season) -> st.SearchStrategy[Entered]:
     return st.builds(
         Entered,
-        environment=one(ENVIRONMENTS),
-        date=one([anchor.date() for anchor in season.anchors]),
-        source=one(("manual", "spreadsheet", "workbench")),
-        workflows=one((0, 1, 7)),
+        environment=pick(ENVIRONMENTS),
+        date=pick([anchor.date() for anchor in season.anchors]),
+        source=pick(("manual", "spreadsheet", "workbench")),
+        workflows=pick((0, 1, 7)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The oracle against examples computed by hand, one for each rule of spec/kpis.md, on both sides of it."""
+"""The oracle against examples computed by hand, on both sides of each rule of the KPIs' definitions."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
@@ -176,7 +176,9 @@ def test_a_day_row_is_the_sum_of_its_base_rows() -> None:
         run_completed("23:00", "r2", durationMs=2),
         run_completed("23:15", "r3", durationMs=1),
     )
+
     days = expected_days(rows, zone="Europe/Berlin")
+
     assert {key[2]: row for key, row in days.items() if key[3] == "status"} == {
         datetime(2026, 2, 1, 23, tzinfo=UTC): Row(1000, 1, (1000,)),
         datetime(2026, 2, 2, 23, tzinfo=UTC): Row(3000, 2, (1000, 2000)),
@@ -220,6 +222,7 @@ def test_same_environment_source_id_and_day_count_once(first: Post, second: Post
 
 def test_the_first_of_several_duplicates_is_the_one_that_counts() -> None:
     later = post("2026-02-02T23:59:59Z")
+
     assert first_of_each([FIRST, later]) == [FIRST]
     assert first_of_each([later, FIRST]) == [later]
 
@@ -236,6 +239,7 @@ def test_template_suggestion_rate_is_suggestions_over_messages() -> None:
         event("chat_message_sent", "10:30"),
         event("chat_tool_invoked", "10:45", toolId="t"),
     )
+
     assert totals(rows) == {"10:00": (1, 1), "10:15": (1, 0), "10:30": (0, 1)}
     assert {key[3] for key in rows} == {""}
 
@@ -292,6 +296,7 @@ def test_a_draft_that_was_never_accepted_counts_nowhere() -> None:
 def test_the_smallest_source_of_its_creations_is_a_drafts_source(sources: str, smallest: str) -> None:
     creations = [created("09:58", source=source) for source in sources.split()]
     rows = rows_of("time-to-create-workflow", *creations, accepted("10:00"))
+
     assert set(short(rows)) == {("", ""), ("source", smallest)}
 
 
@@ -324,7 +329,9 @@ def test_a_creation_without_id_pairs_only_in_its_session_and_environment(elsewhe
 
 def test_a_draft_with_a_creation_of_its_own_takes_no_other() -> None:
     own = created("10:09", session="other")
+
     rows = rows_of("time-to-create-workflow", created("10:00", ""), own, accepted("10:04"))
+
     assert short(rows) == {("excluded", "created_after_acceptance"): (0, 1)}
 
 
@@ -349,18 +356,21 @@ def test_of_acceptances_at_once_the_smaller_draft_takes_first() -> None:
 def test_of_creations_at_once_the_largest_key_is_taken_first() -> None:
     creations = [created("10:00", "", source="chat", key=2), created("10:00", "", source="blank", key=1)]
     rows = rows_of("time-to-create-workflow", *creations, accepted("10:02"))
+
     assert set(short(rows)) == {("", ""), ("source", "chat")}
 
 
 def test_a_draft_pairs_in_the_session_of_its_earliest_acceptance() -> None:
     creations = [created("10:00", "", session="s"), created("10:01", "", session="t")]
     again = [accepted("10:03", session="s"), accepted("10:04", session="t")]
+
     assert times(*creations, *again) == [3]
 
 
 def test_of_acceptances_at_once_the_smallest_session_is_the_drafts() -> None:
     creations = [created("10:00", "", session="s"), created("10:01", "", session="t")]
     again = [accepted("10:03", session="t", key=1), accepted("10:03", session="s", key=2)]
+
     assert times(*creations, *again) == [3]
 
 
@@ -387,7 +397,9 @@ def test_adoption_is_accepted_drafts_of_all_workflows_made() -> None:
 
 def test_an_entered_count_stands_at_the_start_of_its_day_in_the_zone() -> None:
     entered = (Entered(environment="e", date=DAY, source="paper", workflows=5),)
+
     rows = rows_of("workbench-adoption", entered=entered, zone="Europe/Berlin")
+
     assert {key[2] for key in rows} == {datetime(2026, 2, 1, 23, tzinfo=UTC)}
 
 
@@ -469,6 +481,7 @@ def test_of_completions_at_once_the_smallest_key_decides(failed_key: int, numera
 )
 def test_a_workflow_is_named_by_the_smallest_name_else_id(start: Any, end: Any, workflow: str) -> None:
     rows = rows_of("workflow-success-rate", run_started("09:00", **start), run_completed("10:00", **end))
+
     assert ("workflow", workflow) in short(rows)
     assert len(rows) == 3
 
@@ -476,6 +489,7 @@ def test_a_workflow_is_named_by_the_smallest_name_else_id(start: Any, end: Any, 
 def test_a_run_is_broken_down_by_its_smallest_trigger() -> None:
     starts = [run_started("09:00", trigger="user"), run_started("09:01", trigger="api")]
     rows = rows_of("workflow-success-rate", *starts, run_completed("10:00"))
+
     assert set(short(rows)) == {("", ""), ("workflow", "unknown"), ("trigger", "api")}
 
 
@@ -535,6 +549,7 @@ def test_an_approval_waits_from_request_to_decision_and_counts_when_decided() ->
 def test_approvals_pair_by_id_across_sessions() -> None:
     first = [requested("10:00", approvalId="p1"), decided("10:09", approvalId="p1", session="t")]
     second = [requested("10:01", approvalId="p2"), decided("10:02", approvalId="p2", session="t")]
+
     assert waits(*first, *second) == [1, 9]
 
 
@@ -583,7 +598,9 @@ def test_an_empty_list_of_tools_names_none() -> None:
 
 def test_a_request_that_an_id_pairs_is_not_open_for_others() -> None:
     pair = [requested("10:00", approvalId="p"), decided("10:09", approvalId="p")]
+
     rows = rows_of("approval-wait", *pair, decided("10:05"))
+
     assert excluded(rows) == {"no_request": 1}
     assert short(rows)["", ""] == (9 * MINUTE, 1)
 
@@ -594,12 +611,14 @@ def test_a_decision_without_id_may_take_a_request_whose_id_no_decision_carries()
 
 def test_a_decision_whose_id_no_request_carries_takes_only_a_request_without_id() -> None:
     requests = [requested("10:00", approvalId="p"), requested("10:01")]
+
     assert waits(*requests, decided("10:05", approvalId="q")) == [4]
     assert waits(requests[0], decided("10:05", approvalId="q")) == []
 
 
 def test_a_decision_that_precedes_the_request_of_its_id_is_excluded() -> None:
     late = [requested("10:05:00.000001", approvalId="p"), decided("10:05", approvalId="p")]
+
     assert short(rows_of("approval-wait", *late)) == {("excluded", "decided_before_request"): (0, 1)}
     assert short(rows_of("approval-rate", *late)) == {("", ""): (1, 1)}
 
@@ -607,19 +626,23 @@ def test_a_decision_that_precedes_the_request_of_its_id_is_excluded() -> None:
 def test_further_decisions_of_an_id_are_repeats_and_count_nowhere() -> None:
     decisions = [decided("10:05", approvalId="p"), decided("10:20", False, approvalId="p", session="t")]
     events = [requested("10:00", approvalId="p"), requested("10:10", session="t"), *decisions]
+
     assert waits(*events) == [5]
     assert totals(rows_of("approval-rate", *events)) == {"10:00": (1, 1)}
 
 
 def test_repeated_decisions_are_repeats_even_where_no_request_carries_their_id() -> None:
     decisions = [decided("10:05", approvalId="q"), decided("10:06", approvalId="q")]
+
     rows = rows_of("approval-wait", requested("10:00"), requested("10:01"), *decisions)
+
     assert short(rows)["", ""] == (5 * MINUTE, 1)
     assert excluded(rows) == {}
 
 
 def test_further_requests_of_an_id_are_repeats_and_never_open() -> None:
     requests = [requested("10:00", approvalId="p"), requested("10:01", approvalId="p")]
+
     assert waits(*requests, decided("10:05", approvalId="p"), decided("10:06")) == [5]
     assert waits(*requests, decided("10:05"), decided("10:06")) == [5]
 
@@ -665,6 +688,7 @@ def test_cost_is_what_agent_runs_report_in_the_bucket_of_their_completion() -> N
         agent_completed("10:21", "a3", costUsd=0),
         run_completed("10:30", workflowName="Report", durationMs=60_000),
     )
+
     assert totals(rows) == {"10:00": (250_000, 1), "10:15": (1_000_000, 2)}
     assert {key[4] for key in rows} == {"", "Report"}
 
@@ -708,7 +732,9 @@ def test_a_run_without_reported_cost_is_estimated(
     agent_runs: list[AcceptedEvent], expected: tuple[int, int]
 ) -> None:
     rows = rows_of("execution-cost", run_completed("10:00", durationMs=60_000), *agent_runs)
+
     here = {key: row for key, row in rows.items() if key[1] == "e"}
+
     assert short(here)["", ""] == expected
 
 
@@ -720,6 +746,7 @@ def test_estimates_of_a_bucket_and_workflow_are_rounded_once() -> None:
     # 30 ms at 0.01 $ a minute are 5 micro-dollars; 3 ms are half of one.
     runs = [run_completed("10:00", f"r{n}", durationMs=3, workflowName="a") for n in range(3)]
     other = run_completed("10:00", "r9", durationMs=3, workflowName="b")
+
     assert short(rows_of("execution-cost", *runs, other)) == {
         ("", ""): (3, 4),
         ("workflow", "a"): (2, 3),

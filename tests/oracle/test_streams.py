@@ -19,6 +19,7 @@ def chat(event_id: str | None, length: int) -> Post:
 @given(streams())
 def test_a_stream_lies_in_the_late_window_and_has_no_duplicates(stream: Stream) -> None:
     moments = [moment_of(post) for post in stream.posts]
+
     assert all(stream.now - timedelta(days=29) < moment <= stream.now for moment in moments)
     assert first_of_each(stream.posts) == stream.posts
 
@@ -47,6 +48,7 @@ def test_settling_drops_nothing_that_differs() -> None:
 
 def test_a_realistic_stream_is_the_same_for_the_same_seed() -> None:
     first = realistic(seed=1, now=SPRING.now, sessions=20)
+
     assert first == realistic(seed=1, now=SPRING.now, sessions=20)
     assert first != realistic(seed=2, now=SPRING.now, sessions=20)
     assert len({identity(post) for post in first}) == len(first) > 100

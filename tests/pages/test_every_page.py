@@ -14,7 +14,7 @@ from tests.kpis.builders import (
 from tests.pages.builders import make_days
 from tests.pages.page_content import words
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_clock_at_now", "_built_script")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "_built_script")]
 
 SUGGESTIONS = "/kpis/template-suggestion-rate/"
 ADOPTION = "/kpis/workbench-adoption/"

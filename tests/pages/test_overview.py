@@ -8,7 +8,7 @@ from kpis.registry import DEFINITIONS
 from tests.kpis.builders import DAY, NOW, make_bucket, make_environment
 from tests.pages.page_content import words
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_clock_at_now", "_built_script")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "_built_script")]
 
 SUGGESTIONS = "/kpis/template-suggestion-rate/"
 TODAY = NOW.replace(hour=0)

@@ -1,4 +1,3 @@
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,8 +6,8 @@ from kpis.reading.environments import UnknownEnvironment
 from kpis.reading.periods import Granularity, InvalidRange, recent_days
 from kpis.registry import REGISTRY, Kpi
 from pages.page_request import PageRequest, PageState
+from tests.builders import NOW
 
-NOW = datetime(2026, 2, 15, 12, tzinfo=UTC)
 ZONE = ZoneInfo("UTC")
 COST = REGISTRY["execution-cost"]
 EVERYTHING = {

@@ -30,7 +30,7 @@ def make_event(event: str = "workbench.draft_created", **changes: Any) -> dict[s
 
 def make_properties(definitions: Any) -> dict[str, Any]:
     """A good value for each property definition."""
-    return {each.name: make_value(each) for each in definitions}
+    return {definition.name: make_value(definition) for definition in definitions}
 
 
 def make_value(definition: Any) -> Any:

@@ -1,7 +1,6 @@
 from datetime import datetime
 
 import pytest
-from django.utils import timezone
 
 from telemetry import keys
 from telemetry.door import throttling
@@ -14,13 +13,6 @@ def _fresh_process() -> None:
     """What a process remembers between requests does not outlive a test."""
     keys.key_of.cache_clear()
     throttling.buckets.clear()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
-    """The views' clock stands still at `now`."""
-    monkeypatch.setattr(timezone, "now", lambda: now)
-    return now
 
 
 @pytest.fixture

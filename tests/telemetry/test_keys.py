@@ -58,8 +58,10 @@ def test_takes_plain_names(name: str) -> None:
 def test_refuses_other_names(name: str) -> None:
     with pytest.raises(BadKeyName, match="environment"):
         make_key(environment=name)
+
     with pytest.raises(BadKeyName, match="source"):
         make_key(source=name)
+
     assert not Environment.objects.exists()
 
 

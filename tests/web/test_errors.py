@@ -1,7 +1,9 @@
 """Every fault under /api has one JSON shape; elsewhere Django's own pages answer."""
 
+import io
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -11,6 +13,7 @@ from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 from rest_framework import exceptions
 
+from config.logs import JsonFormatter
 from web import errors
 from web.request_ids import REQUEST_ID
 
@@ -53,7 +56,7 @@ def test_a_fault_has_its_status_code_and_headers(
 
 @pytest.mark.parametrize(
     ("path", "content_type"),
-    [("/login/", "text/plain; charset=utf-8"), ("/api/docs/", "application/json")],
+    [("/login/", "text/html; charset=utf-8"), ("/api/docs/", "application/json")],
 )
 @pytest.mark.parametrize("fault", [OperationalError, InterfaceError])
 def test_a_view_whose_database_is_away_or_full_answers_503(
@@ -125,6 +128,66 @@ def test_a_foreign_host_is_a_400_in_json(settings: Settings, db: None) -> None:
     response = Client(raise_request_exception=False).get("/api/x", headers={"Host": "evil.example"})
 
     assert (response.status_code, body(response)["code"]) == (400, "bad_request")
+
+
+BROKEN_FORMS = [
+    "multipart/form-data",
+    "multipart/form-data; boundary=",
+    "multipart/form-data; boundary=\x00",
+    "multipart/form-data; boundary=é",
+]
+
+
+@pytest.mark.parametrize("content_type", BROKEN_FORMS)
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/login/", 400), ("/", 400)])
+def test_a_form_that_cannot_be_read_is_the_clients_fault(
+    path: str, status: int, content_type: str, db: None
+) -> None:
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.cookies["csrftoken"] = "a" * 32
+
+    response = client.post(path, b"x", content_type=content_type)
+
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/login/", "/admin/login/"])
+@pytest.mark.parametrize("host", ["evil", "localhost:x", "[::1", ""])
+@pytest.mark.parametrize("content_type", BROKEN_FORMS)
+def test_a_foreign_host_is_a_400_whatever_the_request_holds(
+    path: str, host: str, content_type: str, db: None
+) -> None:
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False, headers={"Host": host})
+    client.cookies["csrftoken"] = "a" * 32
+
+    assert client.get(path).status_code == 400
+    assert client.post(path, b"x", content_type=content_type).status_code == 400
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What Django writes about requests, as the portal's log lines."""
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+
+
+def test_an_unhandled_fault_has_one_id_in_its_header_its_page_and_its_log(
+    settings: Settings, db: None, log: io.StringIO
+) -> None:
+    settings.ROOT_URLCONF = "tests.web.failing_urls"
+    client = Client(raise_request_exception=False, headers={"X-Request-ID": "abc"})
+
+    response = client.get("/fail")
+
+    line = json.loads(log.getvalue())
+    assert (response.status_code, response["X-Request-ID"]) == (500, "abc")
+    assert "Request abc" in response.content.decode()
+    assert (line["request_id"], line["exception"]["type"]) == ("abc", "ZeroDivisionError")
 
 
 # Request ids ----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from web.peers import is_trusted_proxy, networks_of, peer_of
+from web.peers import client_of, is_trusted_proxy, networks_of, peer_of
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,26 @@ def test_addresses_and_networks_are_trusted(settings: Settings, peer: str, expec
 def test_a_word_that_is_no_address_is_refused() -> None:
     with pytest.raises(ValueError, match="does not appear to be"):
         networks_of(("10.0.0.1", "proxy.example"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("", "198.51.100.1", "None"),
+    ],
+)
+def test_only_a_trusted_proxy_says_whom_a_request_comes_from(
+    settings: Settings, peer: str, forwarded: str, expected: str
+) -> None:
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+
+    request = RequestFactory().get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
+
+    assert str(client_of(request)) == expected

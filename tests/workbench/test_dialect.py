@@ -172,10 +172,10 @@ def test_a_list_of_any_length_is_one_parameter() -> None:
         )
         assert cursor.fetchall() == [("d-1",), ("d-3",)]
 
-    listed = Draft.objects.filter(draft_id__in=dialect.listed(keys)).order_by("draft_id")
+    listed = Draft.objects.filter(draft_id__in=dialect.subquery(keys)).order_by("draft_id")
 
     assert list(listed.values_list("draft_id", flat=True)) == ["d-1", "d-3"]
-    assert not Draft.objects.filter(draft_id__in=dialect.listed([])).exists()
+    assert not Draft.objects.filter(draft_id__in=dialect.subquery([])).exists()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The batch of events that a fold works on: a temporary table, and the ids that its events speak of."""
+"""The batch of events that a fold works on: a temporary table, and the ids of the things that its events are about."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ from workbench.fold.event_names import (
     RUN_EVENTS,
     SESSION_ENDS,
     STAGED_EVENTS,
-    quoted,
+    sql_list,
 )
 
 SqlRow = tuple[Any, ...]
@@ -124,7 +124,7 @@ SELECT
 FROM {RawEvent._meta.db_table}
 -- The days choose PostgreSQL's partitions. Index: raw_event_arrival (arrival_id).
 WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}
-  AND event IN ({quoted(STAGED_EVENTS)})"""
+  AND event IN ({sql_list(STAGED_EVENTS)})"""
 
 
 def _ids_by_event(cursor: CursorWrapper) -> Mapping[str, set[str]]:
@@ -133,13 +133,13 @@ def _ids_by_event(cursor: CursorWrapper) -> Mapping[str, set[str]]:
 SELECT DISTINCT
   event,
   CASE
-    WHEN event IN ({quoted(SESSION_ENDS)}) THEN session_id
-    WHEN event IN ({quoted(DRAFT_EVENTS)}) THEN draft_id
-    WHEN event IN ({quoted(RUN_EVENTS)}) THEN run_id
+    WHEN event IN ({sql_list(SESSION_ENDS)}) THEN session_id
+    WHEN event IN ({sql_list(DRAFT_EVENTS)}) THEN draft_id
+    WHEN event IN ({sql_list(RUN_EVENTS)}) THEN run_id
     ELSE agent_run_id
   END AS thing_id
 FROM fold_batch
-WHERE event IN ({quoted((*SESSION_ENDS, *DRAFT_EVENTS, *RUN_EVENTS, *AGENT_EVENTS))})""")
+WHERE event IN ({sql_list((*SESSION_ENDS, *DRAFT_EVENTS, *RUN_EVENTS, *AGENT_EVENTS))})""")
     ids: defaultdict[str, set[str]] = defaultdict(set)
     for event, thing_id in cursor.fetchall():
         if thing_id is not None:

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
-from django.db import connection
-
 from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment
 from telemetry.counters.ledger import Outcomes, outcomes
@@ -17,6 +15,7 @@ from workbench.costs import estimate_cost, usd_per_minute
 from workbench.durations import APPROVAL
 from workbench.fold.batch import Batch
 from workbench.fold.changes import Changes
+from workbench.fold.updates import adapt_key
 from workbench.labels import UNKNOWN
 from workbench.models import ApprovalDecision
 
@@ -63,6 +62,7 @@ def _runs(changes: Changes, environment: str) -> Iterator[Increment]:
     price = usd_per_minute()
     for run, duration in observed:
         minutes[run.workflow] += duration
+        # A cost that an agent run reports takes the place of the estimate; _agent_runs counts it.
         if run.run_id not in changes.costed_run_ids:
             # Rounded a run, and not a batch: so the counter does not depend on how posts were batched.
             estimates[run.workflow] += estimate_cost(duration, usd_per_minute=price)
@@ -98,7 +98,6 @@ def count_decisions(batch: Batch, decision_keys: Collection[UUID]) -> list[Incre
     if not decision_keys:
         return []
     dialect = batch.dialect
-    is_native = connection.features.has_native_uuid_field
     rows = batch.rows(
         f"""
 UPDATE {ApprovalDecision._meta.db_table} SET is_observed = true
@@ -106,7 +105,7 @@ UPDATE {ApprovalDecision._meta.db_table} SET is_observed = true
 WHERE {dialect.any_of("event_key", "uuid")}
   AND NOT is_observed AND NOT is_repeat AND {APPROVAL.counts}
 RETURNING approved, {APPROVAL.microseconds(dialect)}""",
-        [dialect.array(key if is_native else key.hex for key in decision_keys)],
+        [dialect.array(adapt_key(key) for key in decision_keys)],
     )
     return bridge.observe_many(
         "workflow_approval_wait_time_seconds",

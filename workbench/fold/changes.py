@@ -96,6 +96,7 @@ def read_changes(batch: Batch) -> Changes:
     """Reads the batch's things by their keys, after the merge."""
     drafts, runs, agent_runs = _drafts(batch), _runs(batch), _agent_runs(batch)
     own_run_ids = {run.run_id for run in runs}
+    # The run that an agent run left is touched too: its cost may be estimated from now on.
     run_ids = own_run_ids.union(*((agent.run_id, agent.prior_run_id) for agent in agent_runs)) - {""}
     other_runs = _runs_of_agents(batch, run_ids - own_run_ids)
     workflows = {run.run_id: run.workflow for run in runs}
@@ -130,6 +131,7 @@ FROM {Session._meta.db_table}
 -- Index: session_unique (session_id, environment).
 WHERE environment = %s AND {batch.dialect.any_of("session_id")}""",
     )
+    # Those that an earlier fold knew are counted already.
     return [duration for duration, observed_in in rows if observed_in == batch.number]
 
 

@@ -43,6 +43,6 @@ STAGED_EVENTS = tuple(
 )
 
 
-def quoted(names: tuple[str, ...]) -> str:
+def sql_list(names: tuple[str, ...]) -> str:
     """The names as a list for SQL's IN."""
     return ", ".join(f"'{name}'" for name in names)

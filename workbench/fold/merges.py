@@ -2,7 +2,8 @@
 
 Every rule is commutative and idempotent, so neither the order of events nor repeating them can change a thing.
 A statement has two halves that say the same: the SELECT combines the events of the batch, and ON CONFLICT
-combines the result with the stored row.
+combines the result with the stored row. Each statement is written out in full, column by column, so that it can be
+reviewed, and run by hand, as it stands. That is why these functions are long, and why the runs' two are alike.
 
 `fold_batch` holds events of one environment (see batch.py). The one parameter, `fold`, is the number of this
 fold: a row that counts for the first time keeps it in `counted_in` (its completion) or `observed_in` (its
@@ -31,7 +32,7 @@ from workbench.fold.event_names import (
     SESSION_STARTED,
     TEMPLATE_INSERTED,
     WORKER_CHANGED,
-    quoted,
+    sql_list,
 )
 from workbench.models import AgentRun, AppServerState, Draft, Session, WorkflowRun
 
@@ -40,7 +41,7 @@ FOLD = "CAST(%(fold)s AS bigint)"
 
 @dataclass(frozen=True)
 class Merged:
-    """What ON CONFLICT makes of a column of the stored row and the same column of the batch's row, in SQL.
+    """In SQL: what ON CONFLICT makes of a column, from the stored row (`stored`) and the batch's row (`excluded`).
 
     `is_earlier` is the condition under which the batch's row decides the columns of `decided`.
     """
@@ -69,6 +70,13 @@ class Merged:
     def decided(self, column: str) -> str:
         """What the earlier of the two deciding events says."""
         return f"CASE WHEN {self.is_earlier} THEN excluded.{column} ELSE stored.{column} END"
+
+    def observed_in(self, duration: Duration) -> str:
+        """The number of the fold that first knew the duration; 0 while none does."""
+        return (
+            "CASE WHEN stored.observed_in > 0 THEN stored.observed_in"
+            f" WHEN {duration.counts} THEN {FOLD} ELSE 0 END"
+        )
 
 
 def merge_statements(dialect: Dialect) -> tuple[str, ...]:
@@ -111,7 +119,7 @@ FROM (
     min(occurred_at) FILTER (WHERE event = '{RUN_STARTED}') AS run_started_at,
     min(occurred_at) FILTER (WHERE event = '{RUN_COMPLETED}') AS run_completed_at
   FROM fold_batch
-  WHERE event IN ({quoted(SESSION_EVENTS)})
+  WHERE event IN ({sql_list(SESSION_EVENTS)})
   GROUP BY environment, session_id
 ) AS batch
 WHERE true -- SQLite would read ON as a join's condition.
@@ -125,11 +133,7 @@ ON CONFLICT (environment, session_id) DO UPDATE SET
   draft_accepted_at = {merged.smaller("draft_accepted_at")},
   run_started_at = {merged.smaller("run_started_at")},
   run_completed_at = {merged.smaller("run_completed_at")},
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 def merge_drafts(dialect: Dialect) -> str:
@@ -144,7 +148,7 @@ def merge_drafts(dialect: Dialect) -> str:
             f" OR (excluded.accepted_at, {batch_tie}) < (stored.accepted_at, {stored_tie}))"
         ),
     )
-    # Creations without id are paired later (see recompute.py), so only its own creation counts here.
+    # Creations without id are paired later (see draft_pairs.py), so only its own creation counts here.
     own = Duration(start="created_at", end="accepted_at")
     duration = Duration(start=merged.smaller("created_at"), end=merged.smaller("accepted_at"))
     return f"""
@@ -172,11 +176,12 @@ FROM (
       THEN 1 ELSE 0 END
     ) = 1 AS has_template_source
   FROM (
+    -- Whether the event is the draft's earliest acceptance in the batch.
     SELECT *, event = '{DRAFT_ACCEPTED}' AND row_number() OVER (
       PARTITION BY draft_id, event ORDER BY occurred_at, {session_id}
     ) = 1 AS decides
     FROM fold_batch
-    WHERE event IN ({quoted(DRAFT_EVENTS)}) AND draft_id IS NOT NULL
+    WHERE event IN ({sql_list(DRAFT_EVENTS)}) AND draft_id IS NOT NULL
   ) AS ranked
   GROUP BY environment, draft_id
 ) AS batch
@@ -193,11 +198,7 @@ ON CONFLICT (environment, draft_id) DO UPDATE SET
   has_template_source = (stored.has_template_source OR excluded.has_template_source),
   prior_accepted_at = stored.accepted_at,
   prior_accepted_session_id = stored.accepted_session_id,
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 # Of two completions in one moment, the one with the smaller event key decides.
@@ -246,7 +247,7 @@ FROM (
       PARTITION BY run_id, event ORDER BY occurred_at, event_key
     ) = 1 AS decides
     FROM fold_batch
-    WHERE event IN ({quoted(RUN_EVENTS)}) AND run_id IS NOT NULL
+    WHERE event IN ({sql_list(RUN_EVENTS)}) AND run_id IS NOT NULL
   ) AS ranked
   GROUP BY environment, run_id
 ) AS batch
@@ -267,15 +268,11 @@ ON CONFLICT (environment, run_id) DO UPDATE SET
   error_type = {merged.decided("error_type")},
   prior_completed_at = stored.completed_at,
   counted_in = CASE WHEN stored.counted_in > 0 THEN stored.counted_in ELSE excluded.counted_in END,
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 def merge_agent_runs(dialect: Dialect) -> str:
-    """As a workflow run; the earliest completion also decides its cost and its tokens."""
+    """Merged as a workflow run is; the earliest completion also decides the run's cost and its tokens."""
     merged = Merged(dialect, is_earlier=EARLIER_COMPLETION)
     duration = Duration(
         start=merged.smaller("started_at"),
@@ -321,7 +318,7 @@ FROM (
       PARTITION BY agent_run_id, event ORDER BY occurred_at, event_key
     ) = 1 AS decides
     FROM fold_batch
-    WHERE event IN ({quoted(AGENT_EVENTS)}) AND agent_run_id IS NOT NULL
+    WHERE event IN ({sql_list(AGENT_EVENTS)}) AND agent_run_id IS NOT NULL
   ) AS ranked
   GROUP BY environment, agent_run_id
 ) AS batch
@@ -349,11 +346,7 @@ ON CONFLICT (environment, agent_run_id) DO UPDATE SET
   prior_completed_at = stored.completed_at,
   prior_run_id = stored.run_id,
   counted_in = CASE WHEN stored.counted_in > 0 THEN stored.counted_in ELSE excluded.counted_in END,
-  observed_in = CASE
-    WHEN stored.observed_in > 0 THEN stored.observed_in
-    WHEN {duration.counts} THEN {FOLD}
-    ELSE 0
-  END"""
+  observed_in = {merged.observed_in(duration)}"""
 
 
 def merge_app_server_states(dialect: Dialect) -> str:

@@ -1,7 +1,7 @@
 """What cannot be a merge: which creation an acceptance belongs to, which request a decision answers.
 
 Both are recomputed for a whole session from what is stored of it, so the order of arrival cannot matter.
-The functions here are pure; recompute.py reads their rows and writes their results.
+The functions here are pure; draft_pairs.py and approval_pairs.py read their rows and write their results.
 """
 
 from collections import defaultdict
@@ -37,6 +37,8 @@ def pair_creations(
     Each acceptance, in the order of time, takes the latest creation at or before it that is still free. That is
     a stack: creations are pushed in the order of time, and an acceptance pops.
     """
+    # Latest first, because a list pops its last item at no cost. Event keys decide between equal moments, so that
+    # the order of arrival does not.
     waiting = sorted(creations, key=lambda creation: (creation.created_at, creation.event_key), reverse=True)
     stack: list[Creation] = []
     paired: dict[str, Creation] = {}
@@ -108,6 +110,7 @@ def pair_approvals(*, requests: Sequence[Request], decisions: Sequence[Decision]
     )
     waiting = _open_requests(requests, first_requests=first_requests, decided=first_decisions.keys())
     for decision in ordered:
+        # Whoever the approvalId has settled takes no request by order.
         if decision.event_key in answered or decision.event_key in repeats:
             continue
         request = _take_request(waiting[decision.session_id], decision)
@@ -142,6 +145,7 @@ def _take_request(waiting: list[Request], decision: Decision) -> Request | None:
     for position, request in enumerate(waiting):
         if request.requested_at > decision.decided_at:
             return None
+        # Both have an approvalId and were not paired by it, so the ids differ.
         names_another = bool(decision.approval_id and request.approval_id)
         if not names_another and decision.tool_ids in {"", request.tool_ids}:
             return waiting.pop(position)

@@ -1,4 +1,4 @@
-"""The fold: takes arrivals off the queue and merges their events into the things they speak of.
+"""The fold: takes arrivals off the queue and merges their events into the things that they are about.
 
 One transaction an environment and batch: things, event counts, ledger, bridge counters, touched buckets, and
 the arrivals marked taken. A crash anywhere leaves the arrivals on the queue and nothing else behind.
@@ -16,9 +16,11 @@ from telemetry.counters import bridge, ledger
 from telemetry.counters.bridge import Increment
 from telemetry.models import Arrival, Environment
 from workbench.buckets import mark_touched
-from workbench.fold import bridging, merges, recompute
+from workbench.fold import bridging, inserts, merges
+from workbench.fold.approval_pairs import pair_approvals
 from workbench.fold.batch import Batch, PendingArrival, stage
 from workbench.fold.changes import read_changes
+from workbench.fold.draft_pairs import pair_drafts
 from workbench.fold.tally import add_to_counts, count_events, tally_events
 from workbench.isolation import Isolated
 
@@ -34,7 +36,7 @@ def fold_pending(*, now: datetime, wait: bool = False) -> int:
     wait for the next call, so that this one ends. An environment that cannot be folded does not stop the others;
     afterwards an ExceptionGroup says what went wrong. Safe to repeat, and to run twice at once.
     """
-    pending = Arrival.objects.filter(taken_at__isnull=True)
+    pending = Arrival.objects.pending()
     newest = pending.aggregate(newest=Max("id"))["newest"]
     folded = 0
     with Isolated("not every environment could be folded") as isolated:
@@ -73,7 +75,7 @@ def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = Fal
 def read_arrivals(*, environment: str, newest: int) -> list[PendingArrival]:
     """The oldest pending arrivals of the environment, up to a batch's limits; at least one, if there are any."""
     # Index: arrival_pending (id), of the arrivals that are not taken yet.
-    pending = Arrival.objects.filter(environment=environment, taken_at__isnull=True, id__lte=newest)
+    pending = Arrival.objects.pending().filter(environment=environment, id__lte=newest)
     rows = pending.order_by("id").values_list(*PendingArrival.__dataclass_fields__)[:ARRIVALS_PER_BATCH]
     arrivals: list[PendingArrival] = []
     events = 0
@@ -94,8 +96,8 @@ def _fold_events(
     add_to_counts(tallies, environment=environment)
     _merge_things(batch)
     changes = read_changes(batch)
-    drafts = recompute.pair_drafts(batch, drafts=changes.drafts)
-    decisions = recompute.pair_approvals(batch)
+    drafts = pair_drafts(batch, drafts=changes.drafts)
+    decisions = pair_approvals(batch)
     mark_touched(
         environment=environment,
         buckets=changes.touched | drafts.buckets | decisions.buckets | {tally.bucket for tally in tallies},
@@ -111,7 +113,7 @@ def _merge_things(batch: Batch) -> None:
     for statement in merges.merge_statements(batch.dialect):
         batch.cursor.execute(statement, {"fold": batch.number})
     for statement in (
-        *recompute.insert_statements(batch.dialect),
+        *inserts.insert_statements(batch.dialect),
         merges.merge_app_server_states(batch.dialect),
     ):
         batch.cursor.execute(statement)

@@ -27,6 +27,6 @@ def summary(loaded: DemoLoad) -> str:
         return f"The environment {ENVIRONMENT} is complete up to {loaded.until:%Y-%m-%d %H:%M} UTC: nothing to add."
     return (
         f"Loaded {loaded.accepted} events into the environment {ENVIRONMENT}, from {loaded.first_day} to "
-        f"{loaded.until:%Y-%m-%d %H:%M} UTC; {loaded.rejected} more were refused, as they should be, "
+        f"{loaded.until:%Y-%m-%d %H:%M} UTC; {loaded.rejected} more were rejected, as they should be, "
         f"and {loaded.duplicates} were there already."
     )

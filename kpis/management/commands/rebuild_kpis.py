@@ -47,7 +47,7 @@ class Command(BaseCommand):
             )
 
     def _environments(self, name: str | None) -> list[str]:
-        names = list(Environment.objects.order_by("name").values_list("name", flat=True))
+        names = Environment.names()
         if name is None:
             return names
         if name not in names:

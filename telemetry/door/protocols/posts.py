@@ -13,7 +13,7 @@ from telemetry.door.protocols.messages import Translation
 from telemetry.door.throttling import check_rate
 from telemetry.intake.ingest import IngestResult
 from telemetry.intake.instruments import count_dropped_properties
-from telemetry.keys import check_in_force, find_key, known_key, secret_outside_body
+from telemetry.keys import check_in_force, find_key, require_key, secret_outside_body
 from telemetry.models import ApiKey, Scope
 from web import maintenance
 from web.errors import ApiError
@@ -45,7 +45,7 @@ def ingest_post(
 
 def admit_key(secret: str, *, now: datetime) -> ApiKey:
     """The ingest key of this secret, which pays for one post. Raises ApiError (401, 403, 429)."""
-    key = check_in_force(known_key(secret), scopes=(Scope.INGEST,), now=now)
+    key = check_in_force(require_key(secret), scopes=(Scope.INGEST,), now=now)
     check_rate(key, at=time.monotonic())
     return key
 

@@ -55,8 +55,8 @@ class ScriptedPortal(ThreadingHTTPServer):
     def judge(self, events: list[dict[str, Any]]) -> dict[str, Any]:
         results = []
         for index, event in enumerate(events):
-            said = self._judge_one(event)
-            results += [{"index": index, "id": event["id"], **said}] if said else []
+            verdict = self._judge_one(event)
+            results += [{"index": index, "id": event["id"], **verdict}] if verdict else []
         by_status = Counter(result["status"] for result in results)
         rejected = len({result["index"] for result in results if result["status"] == "rejected"})
         duplicates = by_status["duplicate"]

@@ -406,7 +406,7 @@ def test_event_ids_are_random():
     ids = {new_event_id() for _ in range(1_000)}
 
     assert len(ids) == 1_000
-    assert {len(one) for one in ids} == {32}
+    assert {len(event_id) for event_id in ids} == {32}
 
 
 def test_now_is_told_to_the_microsecond():

@@ -96,10 +96,10 @@ def test_an_example_runs_and_its_events_arrive(program, portal, folder):
 def test_the_example_of_rejections_prints_them(portal, folder):
     [program] = [example.values[0] for example in PROGRAMS if "on_rejected(rejection" in example.values[0]]
 
-    said = run(program.replace("https://portal.example.com", portal.url), folder).stdout.splitlines()
+    printed = run(program.replace("https://portal.example.com", portal.url), folder).stdout.splitlines()
 
-    assert re.fullmatch(r"workbench\.unknown \w+ unknown_event event It is not known\.", said[0])
-    assert said[1] == "Counts(tracked=1, accepted=0, duplicates=0, rejected=1, dropped=0, waiting=0)"
+    assert re.fullmatch(r"workbench\.unknown \w+ unknown_event event It is not known\.", printed[0])
+    assert printed[1] == "Counts(tracked=1, accepted=0, duplicates=0, rejected=1, dropped=0, waiting=0)"
 
 
 def test_the_django_and_celery_files_send_their_events(portal, folder):
@@ -122,14 +122,14 @@ def test_the_commands_run(folder, monkeypatch):
         "telemetry.management.commands.check_plan.fetch_plan", lambda url, key: read_plan(Path("ours.yaml"))
     )
     commands = [shlex.split(line)[2:] for line in LINES if line.startswith("python manage.py ")]
-    said = io.StringIO()
+    printed = io.StringIO()
 
     for command in commands:
-        call_command(*command, stdout=said)
+        call_command(*command, stdout=printed)
 
     assert [command[0] for command in commands] == ["export_clients", "export_clients", "check_plan"]
-    assert "files follow from the plan." in said.getvalue()
-    assert "The portal at https://portal.example.com takes all that it allows." in said.getvalue()
+    assert "files follow from the plan." in printed.getvalue()
+    assert "The portal at https://portal.example.com takes all that it allows." in printed.getvalue()
     assert [line for line in LINES if not line.startswith("python manage.py ")] == [
         "pip install clients/python"
     ]

@@ -140,8 +140,8 @@ def test_stops_with_one_log_when_the_key_is_refused(status, portal, make_client,
     client.shutdown()
 
     assert len(portal.posts) == 1
-    assert {each.reason for each in dropped} == {"key_refused"}
-    assert sum(each.count for each in dropped) == client.counts.dropped == 5
+    assert {drop.reason for drop in dropped} == {"key_refused"}
+    assert sum(drop.count for drop in dropped) == client.counts.dropped == 5
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
         f"The portal refuses the key; no more events are sent. {status} code_{status}: It is {status}."
     ]
@@ -163,8 +163,8 @@ def test_drops_the_oldest_of_a_full_queue_and_reports_how_many(portal, make_clie
         f"d-{number}" for number in [*range(5), *range(20, 30)]
     }
     assert set(ids[-10:]) <= set(portal.stored)
-    assert {each.reason for each in dropped} == {"queue_full"}
-    assert sum(each.count for each in dropped) == client.counts.dropped == 15
+    assert {drop.reason for drop in dropped} == {"queue_full"}
+    assert sum(drop.count for drop in dropped) == client.counts.dropped == 15
 
 
 def test_reports_drops_during_an_outage_not_after_it(portal, make_client):
@@ -177,7 +177,7 @@ def test_reports_drops_during_an_outage_not_after_it(portal, make_client):
     deadline = time.monotonic() + 5
     while not dropped and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert sum(each.count for each in dropped) >= 40
+    assert sum(drop.count for drop in dropped) >= 40
     assert portal.stored == {}
 
 
@@ -213,7 +213,7 @@ def test_shutdown_reports_what_could_not_be_sent_in_time(portal, make_client):
     client.shutdown(0.2)
 
     assert time.monotonic() - began < 2
-    assert [(each.count, each.reason) for each in dropped] == [(7, "shutdown")]
+    assert [(drop.count, drop.reason) for drop in dropped] == [(7, "shutdown")]
     assert client.counts == (7, 0, 0, 0, 7, 0)
 
 

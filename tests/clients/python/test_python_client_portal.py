@@ -104,8 +104,8 @@ def test_an_unknown_key_stops_the_client(live_server):
 
 def test_a_plan_is_checked_against_the_portals(live_server, secret, monkeypatch):
     monkeypatch.setenv("WORKBENCH_KEY", secret)
-    said = io.StringIO()
+    printed = io.StringIO()
 
-    call_command("check_plan", "--against", live_server.url, stdout=said)
+    call_command("check_plan", "--against", live_server.url, stdout=printed)
 
-    assert f"The portal at {live_server.url} takes all that it allows." in said.getvalue()
+    assert f"The portal at {live_server.url} takes all that it allows." in printed.getvalue()

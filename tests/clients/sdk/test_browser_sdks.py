@@ -15,7 +15,7 @@ PROPERTIES = {"source": "chat", "draftId": "d-1"}
 
 
 @pytest.fixture
-def asked(page: Page) -> list[str]:
+def asked_addresses(page: Page) -> list[str]:
     """Every address that the page asks, in order."""
     addresses: list[str] = []
     page.on("request", lambda request: addresses.append(request.url))
@@ -44,14 +44,19 @@ async ([host, writeKey, timestamp, strategy]) => {
 
 @pytest.mark.parametrize("strategy", ["standard", "batching"])
 def test_analytics_js_calls_are_stored_once(
-    strategy: str, page: Page, asked: list[str], live_server: LiveServer, write_key: str, moment: datetime
+    strategy: str,
+    page: Page,
+    asked_addresses: list[str],
+    live_server: LiveServer,
+    write_key: str,
+    moment: datetime,
 ) -> None:
     load_module(page, "@segment/analytics-next/dist/umd/index.js")
     page.evaluate(SEGMENT, [live_server.url, write_key, moment.isoformat(), strategy])
     wait_for(page, 5)
     assert stored() == {f"m-{number}": [CREATED, f"s-{number}", moment, PROPERTIES] for number in (1, 2, 3)}
     assert sorted(refused()) == [("identify", "unsupported_type"), ("page", "unsupported_type")]
-    assert [address for address in asked if not address.startswith(live_server.url)] == []
+    assert [address for address in asked_addresses if not address.startswith(live_server.url)] == []
 
 
 POSTHOG = """
@@ -73,7 +78,7 @@ POSTHOG = """
 
 
 def test_posthog_js_captures_are_stored_once(
-    page: Page, asked: list[str], live_server: LiveServer, write_key: str, moment: datetime
+    page: Page, asked_addresses: list[str], live_server: LiveServer, write_key: str, moment: datetime
 ) -> None:
     load_module(page, "posthog-js/dist/array.full.no-external.js")
     session_id = page.evaluate(POSTHOG, [live_server.url, write_key, moment.isoformat()])
@@ -83,4 +88,4 @@ def test_posthog_js_captures_are_stored_once(
     assert present[:2] + present[3:] == [CREATED, session_id, PROPERTIES]
     assert abs(present[2] - datetime.now(UTC)) < timedelta(seconds=30)
     assert set(refused()) == {("$pageview", "unsupported_type")}
-    assert [address for address in asked if not address.startswith(live_server.url)] == []
+    assert [address for address in asked_addresses if not address.startswith(live_server.url)] == []

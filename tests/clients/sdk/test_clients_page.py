@@ -83,12 +83,12 @@ def test_the_page_has_all_of_its_examples() -> None:
 @pytest.mark.processes
 @pytest.mark.parametrize("example", written_in("sh"))
 def test_in_a_shell(example: Example, adapt: Callable[[str], str]) -> None:
-    said = run(["bash", "-c", adapt(example.code)])
+    printed = run(["bash", "-c", adapt(example.code)])
     if example.answer:
-        assert said == example.answer.strip()
+        assert printed == example.answer.strip()
         is_stored_as_written()
     else:
-        assert said == '{"events":[]}'
+        assert printed == '{"events":[]}'
 
 
 @pytest.mark.processes

@@ -30,9 +30,9 @@ def test_segment_tracks_are_stored_once(run_node: Callable[[str], Any], moment: 
 
 
 def test_posthog_captures_are_stored_once(run_node: Callable[[str], Any], moment: datetime) -> None:
-    said = run_node("posthog-node.mjs")
-    assert (said["errors"], said["flags"]) == ([], {})
-    first, second = said["uuids"]
+    reported = run_node("posthog-node.mjs")
+    assert (reported["errors"], reported["flags"]) == ([], {})
+    first, second = reported["uuids"]
     assert stored() == {
         first: [CREATED, "s-1", moment, PROPERTIES],
         second: [CREATED, "s-2", moment, {"source": "blank"}],

@@ -206,7 +206,7 @@ def test_cloudevents_are_stored_in_every_mode(
     third = cloudevent("e-3", moment=moment, data={"source": "chat"}, sessionid="s-3")
     for message in (to_structured_event(first), to_binary_event(second)):
         post(live_server.url, write_key=write_key, body=message.body, headers=message.headers)
-    batch = b"[" + b",".join(JSONFormat().write(one) for one in (first, third)) + b"]"
+    batch = b"[" + b",".join(JSONFormat().write(event) for event in (first, third)) + b"]"
     headers = {"Content-Type": "application/cloudevents-batch+json"}
     answer = post(live_server.url, write_key=write_key, body=batch, headers=headers)
     assert (answer["accepted"], answer["duplicates"], answer["rejected"]) == (1, 1, 0)

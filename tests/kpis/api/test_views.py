@@ -24,7 +24,7 @@ from tests.kpis.builders import (
     make_target,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_still")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 KPI = "/api/kpis/template-suggestion-rate/"
 RANGE = {"from": "2026-02-09", "to": "2026-02-11"}
@@ -304,6 +304,7 @@ def test_refuses_a_key_of_another_scope(client: Client, scope: str) -> None:
 def test_refuses_a_revoked_key(client: Client) -> None:
     key, secret = issue_key(scope=Scope.READ, source="reports", now=NOW)
     revoke_key(key=key, now=NOW)
+
     assert fault(get(client, key=secret)) == (403, "revoked_key")
 
 

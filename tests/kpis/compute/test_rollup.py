@@ -7,7 +7,6 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
 from django.db import transaction
-from django.utils import timezone
 
 from kpis.compute import rollup
 from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
@@ -404,17 +403,14 @@ def test_a_changed_or_removed_entered_count_is_computed_anew(now: datetime) -> N
 # The command, and two workers ------------------------------------------------------------------------------
 
 
-def test_the_command_takes_all_and_says_nothing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, now: datetime
-) -> None:
-    monkeypatch.setattr(timezone, "now", lambda: now)
+def test_the_command_takes_all_and_says_nothing(capsys: pytest.CaptureFixture[str], clock: datetime) -> None:
     store(chat(0), accepted(1))
 
     call_command("rollup")
 
     assert chats() == [(minutes(0), 1)]
     assert not Arrival.objects.filter(taken_at=None).exists()
-    assert computed_until() == now
+    assert computed_until() == clock
     assert capsys.readouterr() == ("", "")
 
 

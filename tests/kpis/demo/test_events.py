@@ -6,6 +6,7 @@ import pytest
 from kpis.demo.day import Event, moment_of
 from kpis.demo.events import demo_events, first_day
 from kpis.demo.mistakes import demo_mistakes
+from tests.builders import NOW
 
 EVENT_TYPES = {
     "workbench.session_started",
@@ -33,7 +34,6 @@ EVENT_TYPES = {
     "appserver.tool_buffer_changed",
     "appserver.maintenance_changed",
 }
-NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")

@@ -186,7 +186,7 @@ def test_the_command_says_what_it_did() -> None:
 
     assert command.summary(loaded) == (
         "Loaded 20 events into the environment demo, from 2025-12-18 to 2026-02-15 12:00 UTC; "
-        "2 more were refused, as they should be, and 0 were there already."
+        "2 more were rejected, as they should be, and 0 were there already."
     )
 
 

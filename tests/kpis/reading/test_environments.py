@@ -1,11 +1,11 @@
 import pytest
 
-from kpis.reading.environments import UnknownEnvironment, choose_environment, environments
+from kpis.reading.environments import UnknownEnvironment, choose_environment
 from telemetry.models import Environment
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "chosen"),
+    ("name", "environments", "chosen"),
     [
         pytest.param("", ["demo", "production"], "production", id="production by default"),
         pytest.param("", ["demo", "staging"], "demo", id="the first where there is no production"),
@@ -13,14 +13,16 @@ from telemetry.models import Environment
         pytest.param("demo", ["demo", "production"], "demo", id="the one that is named"),
     ],
 )
-def test_chooses_production_where_no_environment_is_named(name: str, known: list[str], chosen: str) -> None:
-    assert choose_environment(name, known=known) == chosen
+def test_chooses_production_where_no_environment_is_named(
+    name: str, environments: list[str], chosen: str
+) -> None:
+    assert choose_environment(name, environments=environments) == chosen
 
 
-@pytest.mark.parametrize("known", [["production"], []])
-def test_refuses_an_environment_that_does_not_exist(known: list[str]) -> None:
+@pytest.mark.parametrize("environments", [["production"], []])
+def test_refuses_an_environment_that_does_not_exist(environments: list[str]) -> None:
     with pytest.raises(UnknownEnvironment):
-        choose_environment("prod", known=known)
+        choose_environment("prod", environments=environments)
 
 
 @pytest.mark.django_db
@@ -28,4 +30,4 @@ def test_lists_environments_in_alphabetical_order() -> None:
     for name in ("staging", "demo", "production"):
         Environment.objects.create(name=name)
 
-    assert environments() == ["demo", "production", "staging"]
+    assert Environment.names() == ["demo", "production", "staging"]

@@ -15,11 +15,11 @@ from kpis.reading.periods import (
     recent_days,
     split,
 )
+from tests.builders import NOW
 
 UTC_ZONE = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
 KOLKATA = ZoneInfo("Asia/Kolkata")
-NOW = datetime(2026, 2, 15, 12, 0, tzinfo=UTC)
 
 
 def utc(*parts: int) -> datetime:

@@ -64,8 +64,8 @@ events:
     page = event_catalogue(plan)
 
     assert (
-        "One \\| two. Sent when: Over lines. **Deprecated**: refused after 2030-12-31. Send a.c instead."
+        "One \\| two. Sent when: Over lines. **Deprecated**: rejected after 2030-12-31. Send a.c instead."
         in page
     )
-    assert "| `x` | true or false | Yes \\| no. **Deprecated**: refused after 2029-01-01. |" in page
+    assert "| `x` | true or false | Yes \\| no. **Deprecated**: rejected after 2029-01-01. |" in page
     assert '"properties": {}' in page

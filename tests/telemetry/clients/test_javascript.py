@@ -99,7 +99,7 @@ def test_marks_what_is_deprecated() -> None:
 
     text = types_of(define(PropertyType.BOOL, deprecation=deprecation), deprecation=deprecation)
 
-    assert text.count("* @deprecated Refused after 2030-12-31. Use draftId instead.\n") == 2
+    assert text.count("* @deprecated Rejected after 2030-12-31. Use draftId instead.\n") == 2
 
 
 def test_a_description_can_not_end_its_comment() -> None:

@@ -86,13 +86,13 @@ def test_every_event_of_the_plan_is_a_method_that_sends_what_it_is_given():
     for event in plan.events.values():
         area, _, name = event.name.partition(".")
         method = getattr(getattr(client, area), name)
-        values = {snake_case(each.name): each.name for each in event.properties}
+        values = {snake_case(definition.name): definition.name for definition in event.properties}
         assert method(session_id="s-1", **values) == "id"
         assert client.tracked.pop() == (
             event.name,
             {
                 "session_id": "s-1",
-                "properties": {each.name: each.name for each in event.properties} or None,
+                "properties": {definition.name: definition.name for definition in event.properties} or None,
                 "timestamp": None,
                 "event_id": None,
             },
@@ -110,10 +110,12 @@ def test_requires_what_the_plan_requires_and_takes_only_keywords():
 
     parameters = inspect.signature(module["WorkbenchEvents"].draft_created).parameters
 
-    required = [name for name, each in parameters.items() if each.default is inspect.Parameter.empty]
+    required = [
+        name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty
+    ]
 
     assert required == ["self", "session_id", "source"]
-    assert {each.kind for name, each in parameters.items() if name != "self"} == {
+    assert {parameter.kind for name, parameter in parameters.items() if name != "self"} == {
         inspect.Parameter.KEYWORD_ONLY
     }
     assert parameters["source"].annotation == "Literal['chat', 'template', 'blank']"
@@ -144,14 +146,14 @@ def test_says_what_the_plan_says():
     assert inspect.cleandoc(module["TrackEvents"].import_.__doc__).splitlines() == [
         'It ends """ early \\ and "quotes"',
         "",
-        "When: Over two lines. Deprecated: refused after 2030-12-31. Instead: other.thing_done.",
+        "When: Over two lines. Deprecated: rejected after 2030-12-31. Instead: other.thing_done.",
         "",
         "class_: A keyword.",
         "session_id_: Hides what every event has.",
         "user_id: One.",
         "user_id_: Another.",
         "self_: Hides the client.",
-        "ways: Quoted. Deprecated: refused after 2030-12-31.",
+        "ways: Quoted. Deprecated: rejected after 2030-12-31.",
     ]
 
 

@@ -203,9 +203,9 @@ def test_a_histogram_counts_as_one_series_however_many_buckets_it_has() -> None:
 
     for seconds in (1, 2, 3):
         increase(
-            one
+            increment
             for number in range(200)
-            for one in observe(family, "production", (f"agent-{number:03}",), seconds * 1_000_000)
+            for increment in observe(family, "production", (f"agent-{number:03}",), seconds * 1_000_000)
         )
 
     assert {agent for _, agent, _ in stored(family)} == {f"agent-{number:03}" for number in range(200)}
@@ -254,7 +254,7 @@ def test_a_series_that_was_rolled_back_is_not_known() -> None:
         increase([retry("planner")])
         transaction.set_rollback(True)
 
-    assert bridge.known_series.of(RETRIES) == frozenset()
+    assert bridge.known_series.of_family(RETRIES) == frozenset()
     assert stored() == {}
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.door import body
-from telemetry.door.body import MAX_BODY_BYTES, MAX_EVENTS, read_events, split_events
+from telemetry.door.body import MAX_BODY_BYTES, read_events, split_events
+from telemetry.plan.schema import MAX_BATCH_EVENTS
 from web.errors import ApiError
 
 GOOD = b'{"events":[{"event":"a"},{"event":"b"}]}'
@@ -78,8 +79,13 @@ def test_another_shape_is_400(sent: bytes) -> None:
 
 
 def test_takes_as_many_events_as_the_limit_and_not_one_more() -> None:
-    assert len(split_events(b'{"events":[' + b",".join([b"1"] * MAX_EVENTS) + b"]}")) == MAX_EVENTS
-    assert fault(b'{"events":[' + b",".join([b"1"] * (MAX_EVENTS + 1)) + b"]}") == (413, "too_many_events")
+    assert (
+        len(split_events(b'{"events":[' + b",".join([b"1"] * MAX_BATCH_EVENTS) + b"]}")) == MAX_BATCH_EVENTS
+    )
+    assert fault(b'{"events":[' + b",".join([b"1"] * (MAX_BATCH_EVENTS + 1)) + b"]}") == (
+        413,
+        "too_many_events",
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def recent(secret: str, *, limit: str = "") -> Answer:
 
 
 def ids(secret: str, *, limit: str = "") -> list[str]:
-    return [each["id"] for each in recent(secret, limit=limit).json()["events"]]
+    return [entry["id"] for entry in recent(secret, limit=limit).json()["events"]]
 
 
 def test_shows_what_was_accepted_and_what_was_wrong(secret: str) -> None:
@@ -68,8 +68,8 @@ def test_the_newest_post_comes_first_and_its_rejected_events_before_the_others(s
 
 def test_a_key_sees_its_own_events_alone(secret: str) -> None:
     others = [make_secret(), make_secret(source="other"), make_secret(environment="staging")]
-    for each in others:
-        post(event(event_id="theirs"), secret=each)
+    for other_secret in others:
+        post(event(event_id="theirs"), secret=other_secret)
 
     post(event(event_id="mine", at="2026-02-15T09:00:00Z"), secret=secret)
 
@@ -131,7 +131,9 @@ def test_it_costs_the_same_however_many_events_there_are(secret: str) -> None:
 
 
 def verdicts(answer: Answer) -> list[tuple[Any, ...]]:
-    return [(each["index"], each["id"], each["status"], each["code"]) for each in answer.json()["results"]]
+    return [
+        (entry["index"], entry["id"], entry["status"], entry["code"]) for entry in answer.json()["results"]
+    ]
 
 
 def test_verbose_has_a_verdict_for_every_event(secret: str, clock: datetime) -> None:

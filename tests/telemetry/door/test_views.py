@@ -259,7 +259,7 @@ def test_a_hostile_value_is_refused_alone(value: str, code: str, secret: str) ->
     reply = answer.json()
 
     assert (reply["accepted"], reply["rejected"]) == (1, 1)
-    assert code in {each["code"] for each in reply["results"]}
+    assert code in {entry["code"] for entry in reply["results"]}
     assert QuarantinedEvent.objects.get().position == 1
 
 

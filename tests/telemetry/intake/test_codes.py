@@ -59,7 +59,9 @@ def test_every_rejection_code_occurs_and_is_kept_in_the_quarantine(ingest_key: A
 @pytest.mark.django_db
 def test_the_admin_offers_every_rejection_code_and_no_other() -> None:
     model_admin = admin.site.get_model_admin(QuarantinedEvent)
-    by_code = next(each for each in model_admin.list_filter if each.parameter_name == "code")
+    by_code = next(
+        list_filter for list_filter in model_admin.list_filter if list_filter.parameter_name == "code"
+    )
 
     choices = by_code(RequestFactory().get("/"), {}, QuarantinedEvent, model_admin).lookup_choices
 

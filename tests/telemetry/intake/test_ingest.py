@@ -24,7 +24,8 @@ def post_events(
     """(accepted, duplicates, rejected, [(index, id, status, code, field), …]) of one post."""
     result = ingest_events([raw(event) for event in events], key=key, now=now, dry_run=dry_run)
     results = [
-        (each["index"], each["id"], each["status"], each["code"], each["field"]) for each in result.results
+        (entry["index"], entry["id"], entry["status"], entry["code"], entry["field"])
+        for entry in result.results
     ]
     return result.accepted, result.duplicates, result.rejected, results
 
@@ -220,7 +221,7 @@ def test_a_deprecated_event_is_accepted_with_a_warning(
 
     again = ingest_events([b""], key=ingest_key, now=now)
 
-    assert [each["status"] for each in again.results] == ["warning", "duplicate"]
+    assert [entry["status"] for entry in again.results] == ["warning", "duplicate"]
 
 
 # Dry run, order, bookkeeping ------------------------------------------------------------------------------

@@ -26,7 +26,11 @@ def check(raw, now=NOW):
 def faults(raw, now=NOW):
     """(code, field) of each problem; empty for a good event."""
     verdict = check(raw, now)
-    return [] if isinstance(verdict, ValidEvent) else [(each.code, each.field) for each in verdict.problems]
+    return (
+        []
+        if isinstance(verdict, ValidEvent)
+        else [(problem.code, problem.field) for problem in verdict.problems]
+    )
 
 
 def with_properties(event="workbench.draft_created", **properties):
@@ -159,7 +163,7 @@ def test_lists_at_most_a_hundred_problems():
 def test_messages_never_repeat_the_value():
     verdict = check(make_event(sessionId="se cret", properties={"source": "secret", "secret word": "secret"}))
 
-    assert "secret" not in " ".join(each.message + each.field for each in verdict.problems)
+    assert "secret" not in " ".join(problem.message + problem.field for problem in verdict.problems)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +227,7 @@ def test_lists_the_other_problems_of_an_event_that_is_too_large():
     ]
 
 
-@pytest.mark.parametrize("value", [each for each in PII if len(each) <= 100 and each.isprintable()])
+@pytest.mark.parametrize("value", [text for text in PII if len(text) <= 100 and text.isprintable()])
 @pytest.mark.parametrize("place", ["id", "sessionId", "event", "draftId", "source", "unknown"])
 def test_refuses_pii_wherever_it_stands(value, place):
     field = place if place in {"id", "sessionId", "event"} else f"properties.{place}"
@@ -289,7 +293,7 @@ def test_keeps_what_is_pseudonymised_already():
 def test_refuses_persons_that_are_no_ids_and_keeps_nothing_of_them(user):
     verdict = check(make_event("workbench.session_started", properties={"userId": user}))
 
-    assert [each.field for each in verdict.problems] == ["properties.userId"]
+    assert [problem.field for problem in verdict.problems] == ["properties.userId"]
     assert verdict.payload["properties"]["userId"] != user or user is None
 
 
@@ -512,7 +516,7 @@ def test_gives_a_storable_verdict_on_any_json(value, ascii_only):
     if isinstance(verdict, ValidEvent):
         assert "\\u0000" not in verdict.properties
         texts = msgspec.json.decode(verdict.properties).values()
-        assert not any(looks_like_pii(each) for each in texts if isinstance(each, str))
+        assert not any(looks_like_pii(text) for text in texts if isinstance(text, str))
     else:
         assert verdict.problems
         assert is_storable(verdict)

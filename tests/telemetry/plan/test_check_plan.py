@@ -82,14 +82,14 @@ def test_fails_with_the_faults_of_the_running_plan(running_plan, other_plan):
 def test_a_system_check_stops_the_start_with_a_faulty_plan(running_plan, other_plan):
     running_plan(other_plan("version: 1", "version: 0"))
 
-    [error] = [each for each in run_checks() if each.id == "telemetry.E001"]
+    [error] = [check for check in run_checks() if check.id == "telemetry.E001"]
 
     assert error.msg == "plan.yaml:32: version: is missing or is not a whole number from 1."
     assert "TRACKING_PLAN" in error.hint
 
 
 def test_the_system_check_passes_with_the_plan_that_the_portal_ships():
-    assert not [each for each in run_checks() if each.id == "telemetry.E001"]
+    assert not [check for check in run_checks() if check.id == "telemetry.E001"]
 
 
 @pytest.fixture

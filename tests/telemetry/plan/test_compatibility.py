@@ -96,12 +96,12 @@ def test_additions_and_widenings_break_nothing(before, after):
         (
             "What it says.}",
             "What it says., deprecated: {until: 2026-02-14}}",
-            "shop.item_sold.label: the property would be refused at once; set a day that is still to come.",
+            "shop.item_sold.label: the property would be rejected at once; set a day that is still to come.",
         ),
         (
             "The door is unlocked.",
             "The door is unlocked.\n    deprecated: {until: 2026-02-14}",
-            "shop.opened: the event would be refused at once; set a day that is still to come.",
+            "shop.opened: the event would be rejected at once; set a day that is still to come.",
         ),
     ],
 )

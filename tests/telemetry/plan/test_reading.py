@@ -33,7 +33,7 @@ def with_property(definition):
 def test_takes_a_property_from_the_vocabulary_and_one_of_its_own():
     event = parse_plan(GOOD, name="plan.yaml").events["shop.item_sold"]
 
-    assert [(each.name, each.type, each.required) for each in event.properties] == [
+    assert [(definition.name, definition.type, definition.required) for definition in event.properties] == [
         ("draftId", "id", True),
         ("price", "number", False),
     ]
@@ -90,9 +90,9 @@ def test_reads_deprecations_of_events_and_properties():
     ],
 )
 def test_names_line_and_place_of_a_faulty_property(definition, fault):
-    [found] = [each for each in faults_of(with_property(definition)) if fault in each]
+    [sentence] = [sentence for sentence in faults_of(with_property(definition)) if fault in sentence]
 
-    assert found.startswith("plan.yaml:11: events.shop.item_sold.optional.price")
+    assert sentence.startswith("plan.yaml:11: events.shop.item_sold.optional.price")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_names_line_and_place_of_a_faulty_property(definition, fault):
     ],
 )
 def test_names_what_is_wrong_with_the_rest(old, new, fault):
-    assert any(fault in each for each in faults_of(GOOD.replace(old, new, 1)))
+    assert any(fault in sentence for sentence in faults_of(GOOD.replace(old, new, 1)))
 
 
 def test_finds_all_faults_at_once():

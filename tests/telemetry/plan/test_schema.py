@@ -45,8 +45,8 @@ def test_refuses_each_event_without_a_required_property_and_with_an_unknown_one(
 
     good = make_properties(definition.properties)
 
-    for each in definition.required:
-        event = make_event(name, properties={key: good[key] for key in good if key != each.name})
+    for required in definition.required:
+        event = make_event(name, properties={key: good[key] for key in good if key != required.name})
         assert not schema.is_valid(event)
     assert not schema.is_valid(make_event(name, properties={**good, "nonsense": 1}))
 
@@ -133,4 +133,6 @@ events:
 
 
 def test_every_property_has_a_value_that_the_builders_can_make():
-    assert all(make_value(each) is not None for event in EVENTS.values() for each in event.properties)
+    assert all(
+        make_value(definition) is not None for event in EVENTS.values() for definition in event.properties
+    )

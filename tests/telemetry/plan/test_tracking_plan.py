@@ -76,7 +76,7 @@ TYPES = {
 
 def properties_of(*, required):
     return {
-        event.name: {each.name for each in event.properties if each.required is required}
+        event.name: {definition.name for definition in event.properties if definition.required is required}
         for event in get_plan().events.values()
     }
 
@@ -88,10 +88,10 @@ def test_has_the_events_and_properties_of_the_taxonomy():
 
 def test_has_the_enumerations_of_the_taxonomy():
     found = {
-        (event.name, each.name): " ".join(each.values)
+        (event.name, definition.name): " ".join(definition.values)
         for event in get_plan().events.values()
-        for each in event.properties
-        if each.type == "enum"
+        for definition in event.properties
+        if definition.type == "enum"
     }
 
     assert found == ENUMERATIONS
@@ -101,9 +101,9 @@ def test_gives_each_property_the_type_of_the_taxonomy():
     found: dict[str, set[str]] = {}
 
     for event in get_plan().events.values():
-        for each in event.properties:
-            if each.type not in {"enum", "integer"}:
-                found.setdefault(each.type, set()).add(each.name)
+        for definition in event.properties:
+            if definition.type not in {"enum", "integer"}:
+                found.setdefault(definition.type, set()).add(definition.name)
 
     assert found == {kind: set(names.split()) for kind, names in TYPES.items()}
 
@@ -124,10 +124,13 @@ def test_bounds_numbers(event, name, bounds):
 
 
 def test_pseudonymises_people_and_trims_the_referrer():
-    properties = [each for event in get_plan().events.values() for each in event.properties]
+    properties = [definition for event in get_plan().events.values() for definition in event.properties]
 
-    assert {each.name for each in properties if each.pseudonymised} == {"userId", "approverId"}
-    assert {each.name for each in properties if each.keeps_origin_and_path} == {"referrer"}
+    assert {definition.name for definition in properties if definition.pseudonymised} == {
+        "userId",
+        "approverId",
+    }
+    assert {definition.name for definition in properties if definition.keeps_origin_and_path} == {"referrer"}
 
 
 def test_is_the_same_object_each_time_and_cannot_be_changed():

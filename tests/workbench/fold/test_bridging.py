@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from telemetry.counters import bridge
 from telemetry.counters.families import FAMILIES, INFINITY
 from telemetry.models import BridgeCounter
-from tests.builders import event, minutes, store, take, take_one_by_one
+from tests.builders import event, fold, fold_one_by_one, minutes, store
 from workbench.fold import pending
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ ASK = {"toolIds": ["t"], "contextType": "c"}
 
 
 def test_every_event_is_counted_by_its_name_status_and_verdict() -> None:
-    take(
+    fold(
         run_completed(1, status="failed"),
         run_completed(2, run="r-2", status="failed"),
         approval("completed", 3, approved=True),
@@ -103,7 +103,7 @@ def test_what_was_received_is_counted_by_outcome_and_reason() -> None:
 
 
 def test_retries_are_attempts_after_the_first() -> None:
-    take(
+    fold(
         agent_started(1, attempt=1),
         agent_started(2, attempt=2),
         agent_started(3, attempt=3, agentName="tester"),
@@ -120,7 +120,7 @@ def request(minute: float, status: str, duration_ms: int, **properties: Any) -> 
 
 
 def test_requests_of_app_servers_are_counted_measured_and_their_errors_sorted() -> None:
-    take(request(1, "200", 20), request(2, "201", 3, model="m"), request(3, "500", 900, errorCategory="db"))
+    fold(request(1, "200", 20), request(2, "201", 3, model="m"), request(3, "500", 900, errorCategory="db"))
 
     assert values("appserver_requests_total") == {
         ("/chat", "POST", "2xx", ""): 1,
@@ -153,10 +153,10 @@ def test_each_change_of_an_app_server_feeds_one_family(
     family: str, change: str, properties: dict[str, str]
 ) -> None:
     families = [name for name in FAMILIES if name.startswith(("appserver_", "tool_buffer_"))]
-    take(event(f"appserver.{change}", **properties))
-    take(event(f"appserver.{change}", minutes(1), **properties))
+    fold(event(f"appserver.{change}", **properties))
+    fold(event(f"appserver.{change}", minutes(1), **properties))
 
-    take(event("appserver.worker_state_changed", workerId="w", state="ready"))
+    fold(event("appserver.worker_state_changed", workerId="w", state="ready"))
 
     assert {name: values(name) for name in families if values(name)} == {family: {(): 2}}
 
@@ -185,9 +185,9 @@ def histogram(family: str, upper_bound: str, microseconds: int, *labels: str) ->
 )
 def test_a_sessions_duration(events: list[dict[str, Any]], upper_bound: str, microseconds: int) -> None:
     family = "workbench_session_duration_seconds"
-    take(*events)
+    fold(*events)
 
-    take(session("ended", 30, durationMs=1), session("started", -30))
+    fold(session("ended", 30, durationMs=1), session("started", -30))
 
     assert values(family) == histogram(family, upper_bound, microseconds)
 
@@ -201,7 +201,7 @@ def test_a_sessions_duration(events: list[dict[str, Any]], upper_bound: str, mic
     ],
 )
 def test_a_session_whose_duration_is_not_known_is_not_observed(events: list[dict[str, Any]]) -> None:
-    take(*events)
+    fold(*events)
 
     assert values("workbench_session_duration_seconds") == {}
 
@@ -216,44 +216,44 @@ def test_a_session_whose_duration_is_not_known_is_not_observed(events: list[dict
 def test_a_drafts_time_to_acceptance_whichever_half_comes_first(creation: dict[str, Any]) -> None:
     family = "workbench_draft_acceptance_seconds"
 
-    take_one_by_one(draft("accepted", 2, draftId="d-1"), creation)
+    fold_one_by_one(draft("accepted", 2, draftId="d-1"), creation)
 
     assert values(family) == histogram(family, "120.0", 2 * MINUTE)
 
-    take_one_by_one(draft("accepted", 1, draftId="d-1"), draft("created", -9, source="chat", draftId="d-1"))
+    fold_one_by_one(draft("accepted", 1, draftId="d-1"), draft("created", -9, source="chat", draftId="d-1"))
 
     assert values(family) == histogram(family, "120.0", 2 * MINUTE)
 
 
 def test_a_draft_that_was_created_after_its_acceptance_is_not_observed() -> None:
-    take(draft("accepted", 2, draftId="d-1"), draft("created", 3, source="chat", draftId="d-1"))
+    fold(draft("accepted", 2, draftId="d-1"), draft("created", 3, source="chat", draftId="d-1"))
 
     assert values("workbench_draft_acceptance_seconds") == {}
 
 
 def test_a_run_is_counted_at_its_completion_and_never_again() -> None:
-    take_one_by_one(run_started(0, trigger="user"))
+    fold_one_by_one(run_started(0, trigger="user"))
 
     assert values("workflow_runs_total") == {}
 
-    take_one_by_one(run_completed(5, status="failed"), run_completed(4), run_completed(6, status="cancelled"))
+    fold_one_by_one(run_completed(5, status="failed"), run_completed(4), run_completed(6, status="cancelled"))
 
     assert values("workflow_runs_total") == {("failed", "user"): 1}
     assert values("workflow_duration_seconds") == histogram("", "300.0", 5 * MINUTE, "failed")
 
 
 def test_a_run_without_trigger_is_of_an_unknown_one() -> None:
-    take(run_completed(1))
+    fold(run_completed(1))
 
     assert values("workflow_runs_total") == {("completed", "unknown"): 1}
 
 
 def test_a_start_that_comes_late_is_measured_then() -> None:
-    take_one_by_one(run_completed(1, workflowName="w"))
+    fold_one_by_one(run_completed(1, workflowName="w"))
 
     assert values("workflow_duration_seconds") == values("workflow_execution_minutes_total") == {}
 
-    take_one_by_one(run_started(0))
+    fold_one_by_one(run_started(0))
 
     assert values("workflow_duration_seconds") == histogram("", "60.0", MINUTE, "completed")
     assert values("workflow_execution_minutes_total") == {("w",): MINUTE}
@@ -262,7 +262,7 @@ def test_a_start_that_comes_late_is_measured_then() -> None:
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 def test_a_run_that_ended_before_it_began_is_counted_and_not_measured(status: str) -> None:
-    take_one_by_one(run_started(3), run_completed(2, status=status))
+    fold_one_by_one(run_started(3), run_completed(2, status=status))
 
     assert values("workflow_runs_total") == {(status, "unknown"): 1}
     assert values("workflow_duration_seconds") == values("workflow_cost_usd_total") == {}
@@ -271,7 +271,7 @@ def test_a_run_that_ended_before_it_began_is_counted_and_not_measured(status: st
 def test_minutes_and_estimated_cost_go_to_the_workflow(settings: LazySettings) -> None:
     settings.COST_USD_PER_MINUTE = 0.02
 
-    take(
+    fold(
         run_completed(1, run="r-1", durationMs=90_000, workflowId="w-1", workflowName="import"),
         run_completed(2, run="r-2", durationMs=30_000, workflowId="w-2"),
         run_completed(3, run="r-3", durationMs=60_000),
@@ -288,13 +288,13 @@ def test_minutes_and_estimated_cost_go_to_the_workflow(settings: LazySettings) -
 def test_half_a_micro_dollar_of_an_estimate_is_rounded_up_as_in_the_kpi(settings: LazySettings) -> None:
     settings.COST_USD_PER_MINUTE = 0.01
 
-    take(run_completed(1, durationMs=3), run_completed(2, run="r-2", durationMs=15, workflowName="import"))
+    fold(run_completed(1, durationMs=3), run_completed(2, run="r-2", durationMs=15, workflowName="import"))
 
     assert values("workflow_cost_usd_total") == {("unknown",): 1, ("import",): 3}
 
 
 def test_a_reported_cost_takes_the_place_of_the_estimate() -> None:
-    take(
+    fold(
         run_completed(5, durationMs=60_000, workflowName="import"),
         agent_completed(4, costUsd=1.5),
         agent_completed(4, agentRunId="a-2", costUsd=0.25),
@@ -306,13 +306,13 @@ def test_a_reported_cost_takes_the_place_of_the_estimate() -> None:
 
 
 def test_a_cost_that_is_reported_after_the_estimate_is_added_and_nothing_falls() -> None:
-    take_one_by_one(run_completed(5, durationMs=60_000), agent_completed(4, costUsd=1))
+    fold_one_by_one(run_completed(5, durationMs=60_000), agent_completed(4, costUsd=1))
 
     assert values("workflow_cost_usd_total") == {("unknown",): 1_010_000}
 
 
 def test_an_agent_run_is_counted_measured_and_its_error_sorted_once() -> None:
-    take_one_by_one(
+    fold_one_by_one(
         agent_started(0), agent_completed(1, "failed", errorType="timeout"), agent_completed(0.5, "completed")
     )
 
@@ -322,13 +322,13 @@ def test_an_agent_run_is_counted_measured_and_its_error_sorted_once() -> None:
 
 
 def test_a_failure_without_error_type_is_of_an_unknown_one_and_a_success_is_no_error() -> None:
-    take(agent_completed(1, "failed"), agent_completed(2, agentRunId="a-2", errorType="none"))
+    fold(agent_completed(1, "failed"), agent_completed(2, agentRunId="a-2", errorType="none"))
 
     assert values("agent_errors_total") == {("planner", "unknown"): 1}
 
 
 def test_an_agent_run_that_ended_before_it_began_is_counted_and_not_measured() -> None:
-    take_one_by_one(agent_started(3), agent_completed(2))
+    fold_one_by_one(agent_started(3), agent_completed(2))
 
     assert values("agent_runs_total") == {("planner", "completed"): 1}
     assert values("agent_duration_seconds") == {}
@@ -343,18 +343,18 @@ def test_an_approvals_wait_is_observed_once_across_sessions_and_orders(
         approval("requested", 0, session=sessions[0], approvalId="x", **ASK),
         approval("completed", 1, session=sessions[1], approvalId="x", approved=False),
     ]
-    take_one_by_one(*(halves if is_request_first else halves[::-1]))
+    fold_one_by_one(*(halves if is_request_first else halves[::-1]))
     expected = histogram("", "60.0", MINUTE, "false")
 
     assert values("workflow_approval_wait_time_seconds") == expected
 
-    take_one_by_one(approval("requested", -1, session=sessions[1], approvalId="x", **ASK))
+    fold_one_by_one(approval("requested", -1, session=sessions[1], approvalId="x", **ASK))
 
     assert values("workflow_approval_wait_time_seconds") == expected
 
 
 def test_a_decision_before_its_request_or_without_one_is_not_observed() -> None:
-    take(
+    fold(
         approval("requested", 3, approvalId="x", **ASK),
         approval("completed", 2, approvalId="x", approved=True),
         approval("completed", 1, approved=True),
@@ -364,8 +364,8 @@ def test_a_decision_before_its_request_or_without_one_is_not_observed() -> None:
 
 
 def test_environments_are_counted_apart() -> None:
-    take(run_completed(1), environment="production")
-    take(run_completed(1), environment="staging")
+    fold(run_completed(1), environment="production")
+    fold(run_completed(1), environment="staging")
 
     rows = BridgeCounter.objects.filter(family="workflow_runs_total", value=1)
 

@@ -11,7 +11,7 @@ import pytest
 from django.db.models import Model
 
 from telemetry.models import Arrival
-from tests.builders import MOMENT, event, minutes, table, take, take_one_by_one
+from tests.builders import MOMENT, event, fold, fold_one_by_one, minutes, table
 from workbench.fold import pending
 from workbench.models import (
     AgentRun,
@@ -39,13 +39,13 @@ THINGS: tuple[type[Model], ...] = (
 )
 
 
-def keyed(number: int, document: dict[str, Any]) -> dict[str, Any]:
+def with_key(number: int, document: dict[str, Any]) -> dict[str, Any]:
     """The event with that event key."""
     return {**document, "key": UUID(int=number)}
 
 
 def run_completed(number: int, minute: float, **properties: Any) -> dict[str, Any]:
-    return keyed(
+    return with_key(
         number, event("workbench.workflow_run_completed", minutes(minute), runId="r-1", **properties)
     )
 
@@ -63,7 +63,7 @@ def worker(number: int, minute: float, state: str, **properties: Any) -> dict[st
     report = event(
         "appserver.worker_state_changed", minutes(minute), workerId="w-1", state=state, **properties
     )
-    return keyed(number, report)
+    return with_key(number, report)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +266,7 @@ def test_in_any_order_one_by_one(name: str) -> None:
     for order in orders(case.events):
         empty_tables()
 
-        take_one_by_one(*order)
+        fold_one_by_one(*order)
 
         assert table(case.model, *case.fields) == [case.row], [event["event"] for event in order]
 
@@ -275,7 +275,7 @@ def test_in_any_order_one_by_one(name: str) -> None:
 def test_all_at_once_and_again(name: str) -> None:
     case = CASES[name]
 
-    take(*case.events)
+    fold(*case.events)
 
     assert table(case.model, *case.fields) == [case.row]
 
@@ -286,8 +286,8 @@ def test_all_at_once_and_again(name: str) -> None:
 
 
 def test_approvals_keep_what_their_events_say() -> None:
-    take(
-        keyed(
+    fold(
+        with_key(
             1,
             event(
                 "workbench.approval_requested",
@@ -298,7 +298,7 @@ def test_approvals_keep_what_their_events_say() -> None:
                 runId="r-1",
             ),
         ),
-        keyed(
+        with_key(
             2,
             event(
                 "workbench.approval_completed", minutes(3), approved=False, approverId="h-1", approvalId="x"
@@ -324,7 +324,7 @@ def test_an_approval_event_is_one_row_however_often_it_is_folded() -> None:
         draft("draft_created", 3, draftId=None, source="chat"),
     ]
     del events[2]["properties"]["draftId"]
-    take(*events)
+    fold(*events)
     Arrival.objects.update(taken_at=None)
 
     pending.fold_pending(now=MOMENT)
@@ -341,9 +341,9 @@ def test_a_thing_in_two_environments_stays_two() -> None:
         run_completed(1, 3, status="failed"),
         agent("started", 4, runId="r-1", agentName="planner"),
     ]
-    take(*events[:1], environment="staging")
+    fold(*events[:1], environment="staging")
 
-    take(*events[1:], environment="production")
+    fold(*events[1:], environment="production")
 
     assert table(Draft, "environment", "created_at", "accepted_at") == [
         ("production", None, minutes(2)),
@@ -354,7 +354,7 @@ def test_a_thing_in_two_environments_stays_two() -> None:
 
 
 def test_only_its_ends_and_the_steps_of_the_funnel_make_a_session() -> None:
-    take(
+    fold(
         event("workflow.created", source="api"),
         event("appserver.stream_opened", streamId="st-1"),
         agent("started", 1, runId="r-1", agentName="planner"),
@@ -367,14 +367,14 @@ def test_only_its_ends_and_the_steps_of_the_funnel_make_a_session() -> None:
 
 
 def test_events_are_counted_by_bucket_name_and_source() -> None:
-    take(
+    fold(
         event("workbench.chat_message_sent", minutes(14.9)),
         event("workbench.chat_message_sent", minutes(15)),
         event("workflow.created", source="api", session="i-1"),
         event("workflow.created", source="api", session="i-2"),
     )
 
-    take(event("workflow.created", source="manual"), event("workbench.chat_message_sent", minutes(0)))
+    fold(event("workflow.created", source="manual"), event("workbench.chat_message_sent", minutes(0)))
 
     assert table(EventCount, "bucket_start", "event", "variant", "events") == [
         (minutes(0), "workbench.chat_message_sent", "", 2),

@@ -9,7 +9,7 @@ from django.db import transaction
 from telemetry.models import Arrival, BridgeCounter, Environment, LedgerHour, RawEvent
 from tests.builders import MOMENT, event, make_key, minutes, store, table
 from tests.threads import run_together
-from workbench.fold import batch, bridging, merges, pending, recompute
+from workbench.fold import batch, bridging, merges, pending
 from workbench.models import EventCount, Session, TouchedBucket
 
 pytestmark = pytest.mark.django_db
@@ -161,8 +161,8 @@ def test_any_batching_gives_the_same_tables(now: datetime, monkeypatch: pytest.M
     [
         (pending, "read_arrivals"),
         (pending, "stage"),
-        (recompute, "pair_drafts"),
-        (recompute, "pair_approvals"),
+        (pending, "pair_drafts"),
+        (pending, "pair_approvals"),
         (pending, "mark_touched"),
         (pending, "count_events"),
         (bridging, "count_things"),

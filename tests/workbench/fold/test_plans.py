@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.builders import event, minutes, store, take
+from tests.builders import event, fold, minutes, store
 from workbench.fold import pending
 
 pytestmark = [
@@ -46,7 +46,7 @@ def reads_all_things(step: str) -> bool:
 
 
 def test_no_statement_of_a_fold_reads_all_things(now: datetime) -> None:
-    take(*EVENTS)
+    fold(*EVENTS)
     store(*({**later, "at": minutes(100 + number)} for number, later in enumerate(EVENTS)))
     with CaptureQueriesContext(connection) as queries:
         pending.fold_pending(now=now)

@@ -130,7 +130,7 @@ def test_other_calls_are_answered_200_counted_and_kept_without_what_they_say(
     answer = post(path, body)
 
     assert answer.status_code == 200
-    assert [(each["status"], each["code"]) for each in answer.json()["results"]] == [
+    assert [(entry["status"], entry["code"]) for entry in answer.json()["results"]] == [
         ("rejected", "unsupported_type")
     ]
     assert outcomes(Arrival.objects.get()) == [("rejected", "unsupported_type", 1)]
@@ -365,7 +365,7 @@ def test_what_the_plan_refuses_is_quarantined_redacted(path: str, secret: str) -
 
     answer = post(path, text, QUERY_STRING=f"key={secret}").json()
 
-    assert {each["code"] for each in answer["results"]} >= {"looks_like_pii"}
+    assert {entry["code"] for entry in answer["results"]} >= {"looks_like_pii"}
 
     row = QuarantinedEvent.objects.get()
 

@@ -1,0 +1,36 @@
+"""The form that people sign in with."""
+
+import unicodedata
+from typing import Any
+
+from allauth.account.forms import LoginForm
+from django import forms
+from django.contrib.auth import get_user_model
+
+LONGEST_MAIL = 254
+
+
+class SignInForm(LoginForm):
+    """A name, or the mail address of exactly one person, and a password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = forms.CharField(max_length=LONGEST_MAIL)
+
+    def add_prefix(self, field_name: str) -> str:
+        """Browsers and scripts know the field as `username`."""
+        return "username" if field_name == "login" else field_name
+
+    def user_credentials(self) -> dict[str, str]:
+        """All ways to write an account give its name, so that they share one limit."""
+        login = unicodedata.normalize("NFKC", self.cleaned_data["login"])
+        return {"username": account_name(login), "password": self.cleaned_data["password"]}
+
+
+def account_name(login: str) -> str:
+    """The name of the account that the login is the mail address of; else the login, which is a name or nobody's."""
+    users = get_user_model()._default_manager
+    if "@" not in login or users.filter(username=login).exists():
+        return login
+    names = list(users.filter(email__iexact=login).values_list("username", flat=True)[:2])
+    return str(names[0]) if len(names) == 1 else login

@@ -1,0 +1,73 @@
+"""Events that become one row each, which the pairing reads: creations without id, requests and decisions.
+
+An event is one row however often it is folded, because its key is the row's.
+"""
+
+from workbench.dialect import Dialect
+from workbench.fold.event_names import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_CREATED
+from workbench.models import ApprovalDecision, ApprovalRequest, DraftCreation
+
+
+def insert_statements(dialect: Dialect) -> tuple[str, ...]:
+    """All inserts; they take no parameter, and their order does not matter."""
+    return (
+        insert_draft_creations(dialect),
+        insert_approval_requests(dialect),
+        insert_approval_decisions(dialect),
+    )
+
+
+def insert_draft_creations(dialect: Dialect) -> str:
+    return f"""
+INSERT INTO {DraftCreation._meta.db_table} (event_key, environment, session_id, created_at, source)
+SELECT
+  event_key,
+  environment,
+  session_id,
+  occurred_at,
+  coalesce({dialect.text("source")}, '')
+FROM fold_batch
+WHERE event = '{DRAFT_CREATED}' AND draft_id IS NULL
+-- Index: the primary key (event_key).
+ON CONFLICT DO NOTHING"""
+
+
+def insert_approval_requests(dialect: Dialect) -> str:
+    return f"""
+INSERT INTO {ApprovalRequest._meta.db_table} (
+  event_key, environment, session_id, approval_id, run_id, tool_ids, context_type, requested_at
+)
+SELECT
+  event_key,
+  environment,
+  session_id,
+  coalesce({dialect.text("approvalId")}, ''),
+  coalesce({dialect.text("runId")}, ''),
+  {dialect.sorted_list("toolIds")},
+  coalesce({dialect.text("contextType")}, ''),
+  occurred_at
+FROM fold_batch
+WHERE event = '{APPROVAL_REQUESTED}'
+-- Index: the primary key (event_key).
+ON CONFLICT DO NOTHING"""
+
+
+def insert_approval_decisions(dialect: Dialect) -> str:
+    return f"""
+INSERT INTO {ApprovalDecision._meta.db_table} (
+  event_key, environment, session_id, approval_id, run_id, tool_ids, approver_hash, approved, decided_at
+)
+SELECT
+  event_key,
+  environment,
+  session_id,
+  coalesce({dialect.text("approvalId")}, ''),
+  coalesce({dialect.text("runId")}, ''),
+  {dialect.sorted_list("toolIds")},
+  coalesce({dialect.text("approverId")}, ''),
+  {dialect.boolean("approved")},
+  occurred_at
+FROM fold_batch
+WHERE event = '{APPROVAL_COMPLETED}'
+-- Index: the primary key (event_key).
+ON CONFLICT DO NOTHING"""
