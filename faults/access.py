@@ -30,7 +30,7 @@ PAGES = r"|kpis/<slug:slug>/|login/|logout/|favicon\.ico|healthz|readyz"
 
 # The first that matches counts. Posts have no body and no CSRF token: they show who is stopped, and at what.
 RULES: Sequence[Rule] = (
-    Rule("GET", r"admin/login/", "200 200 200 200 200 302"),
+    Rule("GET", r"admin/login/", "302 302 302 302 403 302"),
     Rule("GET", r"admin/.*", "302 302 302 302 302 any"),
     Rule("GET", r"|kpis/<slug:slug>/", "302 302 302 302 200 200"),
     Rule("GET", r"login/", "200 200 200 200 302 302"),

@@ -61,12 +61,16 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """`judges_times`: /healthz and /readyz have their bars; a machine that is busy elsewhere misses them."""
+    """`judges_times`: /healthz and /readyz have their bars; a machine that is busy elsewhere misses them.
+
+    `common_place` is where the faults strike that have no place of their own.
+    """
 
     names: Sequence[str] = tuple(FAULTS)
     databases: Sequence[str] = ("SQLite", "PostgreSQL")
     is_short: bool = False
     judges_times: bool = True
+    common_place: str = ""
 
     def run(self) -> Iterator[Row]:
         """A row as soon as it is known. In the end nothing that was started or mounted is left."""
@@ -87,14 +91,17 @@ class Campaign:
             except NotInstalled as error:
                 yield from (Row(fault=name, database=database, missing=[str(error)]) for name in names)
                 return
-            for place in dict.fromkeys(FAULTS[name].place for name in names):
-                here = [name for name in names if FAULTS[name].place == place]
+            for place in dict.fromkeys(map(self.place_of, names)):
+                here = [name for name in names if self.place_of(name) == place]
                 lacking = sorted({need for name in here for need in FAULTS[name].needs} & set(missing))
                 if lacking:
                     yield from (Row(fault=name, database=database, missing=lacking) for name in here)
                     continue
                 with stage_for(place, servers=servers, folder=folder, is_short=self.is_short) as stage:
                     yield from (self.strike(name, stage=stage, database=database) for name in here)
+
+    def place_of(self, name: str) -> str:
+        return FAULTS[name].place or self.common_place
 
     def strike(self, name: str, *, stage: Stage, database: str) -> Row:
         stage.complaints.clear()
