@@ -15,7 +15,7 @@ BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix docs bench bundle
+.PHONY: help run test lint fix docs bench faults bundle
 
 help:  ## This list
 	@echo 'make <verb>, where the verb is one of'
@@ -48,6 +48,9 @@ docs: $(INSTALLED)  ## Write docs/events.md and the typed clients anew from the 
 
 bench: $(INSTALLED_DEV) bundle  ## Measure, and print ratios
 	@$(PY) -m benchmarks $(ARGS)
+
+faults: $(INSTALLED_DEV) bundle  ## Break portals in many ways, and print what was lost (ARGS='disk-full bombs')
+	@$(PY) -m faults $(ARGS)
 
 bundle: $(BUNDLE)
 

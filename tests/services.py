@@ -18,6 +18,7 @@ REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 SDKS = Path(__file__).parent / "clients" / "sdk" / "node_modules" / ".package-lock.json"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ALERTMANAGER = ("prometheus-alertmanager", "alertmanager")
+COMPILERS = ("cc", "gcc", "clang")
 
 
 @lru_cache
@@ -71,7 +72,7 @@ NEEDS: dict[str, Callable[[], bool]] = {
     "browser": lambda: bool(program(CHROMIUM)),
     "sdks": SDKS.exists,
     "mount": can_mount,
-    "compiler": lambda: bool(program(("cc", "gcc", "clang"))),
+    "compiler": lambda: bool(program(COMPILERS)),
 }
 
 

@@ -12,19 +12,15 @@ import urllib.request
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
+from faults.clock import DAY_SECONDS, make_clock
+from faults.slow_clients import LARGE_FILE, is_open
 from tests import services
 from tests.config.test_portal import start, wait_until
 
 pytestmark = pytest.mark.processes
-
-DAY = 24 * 60 * 60
-LARGE_FILE = "/static/admin/js/vendor/jquery/jquery.js"
-# linux/tcp.h
-TCP_ESTABLISHED = 1
 
 
 @contextlib.contextmanager
@@ -111,28 +107,16 @@ def test_a_full_disk_refuses_posts_and_recovers_by_itself(small_disk):
 
 @pytest.fixture
 def clock(tmp_path):
-    """Sets the wall clock of processes that are started with the variables that it has."""
-    library, offset = tmp_path / "clock.so", tmp_path / "offset"
-    source = Path(__file__).with_name("clock.c")
-    compiler = services.program(("cc", "gcc", "clang"))
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
-
-    def set_clock(seconds):
-        aside = tmp_path / "offset.new"
-        aside.write_text(str(seconds))
-        aside.replace(offset)
-
-    set_clock(0)
-    set_clock.variables = {"LD_PRELOAD": str(library), "CLOCK_OFFSET_FILE": str(offset)}
-    return set_clock
+    """A clock of its own for processes that are started with its variables."""
+    return make_clock(tmp_path)
 
 
 @pytest.mark.compiler
 def test_a_clock_that_goes_a_day_ahead_and_back_stops_no_fold(clock, tmp_path):
     data_dir = tmp_path / "data"
     with running(data_dir, **clock.variables) as portal:
-        for seconds in (0, DAY, 0):
-            clock(seconds)
+        for seconds in (0, DAY_SECONDS, 0):
+            clock.set(seconds)
             moment = datetime.now(UTC) + timedelta(seconds=seconds)
             assert post(portal, moment=moment)[:2] == (200, 1)
             wait_until(lambda: is_folded(data_dir))
@@ -166,8 +150,3 @@ def test_a_reader_that_reads_nothing_is_given_up(tmp_path):
                 reader.sendall(request * 30)
             wait_until(lambda: not any(map(is_open, readers)), seconds=40)
             assert portal.get("/healthz") == (200, "ok\n")
-
-
-def is_open(reader):
-    """Asks the kernel and reads nothing."""
-    return reader.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_ESTABLISHED

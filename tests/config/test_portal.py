@@ -63,10 +63,10 @@ def free_port():
         return server.getsockname()[1]
 
 
-def start(data_dir, *, port=None):
+def start(data_dir, *, port=None, **more):
     """A portal that has said where it runs."""
     port = port or free_port()
-    process = launch(data_dir, port=port)
+    process = launch(data_dir, port=port, **more)
     lines = []
     for line in process.stdout:
         lines.append(line)

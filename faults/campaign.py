@@ -1,0 +1,227 @@
+"""Portals are started, faults strike them one after the other, and each fault makes a row."""
+
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from faults.catalogue import FAULTS
+from faults.clients import Crowd, posting
+from faults.clock import make_clock
+from faults.probe import Probes, probing
+from faults.programs import (
+    NotInstalled,
+    Program,
+    make_database,
+    portal,
+    postgres,
+    redis,
+    started,
+    wait_until,
+)
+from faults.stage import Fault, Stage
+from faults.truth import Truth, find_truth
+from tests import services
+
+# Clients post undisturbed for so long before and after a fault.
+CALM_SECONDS = 1.5
+SHORT_CALM_SECONDS = 0.5
+READY_SECONDS = 60
+RECOVERY_SECONDS = 60
+MOST_HEALTHZ_SECONDS = 0.1
+MOST_READYZ_SECONDS = 2.0
+SMALL_DISK = "size=40m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a fault did. `recovery_seconds` is None where the portal did not recover in time."""
+
+    answers: Counter[str]
+    truth: Truth
+    healthz: Probes
+    readyz: Probes
+    recovery_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of the table: green without complaints. Without an outcome the fault was not tried."""
+
+    fault: str
+    database: str
+    outcome: Outcome | None = None
+    complaints: Sequence[str] = ()
+    missing: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """`judges_times`: /healthz and /readyz have their bars; a machine that is busy elsewhere misses them.
+
+    `common_place` is where the faults strike that have no place of their own.
+    """
+
+    names: Sequence[str] = tuple(FAULTS)
+    databases: Sequence[str] = ("SQLite", "PostgreSQL")
+    is_short: bool = False
+    judges_times: bool = True
+    common_place: str = ""
+
+    def run(self) -> Iterator[Row]:
+        """A row as soon as it is known. In the end nothing that was started or mounted is left."""
+        with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+            # PostgreSQL has a user of its own, who must get through.
+            Path(folder).chmod(0o711)
+            for database in self.databases:
+                names = [name for name in self.names if database in FAULTS[name].databases]
+                yield from self.run_on(database, names=names, folder=Path(folder))
+
+    def run_on(self, database: str, *, names: Sequence[str], folder: Path) -> Iterator[Row]:
+        missing = services.missing()
+        with ExitStack() as stack:
+            try:
+                servers = (
+                    stack.enter_context(running_servers(folder)) if database == "PostgreSQL" and names else ()
+                )
+            except NotInstalled as error:
+                yield from (Row(fault=name, database=database, missing=[str(error)]) for name in names)
+                return
+            for place in dict.fromkeys(map(self.place_of, names)):
+                here = [name for name in names if self.place_of(name) == place]
+                lacking = sorted({need for name in here for need in FAULTS[name].needs} & set(missing))
+                if lacking:
+                    yield from (Row(fault=name, database=database, missing=lacking) for name in here)
+                    continue
+                with stage_for(place, servers=servers, folder=folder, is_short=self.is_short) as stage:
+                    yield from (self.strike(name, stage=stage, database=database) for name in here)
+
+    def place_of(self, name: str) -> str:
+        return FAULTS[name].place or self.common_place
+
+    def strike(self, name: str, *, stage: Stage, database: str) -> Row:
+        stage.complaints.clear()
+        outcome, heard = try_out(name, stage=stage)
+        measured = complaints_of(outcome, fault=FAULTS[name], judges_times=self.judges_times)
+        return Row(
+            fault=name, database=database, outcome=outcome, complaints=[*measured, *heard, *stage.complaints]
+        )
+
+
+def try_out(name: str, *, stage: Stage) -> tuple[Outcome, list[str]]:
+    """(what the fault did, what the clients complain of)."""
+    port, key = stage.portal.port, stage.portal.prepared["keys"][name]["ingest"]
+    seed = list(FAULTS).index(name)
+    calm_seconds = SHORT_CALM_SECONDS if stage.is_short else CALM_SECONDS
+    with probing(port=port) as probes, posting(port=port, key=key, seed=seed) as crowd:
+        time.sleep(calm_seconds)
+        FAULTS[name].strike(stage)
+        recovery_seconds = recover(stage, crowd=crowd)
+        time.sleep(calm_seconds)
+    outcome = Outcome(
+        answers=crowd.answers,
+        truth=find_truth(stage.portal, environment=name, settled=crowd.settled),
+        healthz=probes["/healthz"],
+        readyz=probes["/readyz"],
+        recovery_seconds=recovery_seconds,
+    )
+    return outcome, crowd.complaints
+
+
+def recover(stage: Stage, *, crowd: Crowd) -> float | None:
+    """Seconds until every client's events are accepted again and /readyz says yes."""
+    began_at = time.monotonic()
+    is_well = wait_until(
+        lambda: crowd.all_settled_since(began_at) and stage.portal.is_ready(), seconds=RECOVERY_SECONDS
+    )
+    return time.monotonic() - began_at if is_well else None
+
+
+def complaints_of(outcome: Outcome, *, fault: Fault, judges_times: bool) -> list[str]:
+    """Why the row is red."""
+    truth = outcome.truth
+    faults = {
+        f"{truth.lost} events lost": truth.lost > 0,
+        f"{truth.doubled} events doubled": truth.doubled > 0,
+        "rows are not what was accepted": truth.rows != truth.accepted,
+        f"wrong: {', '.join(truth.wrong_kpis)}": bool(truth.wrong_kpis),
+        f"no recovery within {RECOVERY_SECONDS} s": outcome.recovery_seconds is None,
+        f"/healthz away {outcome.healthz.away} times": outcome.healthz.away > 0 and not fault.takes_web_down,
+        "/healthz slow": judges_times and outcome.healthz.percentile(0.99) > MOST_HEALTHZ_SECONDS,
+        "/readyz slow": judges_times and outcome.readyz.percentile(1) > MOST_READYZ_SECONDS,
+    }
+    return [complaint for complaint, is_so in faults.items() if is_so]
+
+
+# Places ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def running_servers(folder: Path) -> Iterator[tuple[Program, Program]]:
+    """A PostgreSQL and a Redis of the campaign's own. Raises NotInstalled."""
+    if not services.program(("redis-server",)):
+        raise NotInstalled("redis-server")
+    with (
+        started(postgres(make_folder(folder, "postgres"))) as database_server,
+        started(redis(make_folder(folder, "redis"))) as broker,
+    ):
+        yield database_server, broker
+
+
+@contextmanager
+def stage_for(place: str, *, servers: Sequence[Program], folder: Path, is_short: bool) -> Iterator[Stage]:
+    """A portal that is ready: on the servers, or on SQLite without them."""
+    own = make_folder(folder, f"{place or 'portal'} {len(servers)}".replace(" ", "-"))
+    with ExitStack() as stack:
+        if place == "small disk":
+            (own / "data").mkdir()
+            stack.enter_context(mounted(own / "data"))
+        clock = make_clock(own) if place == "own clock" else None
+        more = dict(clock.variables) if clock else {}
+        site = portal(own, **addresses(servers, name=own.name), **more)
+        stack.enter_context(started(site))
+        stage = Stage(
+            portal=site,
+            postgres=servers[0] if servers else None,
+            redis=servers[1] if servers else None,
+            clock=clock,
+            is_short=is_short,
+        )
+        _ = site.prepared
+        wait_until(site.is_ready, seconds=READY_SECONDS)
+        yield stage
+
+
+def addresses(servers: Sequence[Program], *, name: str) -> dict[str, str]:
+    if not servers:
+        return {}
+    database_server, broker = servers
+    # Each portal has a database of its own, and its own one in Redis.
+    number = 1 if "clock" in name else 0
+    return {
+        "database_url": make_database(database_server, name=f"portal_{number}"),
+        "redis_url": f"redis://127.0.0.1:{broker.port}/{number}",
+    }
+
+
+@contextmanager
+def mounted(folder: Path) -> Iterator[None]:
+    """A small file system on memory."""
+    subprocess.run(
+        [*services.as_root(), "mount", "-t", "tmpfs", "-o", f"{SMALL_DISK},mode=777", "tmpfs", str(folder)],
+        check=True,
+    )
+    try:
+        yield
+    finally:
+        subprocess.run([*services.as_root(), "umount", str(folder)], check=True)
+
+
+def make_folder(folder: Path, name: str) -> Path:
+    made = folder / name
+    made.mkdir()
+    return made

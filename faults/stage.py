@@ -1,0 +1,47 @@
+"""What a fault is, and what it has in its hands."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from faults.clock import Clock
+from faults.programs import Portal, Program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A running portal with clients that post to it, and the servers behind it. A short run does less of all."""
+
+    portal: Portal
+    postgres: Program | None = None
+    redis: Program | None = None
+    clock: Clock | None = None
+    is_short: bool = False
+    # What was wrong, beside events, KPIs and probes; makes the row red.
+    complaints: list[str] = field(default_factory=list)
+
+    def hold(self, seconds: float) -> None:
+        """Let the fault last; a third of it in a short run."""
+        time.sleep(seconds / 3 if self.is_short else seconds)
+
+    def expect(self, is_so: bool, complaint: str) -> None:
+        if not is_so and complaint not in self.complaints:
+            self.complaints.append(complaint)
+
+
+Strike = Callable[[Stage], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """`strike` breaks something, lets it last, and gives back what it took.
+
+    `needs` are what it takes: postgres, redis, mount or compiler. With `place` the portal is the fault's own: on a
+    small disk, or with a clock that can be set. `takes_web_down`: probes may meet no server.
+    """
+
+    strike: Strike
+    databases: tuple[str, ...] = ("SQLite", "PostgreSQL")
+    needs: tuple[str, ...] = ()
+    place: str = ""
+    takes_web_down: bool = False
