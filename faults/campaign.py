@@ -14,11 +14,11 @@ from faults.clients import Crowd, posting
 from faults.clock import make_clock
 from faults.probe import Probes, probing
 from faults.programs import (
-    NotInstalled,
     Program,
     make_database,
     portal,
     postgres,
+    postgres_programs,
     redis,
     started,
     wait_until,
@@ -82,23 +82,23 @@ class Campaign:
                 yield from self.run_on(database, names=names, folder=Path(folder))
 
     def run_on(self, database: str, *, names: Sequence[str], folder: Path) -> Iterator[Row]:
-        missing = services.missing()
-        with ExitStack() as stack:
-            try:
-                servers = (
-                    stack.enter_context(running_servers(folder)) if database == "PostgreSQL" and names else ()
-                )
-            except NotInstalled as error:
-                yield from (Row(fault=name, database=database, missing=[str(error)]) for name in names)
-                return
+        if missing := missing_programs(database):
+            yield from not_tried(names, database=database, missing=missing)
+            return
+        with servers_for(database, folder=folder) as servers:
             for place in dict.fromkeys(map(self.place_of, names)):
                 here = [name for name in names if self.place_of(name) == place]
-                lacking = sorted({need for name in here for need in FAULTS[name].needs} & set(missing))
-                if lacking:
-                    yield from (Row(fault=name, database=database, missing=lacking) for name in here)
-                    continue
-                with stage_for(place, servers=servers, folder=folder, is_short=self.is_short) as stage:
-                    yield from (self.strike(name, stage=stage, database=database) for name in here)
+                yield from self.run_at(place, database=database, names=here, servers=servers, folder=folder)
+
+    def run_at(
+        self, place: str, *, database: str, names: Sequence[str], servers: Sequence[Program], folder: Path
+    ) -> Iterator[Row]:
+        needs = {need for name in names for need in FAULTS[name].needs}
+        if missing := sorted(needs.intersection(services.missing())):
+            yield from not_tried(names, database=database, missing=missing)
+            return
+        with stage_for(place, servers=servers, folder=folder, is_short=self.is_short) as stage:
+            yield from (self.strike(name, stage=stage, database=database) for name in names)
 
     def place_of(self, name: str) -> str:
         return FAULTS[name].place or self.common_place
@@ -110,6 +110,10 @@ class Campaign:
         return Row(
             fault=name, database=database, outcome=outcome, complaints=[*measured, *heard, *stage.complaints]
         )
+
+
+def not_tried(names: Sequence[str], *, database: str, missing: Sequence[str]) -> Iterator[Row]:
+    yield from (Row(fault=name, database=database, missing=missing) for name in names)
 
 
 def try_out(name: str, *, stage: Stage) -> tuple[Outcome, list[str]]:
@@ -160,11 +164,20 @@ def complaints_of(outcome: Outcome, *, fault: Fault, judges_times: bool) -> list
 # Places ---------------------------------------------------------------------------------------------------
 
 
+def missing_programs(database: str) -> list[str]:
+    """What the database's servers need and the machine does not have."""
+    if database == "SQLite":
+        return []
+    paths = {"PostgreSQL": postgres_programs(), "redis-server": services.program(("redis-server",))}
+    return [name for name, path in paths.items() if not path]
+
+
 @contextmanager
-def running_servers(folder: Path) -> Iterator[tuple[Program, Program]]:
-    """A PostgreSQL and a Redis of the campaign's own. Raises NotInstalled."""
-    if not services.program(("redis-server",)):
-        raise NotInstalled("redis-server")
+def servers_for(database: str, *, folder: Path) -> Iterator[Sequence[Program]]:
+    """A PostgreSQL and a Redis of the campaign's own; none for SQLite."""
+    if database == "SQLite":
+        yield ()
+        return
     with (
         started(postgres(make_folder(folder, "postgres"))) as database_server,
         started(redis(make_folder(folder, "redis"))) as broker,

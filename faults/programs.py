@@ -25,10 +25,6 @@ CELERY = (sys.executable, "-m", "celery", "--quiet", "--app", "config")
 POSTGRES_PROGRAMS = Path("/usr/lib/postgresql")
 
 
-class NotInstalled(Exception):
-    """The machine has no such program; the text names it."""
-
-
 @dataclass(kw_only=True)
 class Program:
     """A server that is started, killed, frozen and started again. `port` is 0 for one that does not listen."""
@@ -116,17 +112,23 @@ def family(pid: int) -> list[int]:
 # PostgreSQL and Redis -------------------------------------------------------------------------------------
 
 
+def postgres_programs() -> Path | None:
+    """Where the newest PostgreSQL has its programs."""
+    folders = sorted(POSTGRES_PROGRAMS.glob("*/bin"), key=lambda path: float(path.parent.name))
+    return folders[-1] if folders else None
+
+
 def postgres(folder: Path) -> Program:
-    """A PostgreSQL server with the defaults of its makers, not started. Raises NotInstalled."""
-    programs = sorted(POSTGRES_PROGRAMS.glob("*/bin"), key=lambda path: float(path.parent.name))
-    if not programs:
-        raise NotInstalled("PostgreSQL")
+    """A PostgreSQL server with the defaults of its makers, not started. Raises FileNotFoundError without one."""
+    programs = postgres_programs()
+    if programs is None:
+        raise FileNotFoundError(f"no PostgreSQL below {POSTGRES_PROGRAMS}")
     # It refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else None
     data, port = folder / "data", free_port()
     if user:
         subprocess.run(["chown", user, str(folder)], check=True)
-    initdb = [str(programs[-1] / "initdb"), "--auth=trust", "--username=postgres", "--encoding=UTF8"]
+    initdb = [str(programs / "initdb"), "--auth=trust", "--username=postgres", "--encoding=UTF8"]
     subprocess.run(
         [*initdb, f"--pgdata={data}"],
         cwd=folder,
@@ -139,7 +141,7 @@ def postgres(folder: Path) -> Program:
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
     words = [f"--{name}={value}" for name, value in options.items()]
     return Program(
-        command=[str(programs[-1] / "postgres"), "-D", str(data), "-p", str(port), *words],
+        command=[str(programs / "postgres"), "-D", str(data), "-p", str(port), *words],
         folder=folder,
         port=port,
         user=user,

@@ -48,18 +48,23 @@ class Truth:
 
 
 def find_truth(portal: Portal, *, environment: str, settled: set[str]) -> Truth:
-    """Waits until all is folded, SETTLE_SECONDS at most."""
+    """Waits until all is folded, SETTLE_SECONDS at most. `settled`: ids of the events that were answered."""
     is_folded = wait_until(lambda: query(portal, UNFINISHED)[0][0] == 0, seconds=SETTLE_SECONDS, pause=0.3)
     rows = query(portal, EVENTS.format(environment=environment))
-    stored = Counter(row[1] for row in rows)
     events = [as_event(row, environment=environment) for row in rows]
     key = portal.prepared["keys"][environment]["read"]
+    wrong = wrong_kpis(portal, events=events, key=key) if is_folded else ["not all is folded"]
+    return compare(Counter(row[1] for row in rows), settled=settled, wrong_kpis=wrong)
+
+
+def compare(stored: Counter[str], *, settled: set[str], wrong_kpis: Sequence[str]) -> Truth:
+    """`stored`: how often each id is in the table."""
     return Truth(
         accepted=len(settled),
-        rows=len(rows),
+        rows=stored.total(),
         lost=len(settled - stored.keys()),
-        doubled=sum(count - 1 for count in stored.values()),
-        wrong_kpis=wrong_kpis(portal, events=events, key=key) if is_folded else ["not all is folded"],
+        doubled=stored.total() - len(stored),
+        wrong_kpis=wrong_kpis,
     )
 
 

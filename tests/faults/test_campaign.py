@@ -9,15 +9,18 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.urls import resolve
 
+from benchmarks.servers import ROOT
 from faults.__main__ import main
 from faults.access import ROLES, RULES, expected_answers, is_allowed
 from faults.campaign import Campaign, Outcome, Row, complaints_of
 from faults.catalogue import FAULTS, SHORT, SHORT_ON_SMALL_DISK
+from faults.prepare import routes
 from faults.probe import Probes
 from faults.report import header, row_text
 from faults.stage import Fault
-from faults.truth import Truth, brute_force, is_equal
+from faults.truth import Truth, brute_force, compare, is_equal
 from tests import services
 from tests.oracle.compute import AcceptedEvent
 from tests.oracle.compute import Row as KpiRow
@@ -126,6 +129,23 @@ def test_the_short_campaign_names_faults_that_there_are() -> None:
     assert set(SHORT_ON_SMALL_DISK) <= FAULTS.keys()
 
 
+@pytest.mark.parametrize(
+    ("stored", "rows", "lost", "doubled"),
+    [("ab", 2, 0, 0), ("a", 1, 1, 0), ("abb", 3, 0, 1), ("abc", 3, 0, 0), ("", 0, 2, 0)],
+)
+def test_counts_what_was_lost_and_doubled(stored: str, rows: int, lost: int, doubled: int) -> None:
+    truth = compare(Counter(stored), settled={"a", "b"}, wrong_kpis=[])
+
+    assert (truth.accepted, truth.rows, truth.lost, truth.doubled) == (2, rows, lost, doubled)
+
+
+def test_every_fault_is_described() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    table = page.partition("## The faults")[2].partition("## A run")[0]
+
+    assert set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", table)) >= FAULTS.keys()
+
+
 # KPIs -----------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +197,24 @@ def test_compares_sums_in_dollars(unit: str, numerator: float, expected: bool) -
 
 def test_every_rule_speaks_of_every_role() -> None:
     assert {len(rule.answers.split()) for rule in RULES} == {len(ROLES)}
+
+
+def test_every_route_of_the_portal_has_a_rule_for_each_method() -> None:
+    without = [
+        (method, route)
+        for route, _ in routes()
+        for method in ("GET", "POST")
+        if expected_answers(method, route) is None
+    ]
+
+    assert without == []
+
+
+def test_every_route_has_a_path_that_it_answers() -> None:
+    known = dict(routes())
+
+    # Django leaves out the mark of a line's beginning within a route.
+    assert {resolve(path).route for path in known.values()} == {route.replace("/^", "/") for route in known}
 
 
 def test_a_route_that_nobody_thought_of_has_no_rule() -> None:
