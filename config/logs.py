@@ -41,16 +41,13 @@ def masked(text: str) -> str:
     return ROW.sub("…", text)
 
 
-class SafeRecords(logging.Filter):
-    """Takes keys, and what exceptions quote, out of each record before a formatter sees it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.args = safe_arguments(record.args)
-        text = record.getMessage()
-        for error in chain(record.exc_info[1] if record.exc_info else None):
-            text = without_texts(text, error)
-        record.msg, record.args = masked(text), ()
-        return True
+def safe_message(record: logging.LogRecord) -> str:
+    """The record's message without keys, and without what exceptions quote. The record stays as it is."""
+    plain = logging.makeLogRecord({"msg": record.msg, "args": safe_arguments(record.args)})
+    text = plain.getMessage()
+    for error in chain(record.exc_info[1] if record.exc_info else None):
+        text = without_texts(text, error)
+    return masked(text)
 
 
 def safe_arguments(arguments: Any) -> Any:
@@ -99,7 +96,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": masked(record.getMessage()),
+            "message": safe_message(record),
         }
         if request_id := REQUEST_ID.get():
             line["request_id"] = masked(request_id)

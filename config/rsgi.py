@@ -28,7 +28,7 @@ from django.db import connections as databases
 from config import wsgi
 from config.processes import file_modes
 from config.server import connections, patience
-from config.server.bodies import Body, Budget, IncompleteBody, TooManyBodies, drain
+from config.server.bodies import Body, ByteBudget, IncompleteBody, TooManyBodies, drain
 from config.server.senders import KEYED_PATHS, KnownSenders, is_post
 from config.server.threads import NoFreeThread, ThreadShare
 from metrics.requests import category_of, request_errors
@@ -130,9 +130,9 @@ class Application:
             ThreadShare("keys", threads=1, queue=64, database_seconds=3),
         )
     )
-    bodies: Budget = field(default_factory=lambda: Budget(BODIES_BYTES // settings.WEB_WORKERS))
-    unknown_bodies: Budget = field(
-        default_factory=lambda: Budget(UNKNOWN_BODIES_BYTES // settings.WEB_WORKERS)
+    bodies: ByteBudget = field(default_factory=lambda: ByteBudget(BODIES_BYTES // settings.WEB_WORKERS))
+    unknown_bodies: ByteBudget = field(
+        default_factory=lambda: ByteBudget(UNKNOWN_BODIES_BYTES // settings.WEB_WORKERS)
     )
     lingering: int = 0
 

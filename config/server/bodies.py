@@ -18,7 +18,7 @@ class IncompleteBody(Exception):
 
 
 @dataclass
-class Budget:
+class ByteBudget:
     """How many bytes bodies may hold at once; `peak` is the most that they held since it was last set to 0."""
 
     limit: int
@@ -37,7 +37,7 @@ class Budget:
 class Body:
     """One body; `budgets` pay for what is kept of it, until it is released."""
 
-    budgets: tuple[Budget, ...]
+    budgets: tuple[ByteBudget, ...]
     kept: int = 0
     chunks: list[bytes] = field(default_factory=list)
 

@@ -15,12 +15,12 @@ BYTES_A_DAY = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class Budget:
+class QuarantineBudget:
     day: date
     left_bytes: int
 
 
-budgets: dict[int, Budget] = {}
+budgets: dict[int, QuarantineBudget] = {}
 lock = threading.Lock()
 
 
@@ -34,14 +34,14 @@ def within_budget(rows: Sequence[QuarantineRow], *, key_id: int, now: datetime) 
         return list(paid_rows(rows, budget=budget))
 
 
-def budget_of(key_id: int, *, day: date) -> Budget:
+def budget_of(key_id: int, *, day: date) -> QuarantineBudget:
     budget = budgets.get(key_id)
     if budget is None or budget.day != day:
-        budget = budgets[key_id] = Budget(day=day, left_bytes=BYTES_A_DAY // settings.WEB_WORKERS)
+        budget = budgets[key_id] = QuarantineBudget(day=day, left_bytes=BYTES_A_DAY // settings.WEB_WORKERS)
     return budget
 
 
-def paid_rows(rows: Sequence[QuarantineRow], *, budget: Budget) -> Iterator[QuarantineRow]:
+def paid_rows(rows: Sequence[QuarantineRow], *, budget: QuarantineBudget) -> Iterator[QuarantineRow]:
     for row in rows:
         size = len(row.errors) + len(row.payload)
         if size > budget.left_bytes:

@@ -18,7 +18,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from config.celery import app, worker_is_alive
-from config.logs import JsonFormatter, SafeRecords
+from config.logs import JsonFormatter
 from telemetry.models import Arrival, Environment
 from tests.routes import all_routes
 
@@ -52,7 +52,6 @@ def log() -> Iterator[io.StringIO]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    handler.addFilter(SafeRecords())
     root = logging.getLogger()
     chatty = [
         logging.getLogger(name) for name in ("django", "django.request", "celery.app.trace", "telemetry")

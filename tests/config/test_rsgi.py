@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from config import rsgi
-from config.server.bodies import Budget
+from config.server.bodies import ByteBudget
 from config.server.threads import ThreadShare
 from telemetry import keys
 from web.errors import Unavailable
@@ -208,7 +208,7 @@ def test_where_the_key_may_be_in_the_body_it_is_received(echo):
 def test_bodies_have_a_budget_and_those_without_a_key_a_smaller_one(
     echo, known_key, all_bytes, unknown_bytes, with_key, status
 ):
-    application = rsgi.Application(bodies=Budget(all_bytes), unknown_bodies=Budget(unknown_bytes))
+    application = rsgi.Application(bodies=ByteBudget(all_bytes), unknown_bodies=ByteBudget(unknown_bytes))
     headers = {"x_workbench_key": known_key} if with_key else {}
     answer = answer_to(post("/v1/track", **headers), b"abcd", application=application)
     assert answer[0] == status

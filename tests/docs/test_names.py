@@ -17,7 +17,7 @@ MADE = re.compile(r"((\./)?var|DATA_DIR|build|dist|static/build|yourapp|\.venv|\
 SUFFIXES = ("py", "yaml", "yml", "md", "mjs", "ts", "js", "json", "toml", "txt", "css", "html")
 # Addresses that begin others, and paths that are no addresses of the portal.
 PREFIXES = {"/api/"}
-SYSTEM_PATHS = ("/etc/", "/run/", "/proc/", "/dev/", "/static/telemetry.min.js", "/example/", "/app")
+SYSTEM_PATHS = ("/etc/", "/run/", "/proc/", "/dev/", "/usr/", "/static/telemetry.min.js", "/example/", "/app")
 PORTAL = r"(?:127\.0\.0\.1:8000|portal\.example(?:\.com)?)"
 SOURCES = ("*.py", "*.yaml", "Makefile", ".env.example", "*.ts", "*.toml")
 # Packages whose names Django chose.

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from config.server import bodies
-from config.server.bodies import Body, Budget, IncompleteBody, TooManyBodies
+from config.server.bodies import Body, ByteBudget, IncompleteBody, TooManyBodies
 
 
 class Chunks:
@@ -53,7 +53,7 @@ def test_a_body_below_the_announced_length_is_not():
 
 
 def test_what_is_kept_is_paid_for_until_it_is_released():
-    budgets = [Budget(10), Budget(20)]
+    budgets = [ByteBudget(10), ByteBudget(20)]
     body, _ = receive(Chunks(b"x" * 4, b"x" * 6), budgets=budgets)
     assert [budget.used for budget in budgets] == [10, 10]
     for _ in range(2):
@@ -62,7 +62,7 @@ def test_what_is_kept_is_paid_for_until_it_is_released():
 
 
 def test_bodies_beyond_the_budget_are_refused_and_others_keep_theirs():
-    shared, small = Budget(100), Budget(10)
+    shared, small = ByteBudget(100), ByteBudget(10)
     receive(Chunks(b"x" * 6), budgets=[shared, small])
     beyond = Body((shared, small))
     with pytest.raises(TooManyBodies):
