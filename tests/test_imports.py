@@ -39,6 +39,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "redaction",
         "problems",
         "validation",
+        "event_keys",
         "ingest",
     ),
     "telemetry.admin": (

@@ -41,6 +41,7 @@ def store(
     now: datetime,
     verbose: bool = False,
     origins: Sequence[str] | None = None,
+    sent_moments: Sequence[datetime | None] | None = None,
 ) -> IngestResult:
     """Pass a request's events to `ingest_events`, with `dry_run` and `verbose` from its query.
 
@@ -54,6 +55,7 @@ def store(
             dry_run=is_switched_on(request, "dry_run"),
             verbose=verbose or is_switched_on(request, "verbose"),
             origins=origins,
+            sent_moments=sent_moments,
         )
     except DatabaseError as error:
         raise not_stored(error) from error

@@ -53,8 +53,15 @@ class TelemetryView(DoorView):
         check_rate(key, at=time.monotonic())
         if cloudevents.is_cloudevent(http_request):
             translation = cloudevents.read(http_request, now=now)
-            events, origins = translation.events, translation.origins
-            return json_response(store(http_request, events, key=key, now=now, origins=origins))
+            result = store(
+                http_request,
+                translation.events,
+                key=key,
+                now=now,
+                origins=translation.origins,
+                sent_moments=translation.sent_moments,
+            )
+            return json_response(result)
         return json_response(store(http_request, read_events(http_request), key=key, now=now))
 
 

@@ -17,6 +17,7 @@ from telemetry.door.protocols.messages import (
     Translation,
     as_raw,
     first_value,
+    moment_of,
     plan_event,
     read_list,
     read_object,
@@ -101,9 +102,13 @@ def attribute(header: str) -> str:
 
 
 def translate(messages: list[msgspec.Raw], *, now: datetime) -> Translation:
+    by_name = [read_object(message) or {} for message in messages]
+    sent_moments = [moment_of(message.get("time")) for message in by_name]
     return Translation(
         [translate_event(message, now=now) for message in messages],
-        origins=[text_of((read_object(message) or {}).get("source")) or "" for message in messages],
+        origins=[text_of(message.get("source")) or "" for message in by_name],
+        # Nothing is corrected: an event's own timestamp is what was sent.
+        sent_moments=sent_moments if None in sent_moments else None,
     )
 
 
@@ -126,7 +131,7 @@ def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:
         event=message.get("type"),
         event_id=first_value(message, "id"),
         session_id=session_id,
-        timestamp=time_of(first_value(message, "time"), sent_at=None, now=now),
+        timestamp=time_of(first_value(message, "time"), sent_at=None, now=now).timestamp,
         properties=data if by_name is None else by_name,
     )
 

@@ -38,7 +38,13 @@ def ingest_post(
         translation = translate()
         key = admit_key(translation.secret or outside_secret, now=now)
     result = store(
-        request, translation.events, key=key, now=now, verbose=verbose, origins=translation.origins
+        request,
+        translation.events,
+        key=key,
+        now=now,
+        verbose=verbose,
+        origins=translation.origins,
+        sent_moments=translation.sent_moments,
     )
     count_dropped_properties(environment=key.environment_id, properties=translation.dropped_properties)
     return result, translation

@@ -9,7 +9,9 @@ from datetime import datetime
 import msgspec
 
 from telemetry.door.protocols.messages import (
+    EventTime,
     Message,
+    TranslatedEvent,
     Translation,
     first_value,
     moment_of,
@@ -24,7 +26,6 @@ from telemetry.door.protocols.messages import (
     unsupported,
     wrong_shape,
 )
-from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.validation import MAX_EVENT_BYTES, Problem
 from telemetry.plan.codes import RejectionCode
 
@@ -56,12 +57,17 @@ def translate(text: bytes, *, call: str, now: datetime) -> Translation:
     sent_at = moment_of(body.get("sentAt"))
     secret = text_of(body.get("writeKey")) or ""
     if call != BATCH:
-        return Translation([translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)], secret)
+        event, sent_moment = translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)
+        return Translation([event], secret, sent_moments=[sent_moment])
     messages = read_list(body.get("batch"))
     if messages is None:
         raise wrong_shape('The body of a batch must be {"batch": […], "writeKey": …}.')
-    events = [translate_call(message, call="", sent_at=sent_at, now=now) for message in messages]
-    return Translation(events, secret or first_key(messages))
+    translated = [translate_call(message, call="", sent_at=sent_at, now=now) for message in messages]
+    return Translation(
+        [event for event, _ in translated],
+        secret or first_key(messages),
+        sent_moments=[sent_moment for _, sent_moment in translated],
+    )
 
 
 def first_key(messages: list[msgspec.Raw]) -> str:
@@ -70,31 +76,36 @@ def first_key(messages: list[msgspec.Raw]) -> str:
     return text_of((first or {}).get("writeKey")) or ""
 
 
-def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime) -> PostedEvent:
+def translate_call(
+    raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime
+) -> TranslatedEvent:
     """A call as an event of the plan, or its rejection. If `call` is empty, the message's own type counts."""
     message = read_object(raw)
     if message is None:
-        return raw
+        return TranslatedEvent(raw)
     event_id = first_value(message, "messageId")
     call = call or text_of(first_value(message, "type")) or TRACK
     if call != TRACK:
         name = safe_name(call, known=call in OTHER_CALLS)
-        return unsupported(name, event_id=event_id, message="The portal accepts track calls only.")
+        sentence = "The portal accepts track calls only."
+        return TranslatedEvent(unsupported(name, event_id=event_id, message=sentence))
     if memoryview(raw).nbytes > MAX_EVENT_BYTES:
-        return refused(
-            TOO_LARGE, name=safe_name(text_of(message.get("event")), known=False), event_id=event_id
-        )
-    own_sent_at = moment_of(message.get("sentAt"))
+        name = safe_name(text_of(message.get("event")), known=False)
+        return TranslatedEvent(refused(TOO_LARGE, name=name, event_id=event_id))
     session_id, properties = session_of(message)
-    return plan_event(
+    time = time_of_call(message, sent_at=sent_at or moment_of(message.get("sentAt")), now=now)
+    event = plan_event(
         event=message.get("event"),
         event_id=event_id,
         session_id=session_id,
-        timestamp=time_of(
-            first_value(message, "originalTimestamp", "timestamp"), sent_at=sent_at or own_sent_at, now=now
-        ),
+        timestamp=time.timestamp,
         properties=properties,
     )
+    return TranslatedEvent(event, time.sent)
+
+
+def time_of_call(message: Message, *, sent_at: datetime | None, now: datetime) -> EventTime:
+    return time_of(first_value(message, "originalTimestamp", "timestamp"), sent_at=sent_at, now=now)
 
 
 def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.Raw | None]:
