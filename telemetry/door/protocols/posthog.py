@@ -101,6 +101,8 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
     if messages is None:
         raise wrong_shape('A batch must be {"api_key": …, "batch": […]}.')
     sent_at = moment_of(first_value(body, "sent_at", "sentAt")) or sent_at
+    # An import of history has no client whose clock could be wrong.
+    sent_at = None if is_true(body.get("historical_migration")) else sent_at
     translated = [translate_event(message, sent_at=sent_at, now=now) for message in messages]
     return Translation(
         [event for (event, _), _ in translated],
@@ -108,6 +110,10 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
         sent_moments=[sent_moment for (_, sent_moment), _ in translated],
         dropped_properties=sum(dropped for _, dropped in translated),
     )
+
+
+def is_true(raw: msgspec.Raw | None) -> bool:
+    return raw is not None and bytes(raw) == b"true"
 
 
 def key_of(message: Message) -> str:
@@ -139,7 +145,8 @@ def translate_event(
     by_name = read_object(properties)
     session_id = session_of(message, properties=by_name or {})
     kept = None if by_name is None else own_properties(by_name)
-    time = time_of_capture(message, sent_at=sent_at, now=now)
+    ignores_sent_at = is_true((by_name or {}).get("$ignore_sent_at"))
+    time = time_of_capture(message, sent_at=None if ignores_sent_at else sent_at, now=now)
     event = plan_event(
         event=message.get("event"),
         event_id=event_id,

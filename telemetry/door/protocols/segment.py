@@ -1,5 +1,7 @@
 """Segment's HTTP tracking API (https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/).
 
+The SDKs of RudderStack, Jitsu and Customer.io speak it too, at some addresses of their own.
+
 `track` calls become events of the plan. The other calls describe people and pages, for which the plan has no
 place: each is rejected as `unsupported_type`, and nothing of its content is kept.
 """
@@ -9,10 +11,12 @@ from datetime import datetime
 import msgspec
 
 from telemetry.door.protocols.messages import (
+    LATENCY,
     EventTime,
     Message,
     TranslatedEvent,
     Translation,
+    as_raw,
     first_value,
     moment_of,
     plan_event,
@@ -49,8 +53,8 @@ TOO_LARGE = Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at mo
 def translate(text: bytes, *, call: str, now: datetime) -> Translation:
     """The events of a request's JSON text; `call` is one of the values of ROUTES, `now` the moment of receipt.
 
-    The id is `messageId`; the time is `timestamp`, corrected by `sentAt`; the session is
-    `properties.sessionId`, else `context.sessionId`, else `anonymousId`. Raises ApiError (400, 413) for what
+    The id is `messageId`; the time: see `time_of_call`; the session is `properties.sessionId`, else
+    `context.sessionId`, else `anonymousId`. Raises ApiError (400, 413) for what
     can't be read as a call or as a batch of calls.
     """
     body = require_object(text)
@@ -105,7 +109,16 @@ def translate_call(
 
 
 def time_of_call(message: Message, *, sent_at: datetime | None, now: datetime) -> EventTime:
-    return time_of(first_value(message, "originalTimestamp", "timestamp"), sent_at=sent_at, now=now)
+    """When a call happened: `timestamp`, else `originalTimestamp`, corrected by `sent_at` if it is the client's clock.
+
+    Segment's SDKs send `timestamp` only. RudderStack's stamp `originalTimestamp` by the client's clock, and send
+    `timestamp` where the application gave it; Segment's server, which may pass calls on, sets it to the corrected
+    time. So a `timestamp` that differs from `originalTimestamp` is right as it is.
+    """
+    timestamp = first_value(message, "timestamp", "originalTimestamp")
+    given, stamped = moment_of(message.get("timestamp")), moment_of(message.get("originalTimestamp"))
+    is_of_client = given is None or stamped is None or abs(given - stamped) <= LATENCY
+    return time_of(timestamp, sent_at=sent_at if is_of_client else None, now=now)
 
 
 def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.Raw | None]:
@@ -115,13 +128,18 @@ def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.
     context = read_object(message.get("context")) or {}
     session_id = (
         first_value(by_name or {}, "sessionId")
-        or first_value(context, "sessionId")
+        or text_of_number(first_value(context, "sessionId"))
         or first_value(message, "anonymousId")
     )
     if by_name is None:
         return session_id, properties
     by_name.pop("sessionId", None)
     return session_id, by_name
+
+
+def text_of_number(raw: msgspec.Raw | None) -> msgspec.Raw | None:
+    """A whole number as text, as RudderStack's browser SDK numbers its sessions; anything else as it is."""
+    return as_raw(bytes(raw).decode()) if raw is not None and bytes(raw).isdigit() else raw
 
 
 def settings(*, write_key: str, host: str, scheme: str) -> dict[str, object]:
@@ -136,3 +154,8 @@ def settings(*, write_key: str, host: str, scheme: str) -> dict[str, object]:
         "remotePlugins": [],
         "metrics": {"sampleRate": 0},
     }
+
+
+def source_config() -> dict[str, object]:
+    """What RudderStack's browser SDK asks for before it sends anything: there is no destination but the portal."""
+    return {"source": {"id": "portal", "name": "portal", "enabled": True, "config": {}, "destinations": []}}
