@@ -58,14 +58,31 @@ def admit_key(secret: str, *, now: datetime) -> ApiKey:
 
 
 def secret_outside_body(request: HttpRequest) -> str:
-    """The secret of the request's headers or query: the user name of Basic credentials, or as the door reads it."""
+    """The secret of the request's headers or query; an empty text where there is none.
+
+    It is the user name of Basic credentials, or Jitsu's header, or where the door reads it, or the `writeKey` of
+    the query, which RudderStack's beacons send.
+    """
     kind, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if kind.lower() != "basic":
-        return secret_of(request)
+    if kind.lower() == "basic":
+        return user_of(credentials)
+    return (
+        secret_of_pair(request.META.get("HTTP_X_WRITE_KEY", ""))
+        or secret_of(request)
+        or request.GET.get("writeKey", "")
+    )
+
+
+def user_of(credentials: str) -> str:
     try:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
     except ValueError:
         return ""
+
+
+def secret_of_pair(write_key: str) -> str:
+    """The secret of Jitsu's `keyId:secret`, or the whole text if it is no pair."""
+    return write_key.rpartition(":")[2]
 
 
 def read_body(request: HttpRequest) -> bytes:
