@@ -178,6 +178,24 @@ def test_an_event_without_id_is_known_by_the_timestamp_as_sent(ingest_key: ApiKe
     assert answers == [1, 0]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("days_ahead", "stored_days_ahead"),
+    [(-3, 0), (-2, 0), (-1, -1), (0, 0), (1, 1), (2, 2), (LATE_DAYS + 1, LATE_DAYS + 1), (LATE_DAYS + 2, 0)],
+)
+def test_a_near_day_as_sent_is_the_partition(
+    days_ahead: int, stored_days_ahead: int, ingest_key: ApiKey
+) -> None:
+    noon = MIDNIGHT + timedelta(hours=12)
+    sent_at = noon + timedelta(days=days_ahead)
+    message = segment_message("e-1", timestamp=sent_at.isoformat())
+
+    deliver(PROTOCOLS["segment"], [message], sent_at=sent_at, now=noon, key=ingest_key)
+
+    row = RawEvent.objects.get()
+    assert (row.occurred_at, row.day) == (noon, (noon + timedelta(days=stored_days_ahead)).date())
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("timestamp", [None, "2026-02-27T23:59:57Z"])
 def test_copies_that_arrive_at_once_on_both_sides_of_midnight_are_stored_once(timestamp: str | None) -> None:
