@@ -43,8 +43,9 @@ fix: $(INSTALLED_DEV)  ## Fix what the linter can fix
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: $(INSTALLED)  ## Write docs/events.md and the typed clients anew from the tracking plan
+docs: $(INSTALLED)  ## Write docs/events.md, the typed clients and the table of SDKs anew
 	$(PY) manage.py export_clients
+	$(PY) -m tests.clients.sdk.table
 
 bench: $(INSTALLED_DEV) bundle  ## Measure, and print ratios
 	@$(PY) -m benchmarks $(ARGS)

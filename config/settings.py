@@ -192,13 +192,18 @@ SPECTACULAR_SETTINGS = {
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
 # The door and the paths of the other SDKs' protocols.
 CORS_URLS_REGEX = (
-    r"^/(api/workbench/telemetry$|v1/|array/"
-    r"|(batch|capture|e|i/v0/e|i/v1/analytics/events|flags|decide)/?$)"
+    r"^/(api/workbench/telemetry$|api/s/|v1/|array/"
+    r"|(batch|beacon/v1/batch|capture|e|i/v0/e|i/v1/analytics/events|flags|decide|sourceConfig)/?$)"
 )
 CORS_ALLOW_METHODS = ["POST"]
 CORS_ALLOW_HEADERS = [
     "authorization", "content-encoding", "content-type", "traceparent", "x-request-id", "x-retry-count",
-    "x-workbench-key"
+    "x-workbench-key",
+    # RudderStack's browser SDK.
+    "anonymousid", "sentat", "rsa-recovered", "rsa-retry-attempt", "rsa-retry-reason",
+    "rsa-since-first-attempt", "rsa-since-last-attempt",
+    # Jitsu's.
+    "x-enable-debug", "x-ip-policy", "x-write-key",
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 

@@ -113,14 +113,31 @@ def secret_in(environ: Mapping[str, Any]) -> str:
 
 
 def secret_outside_body(environ: Mapping[str, Any]) -> str:
-    """As `secret_in`, but the user name of Basic credentials counts too: SDKs send the key there."""
+    """The secret of a request's headers or query, as the SDKs of others send it; an empty text where there is none.
+
+    It is the user name of Basic credentials, or Jitsu's header, or where `secret_in` looks, or the `writeKey` of the
+    query, which RudderStack's beacons send.
+    """
     scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() != "basic":
-        return secret_in(environ)
+    if scheme.lower() == "basic":
+        return user_of(credentials)
+    return (
+        secret_of_pair(environ.get("HTTP_X_WRITE_KEY", ""))
+        or secret_in(environ)
+        or str(QueryDict(environ.get("QUERY_STRING", "")).get("writeKey", ""))
+    )
+
+
+def user_of(credentials: str) -> str:
     try:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
     except ValueError:
         return ""
+
+
+def secret_of_pair(write_key: str) -> str:
+    """The secret of Jitsu's `keyId:secret`, or the whole text if it is no pair."""
+    return write_key.rpartition(":")[2]
 
 
 def bearer_token(environ: Mapping[str, Any]) -> str | None:

@@ -89,7 +89,7 @@ class Arrival(models.Model):
     accepted = models.PositiveIntegerField()
     duplicates = models.PositiveIntegerField()
     rejected = models.JSONField(default=dict)
-    # The UTC days of its accepted events, both included: the fold reads only these partitions.
+    # The days of its accepted events (RawEvent.day), both included: the fold reads only these partitions.
     first_day = models.DateField(null=True)
     last_day = models.DateField(null=True)
     taken_at = models.DateTimeField(null=True)
@@ -112,11 +112,14 @@ class RawEvent(models.Model):
     """An accepted event as it was stored: validated, redacted, never changed afterwards.
 
     On PostgreSQL the table is partitioned by `day` and the key is (day, event_key); `event_key` hashes
-    environment, source, day and id, so it is globally unique by itself.
+    environment, source, UTC day as sent and id, so it is globally unique by itself.
+
+    `day` can differ from the day of `occurred_at` where the portal corrected a client's clock. It is at most two
+    days earlier, but may be weeks later.
     """
 
     event_key = models.UUIDField(primary_key=True)
-    day = models.DateField(help_text="UTC day of occurred_at")
+    day = models.DateField(help_text="UTC day of the timestamp as sent, if that is near")
     arrival_id = models.BigIntegerField()
     environment = models.CharField(max_length=64)
     source = models.CharField(max_length=64)

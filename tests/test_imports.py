@@ -33,12 +33,13 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "protocols",
         "plan_views urls views",
     ),
-    "telemetry.door.protocols": ("messages", "cloudevents posthog posts segment", "views", "urls"),
+    "telemetry.door.protocols": ("messages", "cloudevents posthog posts segment webhooks", "views", "urls"),
     "telemetry.intake": (
         "instruments privacy storage",
         "quarantine redaction",
         "problems",
         "validation",
+        "event_keys",
         "ingest",
     ),
     "telemetry.admin": (

@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Max, Model, QuerySet
+from django.db.models import Max, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -24,10 +24,17 @@ DAYS_AFTER, DAYS_BEFORE = 2, 10
 
 
 def newest_day(*, now: datetime) -> date:
-    """The newest UTC day of the events that came with recent arrivals; today if there are none."""
-    recent = Arrival.objects.order_by("-pk")[:RECENT_ARRIVALS].aggregate(newest=Max("last_day"))
+    """The newest UTC day of the events that came with recent arrivals; today if there are none.
+
+    Days after tomorrow are left out: they come from clients whose clocks are days ahead.
+    """
+    today = now.astimezone(UTC).date()
+    is_real = Q(last_day__lte=today + timedelta(days=1))
+    recent = Arrival.objects.order_by("-pk")[:RECENT_ARRIVALS].aggregate(
+        newest=Max("last_day", filter=is_real)
+    )
     day: date | None = recent["newest"]
-    return day or now.astimezone(UTC).date()
+    return day or today
 
 
 class DayFilter(admin.SimpleListFilter):

@@ -49,6 +49,7 @@ def store(
     verbose: bool = False,
     all_results: bool = False,
     origins: Sequence[str] | None = None,
+    sent_moments: Sequence[datetime | None] | None = None,
 ) -> IngestResult:
     """Pass a request's events to `ingest_events`, with `dry_run` and `verbose` from its query.
 
@@ -63,6 +64,7 @@ def store(
             verbose=verbose or is_switched_on(request, "verbose"),
             all_results=all_results,
             origins=origins,
+            sent_moments=sent_moments,
         )
     except DatabaseError as error:
         raise not_stored(error) from error

@@ -1,28 +1,34 @@
 """The door for events, and what became of the last ones."""
 
 import time
+from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from telemetry.door import openapi
 from telemetry.door.body import read_events
 from telemetry.door.posting import DoorView, counts_and_results, json_response, store
-from telemetry.door.protocols import cloudevents
+from telemetry.door.protocols import cloudevents, webhooks
 from telemetry.door.recent import DEFAULT_RECENT, MAX_RECENT, recent_events
 from telemetry.door.throttling import check_rate
+from telemetry.intake.ingest import IngestResult
 from telemetry.keys import authenticate
-from telemetry.models import Scope
+from telemetry.models import ApiKey, Scope
 from web import maintenance
 from web.errors import ApiError
 
 
 class TelemetryView(DoorView):
     """The one door, for the portal's own clients and for CloudEvents."""
+
+    http_method_names = ["post", "options"]
 
     @extend_schema(
         operation_id="ingest_events",
@@ -48,13 +54,32 @@ class TelemetryView(DoorView):
         http_request = request._request
         key = authenticate(http_request, scope=Scope.INGEST, now=now)
         check_rate(key, at=time.monotonic())
-        if cloudevents.is_cloudevent(http_request):
-            translation = cloudevents.read(http_request, now=now)
-            events, origins = translation.events, translation.origins
-            result = store(http_request, events, key=key, now=now, origins=origins)
-        else:
-            result = store(http_request, read_events(http_request), key=key, now=now)
+        result = store_posted(http_request, key=key, now=now)
+        if webhooks.prefers_no_body(http_request):
+            headers = {"Preference-Applied": "return=minimal"}
+            return HttpResponse(status=HTTPStatus.NO_CONTENT, headers=headers)
         return json_response(counts_and_results(result, request=http_request))
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """The handshake of a webhook."""
+        if not webhooks.is_handshake(request._request):
+            self.http_method_not_allowed(request)
+        return Response(headers=webhooks.permission(request._request))
+
+
+def store_posted(request: HttpRequest, *, key: ApiKey, now: datetime) -> IngestResult:
+    """Read the request's body in the form of the plan or as CloudEvents, and store its events."""
+    if not cloudevents.is_cloudevent(request):
+        return store(request, read_events(request), key=key, now=now)
+    translation = cloudevents.read(request, now=now)
+    return store(
+        request,
+        translation.events,
+        key=key,
+        now=now,
+        origins=translation.origins,
+        sent_moments=translation.sent_moments,
+    )
 
 
 class RecentEventsView(DoorView):

@@ -4,11 +4,9 @@ The door, its other protocols and the demo data all come through `ingest_events`
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from hashlib import blake2b
+from datetime import date, datetime
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import msgspec
 
 from telemetry.intake import quarantine, storage
+from telemetry.intake.event_keys import Hasher, content_of, day_hashers, day_to_store, may_lie_elsewhere
 from telemetry.intake.instruments import count_dry_run
 from telemetry.intake.storage import EventRow, QuarantineRow
 from telemetry.intake.validation import Problem, RejectedEvent, ValidEvent, check_event
@@ -27,9 +26,6 @@ PostedEvent = msgspec.Raw | bytes | RejectedEvent
 
 # Whoever has more wrong than this has the same thing wrong many times, and finds the rest with its recent events.
 MAX_RESULTS = 100
-KEY_BYTES = 16
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ class CheckedBatch:
     - `repeats`: it has the event key of an earlier event of the same post.
     - `storable`, event key → index: all others. Those whose key is already in the table become duplicates.
 
-    `rows` are the storable events as the database takes them, in the same order.
+    `rows` are the storable events as the database takes them, in the same order. `unplaced`: see PostedRows.
     """
 
     events: list[ValidEvent | RejectedEvent]
@@ -63,6 +59,7 @@ class CheckedBatch:
     repeats: list[int] = field(default_factory=list)
     storable: dict[str, int] = field(default_factory=dict)
     rows: list[EventRow] = field(default_factory=list)
+    unplaced: dict[str, date] = field(default_factory=dict)
 
     def warned(self) -> Iterator[tuple[int, ValidEvent]]:
         """The events that use something deprecated, by index."""
@@ -80,26 +77,31 @@ def ingest_events(
     verbose: bool = False,
     all_results: bool = False,
     origins: Sequence[str] | None = None,
+    sent_moments: Sequence[datetime | None] | None = None,
 ) -> IngestResult:
     """Check the events against the plan, store the good ones once and quarantine the others; then answer.
 
     `posted` are JSON texts, one an event, or events that a protocol has already rejected. `now` is the moment of
     receipt (aware). `origins`, one an event, are what the ids are unique within where the key's source is not
-    enough (a CloudEvent's own source). With `dry_run` the answer is the same and nothing is stored. With
-    `verbose` accepted events have a result too.
+    enough (a CloudEvent's own source). `sent_moments`, one an event, are the timestamps that the client sent,
+    where a protocol corrected them; None: the client sent none. With `dry_run` the answer is the same and nothing
+    is stored. With `verbose` accepted events have a result too.
 
     Everything is committed, in one transaction, when this returns. Safe to repeat: an event of the same
-    environment, source, id and UTC day is a duplicate. An empty post stores nothing. Raises Django's database
+    environment, source, id and UTC day as sent is a duplicate, or without a day if the client sent no timestamp.
+    It keeps the time of its first copy. An empty post stores nothing. Raises Django's database
     errors, and then nothing is stored.
     """
     if not posted:
         return IngestResult(accepted=0, duplicates=0, rejected=0, results=[])
-    batch = check_events(posted, key=key, now=now, origins=origins)
+    batch = check_events(posted, key=key, now=now, origins=origins, sent_moments=sent_moments)
     rejections = Counter(first_code(event) for event in batch.rejected.values())
     if dry_run:
         sound = len(posted) - len(batch.rejected)
         count_dry_run(environment=key.environment_id, sound=sound, rejected=rejections)
-        stored_before: Collection[str] = storage.keys_already_stored(batch.rows)
+        stored_before: Collection[str] = storage.keys_already_stored(
+            batch.rows, other_days=storage.days_to_search(batch.unplaced, today=now.date())
+        )
     else:
         stored_before = store(batch, rejections=rejections, key=key, now=now)
     duplicates = batch.repeats + [batch.storable[event_key] for event_key in stored_before]
@@ -115,13 +117,19 @@ def ingest_events(
 
 
 def check_events(
-    posted: Sequence[PostedEvent], *, key: ApiKey, now: datetime, origins: Sequence[str] | None = None
+    posted: Sequence[PostedEvent],
+    *,
+    key: ApiKey,
+    now: datetime,
+    origins: Sequence[str] | None = None,
+    sent_moments: Sequence[datetime | None] | None = None,
 ) -> CheckedBatch:
-    """Check each event against the plan, and find the repeats within the post."""
+    """Check each event against the plan, and find the repeats within the post. For the arguments see above."""
     batch = CheckedBatch(
         [event if isinstance(event, RejectedEvent) else check_event(event, now=now) for event in posted]
     )
-    hashers: dict[date, tuple[Hasher, Hasher]] = {}
+    hashers: dict[date | None, tuple[Hasher, Hasher]] = {}
+    today = now.date()
     # The hottest loop of the door: it makes no object for an event but its key and its row.
     for index, event in enumerate(batch.events):
         if isinstance(event, RejectedEvent):
@@ -129,11 +137,16 @@ def check_events(
             continue
         occurred_at = event.occurred_at
         day = occurred_at.date()
-        if day not in hashers:
-            hashers[day] = day_hashers(key, day=day)
-        hash_id, hash_content = hashers[day]
+        sent_at: datetime | None = occurred_at
+        sent_day: date | None = day
+        if sent_moments is not None:
+            sent_at = sent_moments[index]
+            sent_day = None if sent_at is None else sent_at.date()
+        if sent_day not in hashers:
+            hashers[sent_day] = day_hashers(key, day=sent_day)
+        hash_id, hash_content = hashers[sent_day]
         if not event.event_id:
-            event_key = hash_content(content_of(event))
+            event_key = hash_content(content_of(event, moment=sent_at or occurred_at))
         else:
             # No id has a NUL in it, so an id with an origin is never another one without.
             event_key = hash_id(f"{event.event_id}\0{origins[index]}" if origins else event.event_id)
@@ -141,6 +154,10 @@ def check_events(
             batch.repeats.append(index)
             continue
         batch.storable[event_key] = index
+        if sent_moments is not None:
+            if may_lie_elsewhere(sent_day, today=today):
+                batch.unplaced[event_key] = sent_day or day
+            day = day_to_store(sent_day, occurred_day=day, today=today)
         batch.rows.append(
             (day, event_key, event.event, event.event_id, event.session_id, occurred_at, event.properties)
         )
@@ -159,34 +176,12 @@ def store(batch: CheckedBatch, *, rejections: dict[str, int], key: ApiKey, now: 
                 now=now,
             ),
             rejected=rejections,
+            unplaced=batch.unplaced,
         ),
         key=key,
         now=now,
     ).new_keys
     return () if new_keys is None else batch.storable.keys() - new_keys
-
-
-Hasher = Callable[[str], str]
-
-
-def day_hashers(key: ApiKey, *, day: date) -> tuple[Hasher, Hasher]:
-    """Two functions that give the event key of an event of this key and UTC day: from its id, and from its content.
-
-    Environments and sources have no NUL, so different (environment, source, day, id) never make the same text.
-    Ids and contents are hashed in domains of their own, so no id that a client chooses gives the key of a content.
-    """
-    prefix = f"{key.environment_id}\0{key.source}\0{day}\0".encode()
-    return partial(hash_text, prefix, b"id"), partial(hash_text, prefix, b"content")
-
-
-def hash_text(prefix: bytes, domain: bytes, text: str) -> str:
-    return blake2b(prefix + text.encode(), digest_size=KEY_BYTES, person=domain).hexdigest()
-
-
-def content_of(event: ValidEvent) -> str:
-    """What an event without an id is known by: a resend of the same bytes has the same content."""
-    moment = (event.occurred_at - EPOCH) // MICROSECOND
-    return f"{event.event}\0{event.session_id}\0{moment}\0{event.properties}"
 
 
 def first_code(event: RejectedEvent) -> str:

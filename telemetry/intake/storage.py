@@ -4,12 +4,14 @@ Both store a post in one transaction: its new events, its rejected ones, and an 
 of them. No row is updated by two posts, so posts never wait for each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
@@ -35,12 +37,14 @@ class PostedRows(NamedTuple):
     """What one post brings to the database. No event key stands twice in `rows`.
 
     `repeats` counts the events that repeat another one of the post. `rejected` counts by first error code.
+    `unplaced`, event key → UTC day as sent, are rows of which a copy may be stored under another day.
     """
 
     rows: Sequence[EventRow]
     repeats: int
     quarantined: Sequence[QuarantineRow]
     rejected: dict[str, int]
+    unplaced: Mapping[str, date] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ def store_batch(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult
     ordered = batch._replace(rows=sorted(batch.rows))
     if connection.vendor == "postgresql":
         return store_on_postgresql(ordered, key=key, now=now)
+    # The event key alone is unique there, whatever the day.
     return store_on_sqlite(ordered, key=key, now=now)
 
 
@@ -116,7 +121,56 @@ POSTGRESQL_STORE = POSTGRESQL_EVENTS + POSTGRESQL_ARRIVAL
 POSTGRESQL_STORE_WITH_QUARANTINE = POSTGRESQL_EVENTS + POSTGRESQL_QUARANTINE + POSTGRESQL_ARRIVAL
 
 
+# Copies of an event without a fixed day may land in different partitions, where the unique key does not find them:
+# such posts wait for each other. Few locks, because a post has up to 2,500 events and the server's lock table is
+# bounded. The first number is any that no other advisory lock of the portal uses.
+POSTGRESQL_LOCK_COPIES = "SELECT pg_advisory_xact_lock(7301002, number) FROM unnest(%s::int[]) AS number"
+COPY_LOCKS = 64
+
+
 def store_on_postgresql(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
+    if not batch.unplaced:
+        return insert_on_postgresql(batch, key=key, now=now)
+    with transaction.atomic():
+        lock_copies(batch.unplaced)
+        return insert_on_postgresql(place_with_copies(batch, today=now.date()), key=key, now=now)
+
+
+def lock_copies(event_keys: Collection[str]) -> None:
+    """Let no other post store copies of these events before this transaction ends."""
+    # Sorted, so that two posts cannot deadlock.
+    numbers = sorted({int(event_key, 16) % COPY_LOCKS for event_key in event_keys})
+    with connection.cursor() as cursor:
+        cursor.execute(POSTGRESQL_LOCK_COPIES, [numbers])
+
+
+def place_with_copies(batch: PostedRows, *, today: date) -> PostedRows:
+    """Give each row the day under which a copy of it is stored: there the unique key makes it a duplicate."""
+    days = days_of_copies(batch.unplaced, days=days_to_search(batch.unplaced, today=today))
+    rows = [(days.get(row[1], row[0]), *row[1:]) for row in batch.rows]
+    return batch._replace(rows=sorted(rows))
+
+
+def days_to_search(unplaced: Mapping[str, date], *, today: date) -> set[date]:
+    """The UTC days under which a copy may be stored that arrived within the late window.
+
+    It is under its day as sent, or under that of its moment, which the plan's check kept within the late window
+    before its arrival.
+    """
+    if not unplaced:
+        return set()
+    window = range(-2 * settings.LATE_WINDOW_DAYS - 1, 2)
+    return {*unplaced.values(), *(today + timedelta(days=offset) for offset in window)}
+
+
+def days_of_copies(event_keys: Collection[str], *, days: Collection[date]) -> dict[str, date]:
+    """The days of those of the events that are stored under one of `days`, by event key. It only reads."""
+    # With the days PostgreSQL reads only those partitions. Index: the table's key.
+    stored = RawEvent.objects.filter(day__in=days, event_key__in=event_keys)
+    return {key.hex: day for key, day in stored.values_list("event_key", "day")}
+
+
+def insert_on_postgresql(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
     parameters = {
         "key_id": key.pk,
         "environment": key.environment_id,
@@ -237,12 +291,10 @@ def keys_of(arrival: Arrival) -> frozenset[str]:
     return frozenset(key.hex for key in keys)
 
 
-def keys_already_stored(rows: Sequence[EventRow]) -> frozenset[str]:
-    """The event keys of the rows that are in the table. It only reads."""
-    # With the days PostgreSQL reads only those partitions.
-    days = {row[0] for row in rows}
-    stored = RawEvent.objects.filter(day__in=days, event_key__in=[row[1] for row in rows])
-    return frozenset(key.hex for key in stored.values_list("event_key", flat=True))
+def keys_already_stored(rows: Sequence[EventRow], *, other_days: Collection[date] = ()) -> frozenset[str]:
+    """The event keys of the rows that are in the table, under their own days or under others. It only reads."""
+    days = {row[0] for row in rows}.union(other_days)
+    return frozenset(days_of_copies([row[1] for row in rows], days=days))
 
 
 def to_json(value: object) -> str:

@@ -4,6 +4,7 @@ https://github.com/cloudevents/spec, v1.0.2: spec.md, formats/json-format.md, bi
 """
 
 import base64
+import re
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ from telemetry.door.protocols.messages import (
     Translation,
     as_raw,
     first_value,
+    moment_of,
     plan_event,
     read_list,
     read_object,
@@ -39,7 +41,12 @@ BATCHED = "application/cloudevents-batch+json"
 DATA_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
 HEADER = "HTTP_CE_"
 
+is_attribute_name = re.compile("[a-z0-9]{1,20}").fullmatch
+
 WRONG_VERSION = Problem(RejectionCode.UNSUPPORTED_TYPE, "specversion", "The portal accepts CloudEvents 1.0.")
+NO_SOURCE = Problem(
+    RejectionCode.MISSING_PROPERTY, "source", "A CloudEvent must have a source, which is a text."
+)
 WRONG_DATA = Problem(RejectionCode.UNSUPPORTED_TYPE, "datacontenttype", "The data of an event must be JSON.")
 
 
@@ -81,29 +88,38 @@ def from_binary(request: HttpRequest) -> msgspec.Raw:
     if not (request.content_type or "").endswith("+json"):
         check_content_type(request, accepted=DATA_TYPES, names="application/json")
     body = read_decompressed(request)
-    attributes = {
-        name.removeprefix(HEADER).lower(): as_raw(attribute(value))
+    headers = {
+        name.removeprefix(HEADER).lower(): value
         for name, value in request.META.items()
         if name.startswith(HEADER)
     }
+    attributes = {name: as_raw(attribute(value, name=name)) for name, value in headers.items()}
     if body:
         attributes["data"] = msgspec.Raw(json_text(body))
     return as_raw(attributes)
 
 
-def attribute(header: str) -> str:
-    """The value of a header, which is percent-encoded UTF-8 (section 3.1.3.2 of the HTTP binding)."""
+def attribute(header: str, *, name: str) -> str:
+    """The value of a header, which is percent-encoded UTF-8 (section 3.1.3.2 of the HTTP binding).
+
+    Raises ApiError (400) for another one, which names the header.
+    """
     try:
-        return unquote(header, errors="strict")
-    except UnicodeDecodeError:
-        message = "The CloudEvents headers must be percent-encoded UTF-8."
+        return unquote(header.encode("ascii").decode(), errors="strict")
+    except UnicodeError:
+        shown = f"ce-{name}" if is_attribute_name(name) else "of an attribute"
+        message = f"The header {shown} must be ASCII. Write other characters as percent-encoded UTF-8."
         raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_encoding", message=message) from None
 
 
 def translate(messages: list[msgspec.Raw], *, now: datetime) -> Translation:
+    by_name = [read_object(message) or {} for message in messages]
+    sent_moments = [moment_of(message.get("time")) for message in by_name]
     return Translation(
         [translate_event(message, now=now) for message in messages],
-        origins=[text_of((read_object(message) or {}).get("source")) or "" for message in messages],
+        origins=[text_of(message.get("source")) or "" for message in by_name],
+        # Nothing is corrected: an event's own timestamp is what was sent.
+        sent_moments=sent_moments if None in sent_moments else None,
     )
 
 
@@ -114,6 +130,8 @@ def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:
         return raw
     if text_of(message.get("specversion")) != "1.0":
         return refuse(WRONG_VERSION, message)
+    if not text_of(message.get("source")):
+        return refuse(NO_SOURCE, message)
     try:
         data = data_of(message)
     except ValueError:
@@ -126,7 +144,7 @@ def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:
         event=message.get("type"),
         event_id=first_value(message, "id"),
         session_id=session_id,
-        timestamp=time_of(first_value(message, "time"), sent_at=None, now=now),
+        timestamp=time_of(first_value(message, "time"), sent_at=None, now=now).timestamp,
         properties=data if by_name is None else by_name,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,8 +16,7 @@ from telemetry.plan import get_plan
 from telemetry.plan.codes import RejectionCode
 from telemetry.plan.values import parse_timestamp
 
-# A request may take this long on its way, so a smaller difference is not one of the clocks. An event that is sent
-# again then keeps its timestamp, and with it its UTC day: it stays a duplicate.
+# A request may take this long on its way, so a smaller difference is not one of the clocks.
 LATENCY = timedelta(seconds=5)
 
 Message = dict[str, msgspec.Raw]
@@ -31,14 +31,32 @@ _text_decoder = msgspec.json.Decoder(str)
 class Translation:
     """A request's events in the form of the plan.
 
-    `secret` is the key from the body; empty when it has none. `origins`: see `ingest_events`.
+    `secret` is the key from the body; empty when it has none. `origins` and `sent_moments`: see `ingest_events`.
     `dropped_properties` counts the properties that an SDK added by itself.
     """
 
     events: list[PostedEvent]
     secret: str = ""
     origins: list[str] | None = None
+    sent_moments: list[datetime | None] | None = None
     dropped_properties: int = field(default=0, kw_only=True)
+
+
+class EventTime(NamedTuple):
+    """When an event happened: `timestamp` by the server's clock, `sent` as the client sent it.
+
+    `sent` is None where the client sent no timestamp, or one that can't be read.
+    """
+
+    timestamp: msgspec.Raw
+    sent: datetime | None = None
+
+
+class TranslatedEvent(NamedTuple):
+    """An event in the form of the plan, or its rejection. `sent_moment`: see `EventTime.sent`."""
+
+    event: PostedEvent
+    sent_moment: datetime | None = None
 
 
 def read_object(raw: msgspec.Raw | bytes | None) -> Message | None:
@@ -94,7 +112,7 @@ def as_raw(value: object) -> msgspec.Raw:
     return msgspec.Raw(_encode(value))
 
 
-def time_of(raw: msgspec.Raw | None, *, sent_at: datetime | None, now: datetime) -> msgspec.Raw:
+def time_of(raw: msgspec.Raw | None, *, sent_at: datetime | None, now: datetime) -> EventTime:
     """When an event happened by the server's clock: its own timestamp + (`now` - `sent_at`), as Segment defines it.
 
     `now` is the moment of receipt. `sent_at` is the client's clock when it sent the request; None: not known, and
@@ -102,14 +120,14 @@ def time_of(raw: msgspec.Raw | None, *, sent_at: datetime | None, now: datetime)
     it is, for the plan's check to reject.
     """
     if raw is None:
-        return as_raw(now.isoformat())
+        return EventTime(as_raw(now.isoformat()))
     moment = moment_of(raw)
     if moment is None or sent_at is None or abs(now - sent_at) <= LATENCY:
-        return raw
+        return EventTime(raw, moment)
     try:
-        return as_raw((moment + (now - sent_at)).isoformat())
+        return EventTime(as_raw((moment + (now - sent_at)).isoformat()), moment)
     except OverflowError:
-        return raw
+        return EventTime(raw, moment)
 
 
 def plan_event(

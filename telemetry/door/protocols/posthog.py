@@ -16,7 +16,9 @@ import msgspec
 
 from telemetry.door.body import check_size, from_gzip, unreadable
 from telemetry.door.protocols.messages import (
+    EventTime,
     Message,
+    TranslatedEvent,
     Translation,
     as_raw,
     first_value,
@@ -31,7 +33,6 @@ from telemetry.door.protocols.messages import (
     unsupported,
     wrong_shape,
 )
-from telemetry.intake.ingest import PostedEvent
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 FORM = "application/x-www-form-urlencoded"
@@ -100,12 +101,19 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
     if messages is None:
         raise wrong_shape('A batch must be {"api_key": …, "batch": […]}.')
     sent_at = moment_of(first_value(body, "sent_at", "sentAt")) or sent_at
+    # An import of history has no client whose clock could be wrong.
+    sent_at = None if is_true(body.get("historical_migration")) else sent_at
     translated = [translate_event(message, sent_at=sent_at, now=now) for message in messages]
     return Translation(
-        [event for event, _ in translated],
+        [event for (event, _), _ in translated],
         key_of(body) or key_of((messages and read_object(messages[0])) or {}),
+        sent_moments=[sent_moment for (_, sent_moment), _ in translated],
         dropped_properties=sum(dropped for _, dropped in translated),
     )
+
+
+def is_true(raw: msgspec.Raw | None) -> bool:
+    return raw is not None and bytes(raw) == b"true"
 
 
 def key_of(message: Message) -> str:
@@ -120,29 +128,33 @@ def sent_at_of(milliseconds: str) -> datetime | None:
     return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
 
 
-def translate_event(raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime) -> tuple[PostedEvent, int]:
+def translate_event(
+    raw: msgspec.Raw, *, sent_at: datetime | None, now: datetime
+) -> tuple[TranslatedEvent, int]:
     """An event in the form of the plan, or its rejection; and how many of its properties were dropped."""
     message = read_object(raw)
     if message is None:
-        return raw, 0
+        return TranslatedEvent(raw), 0
     event_id = first_value(message, "uuid")
     name = text_of(message.get("event"))
     if name is not None and name.startswith("$"):
         shown = safe_name(name, known=_is_own_name(name) is not None)
         sentence = "PostHog's own events are not in the plan."
-        return unsupported(shown, event_id=event_id, message=sentence), 0
+        return TranslatedEvent(unsupported(shown, event_id=event_id, message=sentence)), 0
     properties = first_value(message, "properties")
     by_name = read_object(properties)
     session_id = session_of(message, properties=by_name or {})
     kept = None if by_name is None else own_properties(by_name)
+    ignores_sent_at = is_true((by_name or {}).get("$ignore_sent_at"))
+    time = time_of_capture(message, sent_at=None if ignores_sent_at else sent_at, now=now)
     event = plan_event(
         event=message.get("event"),
         event_id=event_id,
         session_id=session_id,
-        timestamp=timestamp_of(message, sent_at=sent_at, now=now),
+        timestamp=time.timestamp,
         properties=properties if kept is None else kept,
     )
-    return event, sum(key.startswith("$") for key in by_name or {})
+    return TranslatedEvent(event, time.sent), sum(key.startswith("$") for key in by_name or {})
 
 
 def session_of(message: Message, *, properties: Message) -> msgspec.Raw | None:
@@ -159,11 +171,11 @@ def own_properties(properties: Message) -> Message:
     return {key: value for key, value in properties.items() if key not in moved and not key.startswith("$")}
 
 
-def timestamp_of(message: Message, *, sent_at: datetime | None, now: datetime) -> msgspec.Raw:
+def time_of_capture(message: Message, *, sent_at: datetime | None, now: datetime) -> EventTime:
     raw = first_value(message, "timestamp")
     offset = first_value(message, "offset")
     if raw is None and offset is not None:
-        return as_raw((now - timedelta(milliseconds=milliseconds_of(offset))).isoformat())
+        return EventTime(as_raw((now - timedelta(milliseconds=milliseconds_of(offset))).isoformat()))
     return time_of(raw, sent_at=sent_at, now=now)
 
 

@@ -44,6 +44,7 @@ def ingest_post(
         verbose=all_results,
         all_results=all_results,
         origins=translation.origins,
+        sent_moments=translation.sent_moments,
     )
     count_dropped_properties(environment=key.environment_id, properties=translation.dropped_properties)
     return result, translation

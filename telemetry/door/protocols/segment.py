@@ -1,5 +1,7 @@
 """Segment's HTTP tracking API (https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/).
 
+The SDKs of RudderStack, Jitsu and Customer.io speak it too, at some addresses of their own.
+
 `track` calls become events of the plan. The other calls describe people and pages, for which the plan has no
 place: each is rejected as `unsupported_type`, and nothing of its content is kept.
 """
@@ -9,8 +11,12 @@ from datetime import datetime
 import msgspec
 
 from telemetry.door.protocols.messages import (
+    LATENCY,
+    EventTime,
     Message,
+    TranslatedEvent,
     Translation,
+    as_raw,
     first_value,
     moment_of,
     plan_event,
@@ -24,7 +30,6 @@ from telemetry.door.protocols.messages import (
     unsupported,
     wrong_shape,
 )
-from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.validation import MAX_EVENT_BYTES, Problem
 from telemetry.plan.codes import RejectionCode
 
@@ -48,20 +53,25 @@ TOO_LARGE = Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at mo
 def translate(text: bytes, *, call: str, now: datetime) -> Translation:
     """The events of a request's JSON text; `call` is one of the values of ROUTES, `now` the moment of receipt.
 
-    The id is `messageId`; the time is `timestamp`, corrected by `sentAt`; the session is
-    `properties.sessionId`, else `context.sessionId`, else `anonymousId`. Raises ApiError (400, 413) for what
+    The id is `messageId`; the time: see `time_of_call`; the session is `properties.sessionId`, else
+    `context.sessionId`, else `anonymousId`. Raises ApiError (400, 413) for what
     can't be read as a call or as a batch of calls.
     """
     body = require_object(text)
     sent_at = moment_of(body.get("sentAt"))
     secret = text_of(body.get("writeKey")) or ""
     if call != BATCH:
-        return Translation([translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)], secret)
+        event, sent_moment = translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)
+        return Translation([event], secret, sent_moments=[sent_moment])
     messages = read_list(body.get("batch"))
     if messages is None:
         raise wrong_shape('The body of a batch must be {"batch": […], "writeKey": …}.')
-    events = [translate_call(message, call="", sent_at=sent_at, now=now) for message in messages]
-    return Translation(events, secret or first_key(messages))
+    translated = [translate_call(message, call="", sent_at=sent_at, now=now) for message in messages]
+    return Translation(
+        [event for event, _ in translated],
+        secret or first_key(messages),
+        sent_moments=[sent_moment for _, sent_moment in translated],
+    )
 
 
 def first_key(messages: list[msgspec.Raw]) -> str:
@@ -70,31 +80,45 @@ def first_key(messages: list[msgspec.Raw]) -> str:
     return text_of((first or {}).get("writeKey")) or ""
 
 
-def translate_call(raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime) -> PostedEvent:
+def translate_call(
+    raw: msgspec.Raw, *, call: str, sent_at: datetime | None, now: datetime
+) -> TranslatedEvent:
     """A call as an event of the plan, or its rejection. If `call` is empty, the message's own type counts."""
     message = read_object(raw)
     if message is None:
-        return raw
+        return TranslatedEvent(raw)
     event_id = first_value(message, "messageId")
     call = call or text_of(first_value(message, "type")) or TRACK
     if call != TRACK:
         name = safe_name(call, known=call in OTHER_CALLS)
-        return unsupported(name, event_id=event_id, message="The portal accepts track calls only.")
+        sentence = "The portal accepts track calls only."
+        return TranslatedEvent(unsupported(name, event_id=event_id, message=sentence))
     if memoryview(raw).nbytes > MAX_EVENT_BYTES:
-        return refused(
-            TOO_LARGE, name=safe_name(text_of(message.get("event")), known=False), event_id=event_id
-        )
-    own_sent_at = moment_of(message.get("sentAt"))
+        name = safe_name(text_of(message.get("event")), known=False)
+        return TranslatedEvent(refused(TOO_LARGE, name=name, event_id=event_id))
     session_id, properties = session_of(message)
-    return plan_event(
+    time = time_of_call(message, sent_at=sent_at or moment_of(message.get("sentAt")), now=now)
+    event = plan_event(
         event=message.get("event"),
         event_id=event_id,
         session_id=session_id,
-        timestamp=time_of(
-            first_value(message, "originalTimestamp", "timestamp"), sent_at=sent_at or own_sent_at, now=now
-        ),
+        timestamp=time.timestamp,
         properties=properties,
     )
+    return TranslatedEvent(event, time.sent)
+
+
+def time_of_call(message: Message, *, sent_at: datetime | None, now: datetime) -> EventTime:
+    """When a call happened: `timestamp`, else `originalTimestamp`, corrected by `sent_at` if it is the client's clock.
+
+    Segment's SDKs send `timestamp` only. RudderStack's stamp `originalTimestamp` by the client's clock, and send
+    `timestamp` where the application gave it; Segment's server, which may pass calls on, sets it to the corrected
+    time. So a `timestamp` that differs from `originalTimestamp` is right as it is.
+    """
+    timestamp = first_value(message, "timestamp", "originalTimestamp")
+    given, stamped = moment_of(message.get("timestamp")), moment_of(message.get("originalTimestamp"))
+    is_of_client = given is None or stamped is None or abs(given - stamped) <= LATENCY
+    return time_of(timestamp, sent_at=sent_at if is_of_client else None, now=now)
 
 
 def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.Raw | None]:
@@ -104,13 +128,18 @@ def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.
     context = read_object(message.get("context")) or {}
     session_id = (
         first_value(by_name or {}, "sessionId")
-        or first_value(context, "sessionId")
+        or text_of_number(first_value(context, "sessionId"))
         or first_value(message, "anonymousId")
     )
     if by_name is None:
         return session_id, properties
     by_name.pop("sessionId", None)
     return session_id, by_name
+
+
+def text_of_number(raw: msgspec.Raw | None) -> msgspec.Raw | None:
+    """A whole number as text, as RudderStack's browser SDK numbers its sessions; anything else as it is."""
+    return as_raw(bytes(raw).decode()) if raw is not None and bytes(raw).isdigit() else raw
 
 
 def settings(*, write_key: str, host: str, scheme: str) -> dict[str, object]:
@@ -125,3 +154,8 @@ def settings(*, write_key: str, host: str, scheme: str) -> dict[str, object]:
         "remotePlugins": [],
         "metrics": {"sampleRate": 0},
     }
+
+
+def source_config() -> dict[str, object]:
+    """What RudderStack's browser SDK asks for before it sends anything: there is no destination but the portal."""
+    return {"source": {"id": "portal", "name": "portal", "enabled": True, "config": {}, "destinations": []}}

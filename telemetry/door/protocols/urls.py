@@ -15,6 +15,9 @@ POSTHOG_CONFIG_PATHS = ("flags", "decide", rf"array/(?P<token>{KEY})/config")
 # Each route begins with a fixed segment, by which web.api_paths knows it as one of an API.
 urlpatterns = [
     re_path(rf"^v1/(?P<route>{SEGMENT_ROUTES})/?$", views.SegmentView.as_view(), name="segment"),
+    re_path(r"^beacon/v1/(?P<route>batch)/?$", views.SegmentView.as_view(), name="segment"),
+    re_path(rf"^api/s/(?:s2s/)?(?P<route>{SEGMENT_ROUTES})/?$", views.SegmentView.as_view(), name="segment"),
+    re_path(r"^sourceConfig/?$", views.RudderStackConfigView.as_view(), name="segment-config"),
     re_path(r"^v1/m/?$", views.SegmentMetricsView.as_view(), name="segment-config"),
     re_path(
         rf"^v1/projects/(?P<write_key>{KEY})/settings/?$",

@@ -48,6 +48,14 @@ class SegmentSettingsView(DoorView):
         )
 
 
+class RudderStackConfigView(DoorView):
+    http_method_names = ["get", "head"]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(segment.source_config())
+
+
 class PostHogView(DoorView):
     @extend_schema(exclude=True)
     def post(self, request: Request) -> HttpResponse:

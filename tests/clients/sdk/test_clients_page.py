@@ -16,13 +16,16 @@ from tests.clients.sdk.conftest import ROOT, load_module, refused, stored, wait_
 
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 HERE = Path(__file__).parent
+RUDDERSTACK = "const { RudderAnalytics } = rudderanalytics;"
 PORTAL, KEY = "https://portal.example", "wb_ingest_KEY"
 IMPORTS = {
     'import { AnalyticsBrowser } from "@segment/analytics-next";': "const { AnalyticsBrowser } = AnalyticsNext;",
     'import posthog from "posthog-js";': "",
+    'import { RudderAnalytics } from "@rudderstack/analytics-js/bundled";': RUDDERSTACK,
 }
 BUNDLES = {
     "AnalyticsBrowser": "@segment/analytics-next/dist/umd/index.js",
+    "RudderAnalytics": "@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js",
     "posthog": "posthog-js/dist/array.full.no-external.js",
 }
 
@@ -41,7 +44,7 @@ def examples() -> list[Example]:
     return [
         Example(language, code, answer if follower == "json" else "")
         for (language, code), (follower, answer) in pairwise([*blocks, ("", "")])
-        if language != "json"
+        if language not in {"json", "yaml"}
     ]
 
 
@@ -76,6 +79,7 @@ def test_the_page_has_all_of_its_examples() -> None:
         *("sh", "sh"),
         *("python", "js", "js browser"),
         *("python", "js", "js browser"),
+        *("js", "python", "js", "js browser"),
         *("python", "sh"),
     ]
 

@@ -23,6 +23,13 @@ def test_the_newest_day_is_the_newest_of_the_recent_arrivals(now: datetime) -> N
     assert newest_day(now=now) == date(2026, 2, 15)
 
 
+def test_a_client_whose_clock_is_days_ahead_does_not_choose_the_newest_day(now: datetime) -> None:
+    arrival(last_day=date(2026, 2, 16))
+    arrival(last_day=date(2026, 2, 17))
+
+    assert newest_day(now=now) == date(2026, 2, 16)
+
+
 def test_without_arrivals_the_newest_day_is_today(now: datetime) -> None:
     assert newest_day(now=now) == date(2026, 2, 15)
 

@@ -50,6 +50,20 @@ def test_takes_each_arrival_once(now: datetime) -> None:
     assert table(EventCount, "environment", "events") == [("production", 3), ("staging", 2)]
 
 
+@pytest.mark.parametrize("days", [-2, 3])
+def test_an_event_counts_when_it_happened_and_not_under_the_day_that_it_is_stored_under(
+    days: int, now: datetime
+) -> None:
+    arrival = store(*chats(2))
+    stored_day = MOMENT.date() + timedelta(days=days)
+    RawEvent.objects.update(day=stored_day)
+    Arrival.objects.filter(pk=arrival.pk).update(first_day=stored_day, last_day=stored_day)
+
+    pending.fold_pending(now=now)
+
+    assert table(EventCount, "bucket_start", "events") == [(MOMENT, 2)]
+
+
 def test_nothing_pending_takes_nothing(now: datetime) -> None:
     make_key()
 

@@ -80,9 +80,23 @@ def test_binary_mode(content_type: str) -> None:
 
 def test_headers_are_percent_encoded() -> None:
     assert binary(id="c%2D1%E2%82%AC")[0]["id"] == "c-1€"
+
+
+@pytest.mark.parametrize("name", ["id", "type"])
+@pytest.mark.parametrize("value", ["%ff", "événement", "\x85"])
+def test_a_header_that_is_not_is_named(name: str, value: str) -> None:
     with pytest.raises(ApiError) as raised:
-        binary(id="%ff")
+        binary(**{name: value})
+
     assert (raised.value.status_code, raised.value.code) == (400, "bad_encoding")
+    assert f"The header ce-{name} must be ASCII." in str(raised.value.message)
+
+
+def test_the_name_of_a_header_is_shown_only_if_it_is_one_of_an_attribute() -> None:
+    with pytest.raises(ApiError) as raised:
+        binary(**{"ann-onym": "é"})
+
+    assert "ann" not in str(raised.value.message)
 
 
 def test_binary_mode_without_a_body_has_no_properties() -> None:
@@ -120,6 +134,13 @@ def test_another_version_is_refused(version: object) -> None:
     assert structured(cloudevent(specversion=version)) == [refusal]
 
 
+@pytest.mark.parametrize("source", ["", None, 5])
+def test_an_event_without_a_source_is_refused(source: object) -> None:
+    refusal = ("missing_property", "workbench.draft_created", "c-1")
+
+    assert structured(cloudevent(source=source)) == [refusal]
+
+
 def test_an_event_without_a_time_happened_now() -> None:
     assert structured(cloudevent(time=None))[0]["timestamp"] == NOW.isoformat()
 
@@ -130,7 +151,7 @@ def test_data_that_is_no_object_is_left_to_the_door(data: object) -> None:
 
 
 def test_what_is_missing_is_left_to_the_door() -> None:
-    assert structured({"specversion": "1.0"}) == [{"timestamp": NOW.isoformat()}]
+    assert structured({"specversion": "1.0", "source": "/app"}) == [{"timestamp": NOW.isoformat()}]
 
 
 @pytest.mark.parametrize("body", [[], 5, None, "x"])

@@ -155,6 +155,18 @@ def test_a_wrong_clock_is_corrected(name: str) -> None:
     assert translated(body)[0]["timestamp"] == "2026-02-15T12:00:00+00:00"
 
 
+@pytest.mark.parametrize("is_history", [True, False])
+def test_history_is_not_corrected(is_history: bool) -> None:
+    event = capture(properties={"$ignore_sent_at": is_history})
+    expected = SENT if is_history else "2026-02-15T10:00:00+00:00"
+
+    for body in (
+        {"batch": [capture()], "historical_migration": is_history, "sent_at": "2026-02-15T13:00:00Z"},
+        {"batch": [event], "sent_at": "2026-02-15T13:00:00Z"},
+    ):
+        assert translated(body)[0]["timestamp"] == expected
+
+
 def test_posthog_js_says_in_the_query_when_it_sent() -> None:
     sent_at = posthog.sent_at_of(str(int(datetime(2026, 2, 15, 13, tzinfo=UTC).timestamp() * 1000)))
 

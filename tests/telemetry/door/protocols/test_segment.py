@@ -111,6 +111,8 @@ def test_what_is_no_message_is_left_to_the_door() -> None:
         ({"properties": {"sessionId": None}, "context": {"sessionId": "c"}}, "c"),
         ({"properties": {}, "context": {"sessionId": "c"}}, "c"),
         ({"properties": {}, "context": {"sessionId": None}}, "a-1"),
+        ({"properties": {}, "context": {"sessionId": 1771156800000}}, "1771156800000"),
+        ({"properties": {}, "context": {"sessionId": 1.5}}, 1.5),
         ({"properties": None, "context": "x"}, "a-1"),
     ],
 )
@@ -169,10 +171,36 @@ def test_a_message_may_say_itself_when_it_was_sent() -> None:
     assert translated(body, route="batch")[0]["timestamp"] == "2026-02-15T11:01:00+00:00"
 
 
-def test_the_original_timestamp_goes_before_one_that_was_corrected_already() -> None:
-    assert (
-        translated(call(originalTimestamp="2026-02-15T10:00:00Z"))[0]["timestamp"] == "2026-02-15T10:00:00Z"
+HISTORY, STAMP = "2026-02-10T10:00:00.000Z", "2026-02-15T11:59:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("times", "timestamp"),
+    [
+        # The client's clock is an hour behind: `sentAt` is 11:00, and received is 12:00.
+        ({"timestamp": HISTORY, "originalTimestamp": STAMP}, HISTORY),
+        ({"timestamp": STAMP, "originalTimestamp": HISTORY}, STAMP),
+        ({"timestamp": HISTORY, "originalTimestamp": HISTORY}, "2026-02-10T11:00:00+00:00"),
+        ({"timestamp": HISTORY, "originalTimestamp": "2026-02-10T10:00:05Z"}, "2026-02-10T11:00:00+00:00"),
+        ({"timestamp": HISTORY, "originalTimestamp": "2026-02-10T10:00:05.001Z"}, HISTORY),
+        ({"timestamp": None, "originalTimestamp": HISTORY}, "2026-02-10T11:00:00+00:00"),
+        ({"timestamp": HISTORY, "originalTimestamp": None}, "2026-02-10T11:00:00+00:00"),
+        ({"timestamp": HISTORY, "originalTimestamp": "soon"}, "2026-02-10T11:00:00+00:00"),
+        ({"timestamp": "soon", "originalTimestamp": HISTORY}, "soon"),
+        ({"timestamp": None, "originalTimestamp": None}, NOW.isoformat()),
+    ],
+)
+@pytest.mark.parametrize("place", ["batch", "call"])
+def test_an_explicit_timestamp_goes_before_the_clients_clock(
+    times: dict[str, Any], timestamp: str, place: str
+) -> None:
+    sent_at = {"sentAt": sent(3600)}
+
+    body = (
+        {"batch": [call(**times)], **sent_at} if place == "batch" else {"batch": [call(**times, **sent_at)]}
     )
+
+    assert translated(body, route="batch")[0]["timestamp"] == timestamp
 
 
 def test_an_event_without_a_timestamp_happened_now() -> None:

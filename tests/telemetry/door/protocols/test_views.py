@@ -161,6 +161,32 @@ def test_analytics_js_asks_for_settings_and_reports_on_itself(secret: str) -> No
     assert nothing_is_stored()
 
 
+def test_rudderstacks_beacons_have_their_key_in_the_query(secret: str) -> None:
+    answer = post("/beacon/v1/batch", {"batch": [SEGMENT]}, QUERY_STRING=f"writeKey={secret}")
+
+    assert answer.json() == {"success": True, **COUNTS}
+    assert stored() == STORED
+
+
+@pytest.mark.parametrize("path", ["/sourceConfig/", "/sourceConfig"])
+def test_rudderstack_asks_for_its_configuration(path: str, db: None) -> None:
+    source = send(method="GET", path=path, query="p=npm&v=3").json()["source"]
+
+    assert (source["enabled"], source["config"], source["destinations"]) == (True, {}, [])
+
+
+@pytest.mark.parametrize("path", ["/api/s/track", "/api/s/s2s/track", "/api/s/batch"])
+@pytest.mark.parametrize("prefix", ["", "key-1:"])
+def test_jitsu_has_its_key_in_a_header_of_its_own(path: str, prefix: str, secret: str) -> None:
+    body = {"batch": [SEGMENT]} if path.endswith("batch") else SEGMENT
+
+    # Jitsu hides the key in the body.
+    answer = post(path, {**body, "writeKey": "***"}, HTTP_X_WRITE_KEY=f"{prefix}{secret}")
+
+    assert answer.json() == {"success": True, **COUNTS}
+    assert stored() == STORED
+
+
 # PostHog --------------------------------------------------------------------------------------------------
 
 
@@ -287,11 +313,12 @@ def test_cloudevents_of_two_sources_may_have_the_same_id(secret: str) -> None:
 
 # Every protocol -------------------------------------------------------------------------------------------
 
-ROUTES = ["/v1/track", "/v1/batch", "/batch/", "/capture/", "/i/v0/e/", "/e/"]
+SEGMENT_ROUTES = ["/v1/track", "/v1/batch", "/beacon/v1/batch", "/api/s/track"]
+ROUTES = [*SEGMENT_ROUTES, "/batch/", "/capture/", "/i/v0/e/", "/e/"]
 
 
 def body_of(path: str, *, secret: str = "") -> dict[str, Any]:
-    event: dict[str, Any] = SEGMENT if path.startswith("/v1/") else POSTHOG
+    event: dict[str, Any] = SEGMENT if path in SEGMENT_ROUTES else POSTHOG
     body = {"batch": [event]} if "batch" in path else event
     return {**body, "writeKey": secret, "api_key": secret} if secret else body
 
@@ -380,19 +407,30 @@ def test_a_dry_run_stores_nothing(path: str, secret: str) -> None:
     assert nothing_is_stored()
 
 
-@pytest.mark.parametrize("path", [*ROUTES, "/v1/p", "/flags/", "/array/x/config"])
-def test_listed_origins_may_use_the_routes(path: str, settings: Settings, db: None) -> None:
+RUDDERSTACK_HEADERS = "anonymousid,sentat,rsa-recovered,rsa-retry-attempt,rsa-retry-reason"
+
+
+@pytest.mark.parametrize("path", [*ROUTES, "/v1/p", "/flags/", "/array/x/config", "/sourceConfig/"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "authorization,content-type,x-retry-count",
+        RUDDERSTACK_HEADERS,
+        "x-write-key,x-enable-debug,x-ip-policy",
+    ],
+)
+def test_listed_origins_may_use_the_routes(path: str, headers: str, settings: Settings, db: None) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
     environ = {
         "HTTP_ORIGIN": "https://app.example",
         "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST",
-        "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "authorization,content-type,x-retry-count",
+        "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": headers,
     }
 
     answer = send(method="OPTIONS", path=path, **environ)
 
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
-    assert "x-retry-count" in answer.headers["access-control-allow-headers"]
+    assert set(headers.split(",")) <= set(answer.headers["access-control-allow-headers"].split(", "))
 
 
 @pytest.mark.parametrize("path", ["/v1/tracks", "/v1/", "/batch/x", "/e/x", "/array/a b/config"])

@@ -1,0 +1,13 @@
+// RudderStack's SDK for Node. Arguments: the portal's address, a key, a moment.
+import RudderAnalytics from "@rudderstack/rudder-sdk-node";
+
+const [host, writeKey, moment] = process.argv.slice(2);
+const analytics = new RudderAnalytics(writeKey, { dataPlaneUrl: host });
+
+const event = "workbench.draft_created";
+const properties = { source: "chat", draftId: "d-1" };
+const timestamp = new Date(moment);
+analytics.track({ anonymousId: "s-2", event, properties: { ...properties, sessionId: "s-1" }, timestamp });
+analytics.track({ anonymousId: "s-2", event, properties });
+analytics.identify({ userId: "u-1", traits: { email: "ann@example.com" } });
+await analytics.flush();
