@@ -44,4 +44,7 @@ def parse(words: list[str]) -> Namespace:
 if __name__ == "__main__":
     # Like Ctrl-C: what was started is stopped, and what was mounted is unmounted.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
