@@ -24,8 +24,10 @@ class Rule:
         return method == self.method and re.fullmatch(self.routes, route) is not None
 
 
-PROTOCOL_POSTS = r"\^(v1/\(\?P<route>.*|(batch|capture|e|i/v0/e|i/v1/analytics/events)/\?\$)"
-PROTOCOL_CONFIGS = r"\^((flags|decide)/.*|array/.*|v1/projects/.*)"
+PROTOCOL_POSTS = (
+    r"\^((v1|beacon/v1|api/s|api/s/s2s)/\(\?P<route>.*|(batch|capture|e|i/v0/e|i/v1/analytics/events)/\?\$)"
+)
+PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = r"|kpis/<slug:slug>/|login/|logout/|favicon\.ico|healthz|readyz"
 
 # The first that matches counts. Posts have no body and no CSRF token: they show who is stopped, and at what.

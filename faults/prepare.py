@@ -6,14 +6,12 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import django
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, get_resolver
-from django.utils.regex_helper import normalize
+
+from tests.routes import all_routes
 
 # In paths: what a route asks for, where "1" is not possible.
 FILLED_IN = {
@@ -37,7 +35,7 @@ def main() -> None:
     made = {
         "keys": {name: make_keys(name, now=now) for name in FAULTS},
         "visitors": make_visitors(now=now),
-        "routes": sorted(routes()),
+        "routes": sorted((route.pattern, route.path) for route in all_routes(parts=FILLED_IN)),
     }
     sys.stdout.write(json.dumps(made))
 
@@ -72,27 +70,6 @@ def signed_in(name: str, *, is_superuser: bool) -> dict[str, str]:
     client = Client()
     client.force_login(user)
     return {"Cookie": f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"}
-
-
-def routes() -> Iterator[tuple[str, str]]:
-    """Each route of the URL conf, with a path that it answers."""
-    for patterns in walk(get_resolver()):
-        route = "".join(str(pattern) for pattern in patterns)
-        yield route, "/" + "".join(example(pattern) for pattern in patterns)
-
-
-def walk(resolver: URLResolver) -> Iterator[list[Any]]:
-    for entry in resolver.url_patterns:
-        if isinstance(entry, URLPattern):
-            yield [entry.pattern]
-        else:
-            yield from ([entry.pattern, *below] for below in walk(entry))
-
-
-def example(pattern: Any) -> str:
-    # The first of the forms that Django itself makes addresses from.
-    form, names = normalize(pattern.regex.pattern)[0]
-    return str(form % {name: FILLED_IN.get(name, "1") for name in names})
 
 
 if __name__ == "__main__":

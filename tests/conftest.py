@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import psycopg
@@ -116,6 +117,13 @@ def redis_url() -> str:
 @pytest.fixture(scope="module")
 def fresh_postgres() -> Iterator[str]:
     """The URL of an empty PostgreSQL database of the module's own, for the processes that it starts."""
+    with new_postgres_database() as url:
+        yield url
+
+
+@contextmanager
+def new_postgres_database() -> Iterator[str]:
+    """The URL of an empty database, which is dropped afterwards."""
     server, _, _ = services.POSTGRES_URL.rpartition("/")
     name = f"portal_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:

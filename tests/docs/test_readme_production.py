@@ -16,6 +16,7 @@ import pytest
 
 from tests.config.test_portal import environment, free_port, wait_until
 from tests.config.test_production import kill_group
+from tests.conftest import new_postgres_database
 
 pytestmark = [pytest.mark.processes, pytest.mark.redis, pytest.mark.postgres]
 
@@ -33,6 +34,13 @@ def port() -> int:
 
 
 @pytest.fixture
+def database_url() -> Iterator[str]:
+    """Each way begins with a database in which nothing was counted."""
+    with new_postgres_database() as url:
+        yield url
+
+
+@pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
     """A Redis server of the test's own: no other test's worker takes its messages."""
     port = free_port()
@@ -45,11 +53,11 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def shell(
-    tmp_path: Path, fresh_postgres: str, redis_url: str, port: int
+    tmp_path: Path, database_url: str, redis_url: str, port: int
 ) -> Callable[[str], subprocess.Popen[str]]:
     """Starts bash with the README's settings and a block of it, in the virtual environment."""
     addresses = {
-        "postgresql://postgres@127.0.0.1:5432/portal": fresh_postgres,
+        "postgresql://postgres@127.0.0.1:5432/portal": database_url,
         "redis://127.0.0.1:6379/0": redis_url,
         "127.0.0.1:8000": f"127.0.0.1:{port}",
         "--port 8000": f"--port {port}",

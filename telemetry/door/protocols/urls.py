@@ -9,6 +9,7 @@ app_name = "protocols"
 SEGMENT_ROUTES = "|".join(segment.ROUTES)
 KEY = "[A-Za-z0-9_-]{1,100}"
 
+JITSU_PATHS = ("api/s", "api/s/s2s")
 POSTHOG_PATHS = ("batch", "capture", "e", "i/v0/e")
 POSTHOG_CONFIG_PATHS = ("flags", "decide", rf"array/(?P<token>{KEY})/config")
 
@@ -16,7 +17,10 @@ POSTHOG_CONFIG_PATHS = ("flags", "decide", rf"array/(?P<token>{KEY})/config")
 urlpatterns = [
     re_path(rf"^v1/(?P<route>{SEGMENT_ROUTES})/?$", views.SegmentView.as_view(), name="segment"),
     re_path(r"^beacon/v1/(?P<route>batch)/?$", views.SegmentView.as_view(), name="segment"),
-    re_path(rf"^api/s/(?:s2s/)?(?P<route>{SEGMENT_ROUTES})/?$", views.SegmentView.as_view(), name="segment"),
+    *(
+        re_path(rf"^{path}/(?P<route>{SEGMENT_ROUTES})/?$", views.SegmentView.as_view(), name="segment")
+        for path in JITSU_PATHS
+    ),
     re_path(r"^sourceConfig/?$", views.RudderStackConfigView.as_view(), name="segment-config"),
     re_path(r"^v1/m/?$", views.SegmentMetricsView.as_view(), name="segment-config"),
     re_path(
