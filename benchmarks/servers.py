@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -49,8 +50,11 @@ def environment(*, data_dir: str, database_url: str = "", port: int = 0, **more:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that nothing listens on; the system gives ports of this range to no outgoing connection."""
+    for port in random.sample(range(20_000, 30_000), k=100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no port is free")
 
 
 class Inside:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.run import setting_names
 
 pytestmark = pytest.mark.processes
@@ -56,11 +57,6 @@ def launch(data_dir, *, port, **more):
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def start(data_dir, *, port=None, **more):
