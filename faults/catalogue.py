@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from faults.access import check_access
-from faults.bombs import explode
-from faults.hostile import send_hostile_requests
-from faults.outages import (
+from faults.kinds.access import check_access
+from faults.kinds.bombs import explode
+from faults.kinds.hostile import send_hostile_requests
+from faults.kinds.outages import (
     fill_redis,
     flush_redis,
     freeze_postgres,
@@ -17,14 +17,14 @@ from faults.outages import (
     killing,
     run_two_schedulers,
 )
-from faults.slow_clients import (
+from faults.kinds.slow_clients import (
     leave_bodies_unfinished,
     read_slowly,
     send_bodies_slowly,
     send_headers_slowly,
 )
+from faults.kinds.storage import fill_disk, hold_write_lock, read_for_long, set_clock
 from faults.stage import Fault
-from faults.storage import fill_disk, hold_write_lock, read_for_long, set_clock
 
 SERVER = ("PostgreSQL",)
 FILE = ("SQLite",)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from faults.clock import DAY_SECONDS, make_clock
-from faults.slow_clients import LARGE_FILE, is_open
+from faults.kinds.slow_clients import LARGE_FILE, is_open
 from tests import services
 from tests.config.test_portal import start, wait_until
 

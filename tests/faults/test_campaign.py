@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.servers import ROOT
 from faults.__main__ import main
-from faults.access import ROLES, RULES, expected_answers, is_allowed
 from faults.campaign import Campaign, Outcome, Row, complaints_of
 from faults.catalogue import FAULTS, SHORT, SHORT_ON_SMALL_DISK
+from faults.kinds.access import ROLES, RULES, expected_answers, is_allowed
 from faults.prepare import FILLED_IN
 from faults.probe import Probes
 from faults.report import header, row_text
