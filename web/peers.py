@@ -1,7 +1,9 @@
 """Who is at the other end of a request's socket."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -16,12 +18,18 @@ def peer_of(request: HttpRequest) -> Address | None:
 
 
 def client_of(request: HttpRequest) -> Address | None:
-    """Whom a request comes from: the socket's peer or, where a trusted proxy is that, whom the proxy names.
+    """Whom a request comes from; see `client_in`."""
+    return client_in(request.META)
 
-    It is the last address of X-Forwarded-For that is not in TRUSTED_PROXIES: what stands before it may be made up.
+
+def client_in(environ: Mapping[str, Any]) -> Address | None:
+    """Whom a request of this WSGI environment comes from; None for a Unix socket.
+
+    It is the socket's peer or, where a trusted proxy is that, whom the proxy names: the last address of
+    X-Forwarded-For that is not in TRUSTED_PROXIES. What stands before it may be made up.
     """
-    client = peer_of(request)
-    for word in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+    client = address_of(environ.get("REMOTE_ADDR", ""))
+    for word in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         if client is None or not is_trusted_proxy(client):
             break
         client = address_of(word.strip()) or client

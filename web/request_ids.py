@@ -7,6 +7,8 @@ from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponseBase
 
+from web.log_fields import log_scope
+
 HEADER = "X-Request-ID"
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -27,7 +29,8 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         token = REQUEST_ID.set(request_id_of(request))
         try:
-            response = self.get_response(request)
+            with log_scope():
+                response = self.get_response(request)
             response.headers[HEADER] = REQUEST_ID.get()
             return response
         finally:

@@ -25,7 +25,7 @@ class PortalRequest(WSGIRequest):
             self.content_type, self.content_params = header, {}
 
     @cached_property
-    def COOKIES(self) -> dict[str, str]:  # type: ignore[override]
+    def COOKIES(self) -> dict[str, str]:  # type: ignore[override]  # As WSGIRequest does.
         """Without those that hold NUL: the session's would be looked up, and PostgreSQL takes no NUL."""
         cookies = parse_cookie(self.META.get("HTTP_COOKIE", ""))
         return {name: value for name, value in cookies.items() if "\0" not in value}
