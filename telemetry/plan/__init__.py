@@ -4,7 +4,7 @@ from functools import cache
 
 from django.conf import settings
 
-from telemetry.plan.compatibility import find_breaking_changes
+from telemetry.plan.compatibility import find_breaking_changes, find_lost_counts
 from telemetry.plan.compiling import CompiledEvent, CompiledPlan, compile_plan
 from telemetry.plan.definitions import (
     Deprecation,
@@ -13,7 +13,9 @@ from telemetry.plan.definitions import (
     PropertyType,
     TrackingPlan,
 )
-from telemetry.plan.reading import PlanFault, parse_plan, read_plan
+from telemetry.plan.documents import PlanFault
+from telemetry.plan.metrics import FamilyType, MetricDefinition
+from telemetry.plan.reading import parse_plan, read_plan
 from telemetry.plan.schema import json_schema, plan_as_dict
 
 __all__ = [
@@ -21,12 +23,15 @@ __all__ = [
     "CompiledPlan",
     "Deprecation",
     "EventDefinition",
+    "FamilyType",
+    "MetricDefinition",
     "PlanFault",
     "PropertyDefinition",
     "PropertyType",
     "TrackingPlan",
     "compile_plan",
     "find_breaking_changes",
+    "find_lost_counts",
     "get_compiled_plan",
     "get_plan",
     "json_schema",

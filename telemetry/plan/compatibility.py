@@ -1,9 +1,10 @@
-"""What a new tracking plan would break for clients that follow the old one."""
+"""What a new tracking plan would break: for clients that follow the old one, and of the counts of its metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 from telemetry.plan.definitions import Deprecation, EventDefinition, PropertyDefinition, TrackingPlan
+from telemetry.plan.metrics import MetricDefinition
 
 
 def find_breaking_changes(*, old: TrackingPlan, new: TrackingPlan, today: date) -> list[str]:
@@ -15,6 +16,28 @@ def find_breaking_changes(*, old: TrackingPlan, new: TrackingPlan, today: date) 
     return [
         sentence for event in old.events.values() for sentence in _event_changes(event, new.events, today)
     ]
+
+
+def find_lost_counts(*, old: TrackingPlan, new: TrackingPlan) -> list[str]:
+    """A sentence for each metric whose stored counts would be read as something else, or no longer be found.
+
+    A metric that the new plan does not have loses nothing: its counts are kept, and it goes on where it is back.
+    """
+    kept = [(metric, new.metrics[name]) for name, metric in old.metrics.items() if name in new.metrics]
+    return [
+        f"{before.name}: the {aspect} changed, and its stored counts would be read wrongly; choose another name."
+        for before, after in kept
+        for aspect, of_metric in STORED_ASPECTS.items()
+        if of_metric(before) != of_metric(after)
+    ]
+
+
+# What the stored counts of a metric depend on. Bounds of buckets may change: counts go to the next higher one.
+STORED_ASPECTS: Mapping[str, Callable[[MetricDefinition], object]] = {
+    "type": lambda metric: metric.kind,
+    "labels or their order": lambda metric: [label.name for label in metric.labels],
+    "unit": lambda metric: metric.scale,
+}
 
 
 def _event_changes(old: EventDefinition, events: Mapping[str, EventDefinition], today: date) -> Iterator[str]:

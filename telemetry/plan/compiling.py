@@ -33,7 +33,8 @@ class CompiledEvent:
     lists: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+# Two are the same only if they are one: what follows from a plan is cached by it.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CompiledPlan:
     """One decoder for all events: a union tagged by `event`, measured as fast as a decoder an event."""
 
@@ -115,6 +116,7 @@ def _annotation(definition: PropertyDefinition) -> Any:
         case PropertyType.ENUM:
             return Literal[definition.values]
         case PropertyType.IDS:
+            # A type that is made at run time is none to mypy.
             return Annotated[list[_text(definition.max_length)], Meta(max_length=definition.max_items)]  # type: ignore[misc]
         case PropertyType.ID:
             return _text(definition.max_length)

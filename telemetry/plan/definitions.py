@@ -1,10 +1,14 @@
 """The parts of a tracking plan, as frozen data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from types import MappingProxyType
+
+from telemetry.plan.metrics import MetricDefinition
+from telemetry.plan.suggestions import NameIndex, index_of_events, index_of_properties, index_of_values
 
 MAX_EVENT_ID_LENGTH = 100
 MAX_ID_LENGTH = 128
@@ -71,6 +75,11 @@ class PropertyDefinition:
     keeps_origin_and_path: bool = False
     deprecation: Deprecation | None = None
 
+    @cached_property
+    def value_index(self) -> NameIndex:
+        """What a client may have meant by a value that is not in the enumeration."""
+        return index_of_values(self.values)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventDefinition:
@@ -85,6 +94,11 @@ class EventDefinition:
     @cached_property
     def by_name(self) -> Mapping[str, PropertyDefinition]:
         return {definition.name: definition for definition in self.properties}
+
+    @cached_property
+    def property_index(self) -> NameIndex:
+        """What a client may have meant by the name of a property that the event does not have."""
+        return index_of_properties(self.by_name)
 
     @cached_property
     def required(self) -> tuple[PropertyDefinition, ...]:
@@ -102,10 +116,16 @@ class EventDefinition:
 
 @dataclass(frozen=True, kw_only=True)
 class TrackingPlan:
-    """All events by name, in the plan's order."""
+    """All events by name, and all metrics by name, in the plan's order."""
 
     version: int
     events: Mapping[str, EventDefinition]
+    metrics: Mapping[str, MetricDefinition] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def name_index(self) -> NameIndex:
+        """What a client may have meant by a name that the plan does not have."""
+        return index_of_events(self.events)
 
     @cached_property
     def namespaces(self) -> frozenset[str]:
@@ -121,3 +141,21 @@ class TrackingPlan:
             for definition in event.properties
             if definition.pseudonymised
         )
+
+    @cached_property
+    def by_property(self) -> Mapping[str, tuple[PropertyDefinition, ...]]:
+        """What the events say of the values of a property, by its name; each of these definitions once.
+
+        Where one keeps the origin and path only, the others are left out. Enumerations come first.
+        """
+        found: dict[str, dict[PropertyDefinition, None]] = {}
+        for event in self.events.values():
+            for definition in event.properties:
+                values_only = replace(definition, required=False, description="", deprecation=None)
+                found.setdefault(definition.name, {})[values_only] = None
+        return {name: _strictest(definitions) for name, definitions in found.items()}
+
+
+def _strictest(definitions: Iterable[PropertyDefinition]) -> tuple[PropertyDefinition, ...]:
+    trimmed = tuple(definition for definition in definitions if definition.keeps_origin_and_path)
+    return trimmed or tuple(sorted(definitions, key=lambda each: each.type is not PropertyType.ENUM))

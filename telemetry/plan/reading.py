@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
-from yaml.constructor import SafeConstructor
 
 from telemetry.plan.definitions import (
     MAX_COUNT,
@@ -24,6 +22,8 @@ from telemetry.plan.definitions import (
     PropertyType,
     TrackingPlan,
 )
+from telemetry.plan.documents import FaultReport, Place, PlanFault, flag, mapping, plain, sentence
+from telemetry.plan.metric_reading import read_metrics
 
 EVENT_NAME = re.compile(r"[a-z][a-z0-9]*\.[a-z][a-z0-9_]*")
 PROPERTY_NAME = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -33,7 +33,7 @@ MAX_EVENT_NAME_LENGTH = 64
 MAX_PROPERTY_NAME_LENGTH = 64
 MAX_ENUM_VALUE_LENGTH = 32
 
-PLAN_KEYS = frozenset({"version", "vocabulary", "events"})
+PLAN_KEYS = frozenset({"version", "vocabulary", "events", "buckets", "metrics"})
 EVENT_KEYS = frozenset({"description", "emitted_when", "required", "optional", "deprecated"})
 PROPERTY_KEYS = frozenset(
     {"type", "description", "deprecated", "values", "minimum", "maximum"}
@@ -60,32 +60,6 @@ LONGEST = {
     PropertyType.TOKEN: MAX_TOKEN_LENGTH,
 }
 
-Place = tuple[str | int, ...]
-
-
-class PlanFault(Exception):
-    """The plan can't be used. `faults` are sentences, each with the line and place of the fault."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
-@dataclass(frozen=True)
-class FaultReport:
-    """The faults found in a YAML document so far, and the lines of its values, which the faults name."""
-
-    name: str
-    lines: dict[Place, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-    def add(self, path: Place, message: str) -> None:
-        nearest = path
-        while nearest not in self.lines and nearest:
-            nearest = nearest[:-1]
-        place = ".".join(map(str, path)) or "the plan"
-        self.faults.append(f"{self.name}:{self.lines.get(nearest, 1)}: {place}: {message}")
-
 
 def read_plan(path: Path) -> TrackingPlan:
     """The plan in a YAML file.
@@ -104,7 +78,7 @@ def parse_plan(text: str, *, name: str) -> TrackingPlan:
     report = FaultReport(name=name)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = _plain(node, (), report) if node else None
+        document = plain(node, (), report) if node else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PlanFault([f"{name}: this is not YAML: {error}"]) from error
     plan = _plan(document, report)
@@ -113,41 +87,24 @@ def parse_plan(text: str, *, name: str) -> TrackingPlan:
     return plan
 
 
-def _plain(node: yaml.Node, path: Place, report: FaultReport) -> Any:
-    """A node as plain values. It records lines, and keys that stand twice, which YAML loaders let pass."""
-    report.lines[path] = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), report) for index, item in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
-        return _plain_mapping(node, path, report)
-    return SafeConstructor().construct_object(node)
-
-
-def _plain_mapping(node: yaml.MappingNode, path: Place, report: FaultReport) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-        if key in result:
-            report.lines[(*path, key)] = key_node.start_mark.line + 1
-            report.add((*path, key), "this key stands here twice.")
-        result[key] = _plain(value_node, (*path, key), report)
-        report.lines[(*path, key)] = key_node.start_mark.line + 1
-    return result
-
-
 def _plan(document: Any, report: FaultReport) -> TrackingPlan:
-    content = _mapping(document, (), report, keys=PLAN_KEYS)
+    content = mapping(document, (), report, keys=PLAN_KEYS)
     version = content.get("version")
     # Here and below: YAML's true is a bool, and Python takes a bool for an int.
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         report.add(("version",), "is missing or is not a whole number from 1.")
-    vocabulary = _mapping(content.get("vocabulary"), ("vocabulary",), report)
+    vocabulary = mapping(content.get("vocabulary"), ("vocabulary",), report)
     _check_vocabulary(vocabulary, report)
-    entries = _mapping(content.get("events"), ("events",), report)
+    entries = mapping(content.get("events"), ("events",), report)
     if not entries:
         report.add(("events",), "the plan has no events.")
     events = {name: _event(name, entry, vocabulary, report) for name, entry in entries.items()}
-    return TrackingPlan(version=version if isinstance(version, int) else 0, events=MappingProxyType(events))
+    metrics = read_metrics(content, events, report)
+    return TrackingPlan(
+        version=version if isinstance(version, int) else 0,
+        events=MappingProxyType(events),
+        metrics=MappingProxyType(metrics),
+    )
 
 
 def _check_vocabulary(vocabulary: Mapping[str, Any], report: FaultReport) -> None:
@@ -159,11 +116,11 @@ def _event(name: str, entry: Any, vocabulary: Mapping[str, Any], report: FaultRe
     path: Place = ("events", name)
     if not EVENT_NAME.fullmatch(name) or len(name) > MAX_EVENT_NAME_LENGTH:
         report.add(path, "an event is named like workbench.draft_created, in at most 64 characters.")
-    content = _mapping(entry, path, report, keys=EVENT_KEYS)
+    content = mapping(entry, path, report, keys=EVENT_KEYS)
     return EventDefinition(
         name=name,
-        description=_sentence(content, "description", path, report),
-        emitted_when=_sentence(content, "emitted_when", path, report),
+        description=sentence(content, "description", path, report),
+        emitted_when=sentence(content, "emitted_when", path, report),
         properties=tuple(_properties(content, path, vocabulary, report)),
         deprecation=_deprecation(content.get("deprecated"), (*path, "deprecated"), report),
     )
@@ -174,7 +131,7 @@ def _properties(
 ) -> Iterator[PropertyDefinition]:
     seen: set[str] = set()
     for section in ("required", "optional"):
-        for name, entry in _mapping(content.get(section), (*path, section), report).items():
+        for name, entry in mapping(content.get(section), (*path, section), report).items():
             place = (*path, section, name)
             if name in seen:
                 report.add(place, "is both required and optional.")
@@ -191,7 +148,7 @@ def _property(
 ) -> PropertyDefinition:
     if not PROPERTY_NAME.fullmatch(name) or len(name) > MAX_PROPERTY_NAME_LENGTH:
         report.add(path, "a property is named like draftId, in at most 64 characters.")
-    content = _mapping(entry, path, report, keys=PROPERTY_KEYS)
+    content = mapping(entry, path, report, keys=PROPERTY_KEYS)
     kind = _type(content, path, report)
     minimum, maximum = _bounds(content, kind, path, report)
     deprecation = _deprecation(content.get("deprecated"), (*path, "deprecated"), report)
@@ -201,13 +158,13 @@ def _property(
         name=name,
         type=kind,
         required=required,
-        description=_sentence(content, "description", path, report),
+        description=sentence(content, "description", path, report),
         values=_values(content, kind, path, report),
         minimum=minimum,
         maximum=maximum,
         max_length=_max_length(content, kind, path, report),
         max_items=MAX_LIST_ITEMS if kind is PropertyType.IDS else None,
-        pseudonymised=_flag(content, "pseudonymised", path, report),
+        pseudonymised=flag(content, "pseudonymised", path, report),
         keeps_origin_and_path=_keeps_origin_and_path(content, path, report),
         deprecation=deprecation,
     )
@@ -254,14 +211,15 @@ def _bounds(
         return FIXED_BOUNDS[kind]
     if not kind.is_numeric:
         return None, None
-    minimum, maximum = content.get("minimum"), content.get("maximum")
+    minimum: Any = content.get("minimum")
+    maximum: Any = content.get("maximum")
     allowed = (int,) if kind.is_whole else (int, float)
     # Beyond 2^53 JavaScript no longer tells neighbouring whole numbers apart.
     for key, bound in (("minimum", minimum), ("maximum", maximum)):
         if not isinstance(bound, allowed) or isinstance(bound, bool) or not abs(bound) <= 2**53:
             report.add((*path, key), f"the type {kind} needs a {key}, a number between -2^53 and 2^53.")
             return None, None
-    if minimum > maximum:  # type: ignore[operator]
+    if minimum > maximum:
         report.add((*path, "minimum"), "is above the maximum.")
     return minimum, maximum
 
@@ -285,41 +243,12 @@ def _keeps_origin_and_path(content: Mapping[str, Any], path: Place, report: Faul
     return "keep" in content
 
 
-def _flag(content: Mapping[str, Any], key: str, path: Place, report: FaultReport) -> bool:
-    value = content.get(key, False)
-    if not isinstance(value, bool):
-        report.add((*path, key), "is true or false.")
-    return value is True
-
-
 def _deprecation(entry: Any, path: Place, report: FaultReport) -> Deprecation | None:
     if entry is None:
         return None
-    content = _mapping(entry, path, report, keys=DEPRECATION_KEYS)
+    content = mapping(entry, path, report, keys=DEPRECATION_KEYS)
     until = content.get("until")
     if not isinstance(until, date) or isinstance(until, datetime):
         report.add((*path, "until"), "is a day, like 2026-12-31.")
         return None
     return Deprecation(until=until, instead=str(content.get("instead") or ""))
-
-
-def _sentence(content: Mapping[str, Any], key: str, path: Place, report: FaultReport) -> str:
-    value = content.get(key)
-    if not isinstance(value, str) or not value.strip():
-        report.add((*path, key), "is missing; say it in a sentence.")
-        return ""
-    return value.strip()
-
-
-def _mapping(
-    value: Any, path: Place, report: FaultReport, *, keys: frozenset[str] | None = None
-) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        report.add(path, "is not a list of names with their content.")
-        return {}
-    for key in value:
-        if keys is not None and key not in keys:
-            report.add((*path, key), f"is not known here; known are {', '.join(sorted(keys))}.")
-    return value

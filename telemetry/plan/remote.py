@@ -9,12 +9,13 @@ from urllib.request import Request, urlopen
 import yaml
 
 from telemetry.plan.definitions import PropertyType, TrackingPlan
+from telemetry.plan.documents import PlanFault
+from telemetry.plan.metric_reading import LABEL_KEYS, METRIC_KEYS
 from telemetry.plan.reading import (
     DEPRECATION_KEYS,
     EVENT_KEYS,
     PROPERTY_KEYS,
     TYPE_KEYS,
-    PlanFault,
     parse_plan,
 )
 
@@ -31,7 +32,7 @@ def fetch_plan(url: str, *, key: str) -> TrackingPlan:
     address = url if url.rstrip("/").endswith(PLAN_PATH.rstrip("/")) else url.rstrip("/") + PLAN_PATH
     if not address.startswith(("http://", "https://")):
         raise PlanFault([f"{url}: a portal's address begins with http:// or https://."])
-    request = Request(address, headers={"Authorization": f"Bearer {key}", "Accept": "application/json"})  # noqa: S310
+    request = Request(address, headers={"Authorization": f"Bearer {key}", "Accept": "application/json"})  # noqa: S310 (the same)
     try:
         with urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 (http and https only)
             content = json.loads(response.read(MAX_BYTES))
@@ -49,8 +50,10 @@ def plan_from_dict(content: Any, *, name: str) -> TrackingPlan:
         document = {
             "version": content["version"],
             "events": {event["name"]: _event(event) for event in content["events"]},
+            # Portals of earlier releases have none.
+            "metrics": {metric["name"]: _metric(metric) for metric in content.get("metrics", [])},
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PlanFault([f"{name}: this is not a tracking plan."]) from error
     return parse_plan(yaml.safe_dump(document, sort_keys=False), name=name)
 
@@ -69,6 +72,11 @@ def _property(definition: dict[str, Any]) -> dict[str, Any]:
     kind = PropertyType(definition["type"])
     keys = {key for key in PROPERTY_KEYS if key not in TYPE_KEYS or kind in TYPE_KEYS[key]}
     return _entry(definition, keys)
+
+
+def _metric(content: dict[str, Any]) -> dict[str, Any]:
+    labels = {label["name"]: _entry(label, LABEL_KEYS) for label in content["labels"]}
+    return _entry(content, METRIC_KEYS) | {"labels": labels}
 
 
 def _entry(content: dict[str, Any], keys: set[str] | frozenset[str]) -> dict[str, Any]:

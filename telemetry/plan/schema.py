@@ -11,11 +11,20 @@ from telemetry.plan.definitions import (
     PropertyType,
     TrackingPlan,
 )
+from telemetry.plan.measures import ValueKind
+from telemetry.plan.metrics import (
+    EVERY_EVENT,
+    PRESENT,
+    STATUS_FAMILY,
+    Condition,
+    LabelDefinition,
+    MetricDefinition,
+)
 
 MAX_BATCH_EVENTS = 2_500
 # Negations, because they mean the same in every regular expression dialect: "$" does not.
 NOT_ID_CHARACTERS = "[^!-~]"
-NOT_TOKEN_CHARACTERS = "[\\u0000-\\u001f\\u007f-\\u009f]"  # noqa: S105
+NOT_TOKEN_CHARACTERS = "[\\u0000-\\u001f\\u007f-\\u009f]"  # noqa: S105  (characters, no secret)
 TIMESTAMP = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
 
 
@@ -39,11 +48,16 @@ def json_schema(plan: TrackingPlan) -> dict[str, Any]:
 
 
 def plan_as_dict(plan: TrackingPlan) -> dict[str, Any]:
-    """The plan as plain JSON: {"version", "events": [{"name", "description", …, "properties": […]}]}.
+    """The plan as plain JSON: {"version", "events": [{"name", …, "properties": […]}], "metrics": [{"name", …}]}.
 
-    Bounds and marks that a part does not have are left out.
+    Bounds and marks that a part does not have are left out, and so is `metrics` of a plan without any.
     """
-    return {"version": plan.version, "events": [_event_as_dict(event) for event in plan.events.values()]}
+    metrics = [_metric_as_dict(metric) for metric in plan.metrics.values()]
+    return {
+        "version": plan.version,
+        "events": [_event_as_dict(event) for event in plan.events.values()],
+        **({"metrics": metrics} if metrics else {}),
+    }
 
 
 def _event_schema(event: EventDefinition) -> dict[str, Any]:
@@ -157,3 +171,39 @@ def _deprecation_as_dict(mark: Deprecation | None) -> dict[str, Any]:
     if mark is None:
         return {}
     return {"deprecated": {"until": mark.until.isoformat(), "instead": mark.instead}}
+
+
+def _metric_as_dict(metric: MetricDefinition) -> dict[str, Any]:
+    details = {
+        "notes": metric.notes or None,
+        "events": EVERY_EVENT if metric.counts_every_event else list(metric.events) or None,
+        "measure": metric.measure or None,
+        "value": metric.value or None,
+        "unit": metric.unit.value if metric.value_kind is ValueKind.DURATION else None,
+        "when": {condition.source: _condition_as_plain(condition) for condition in metric.conditions} or None,
+        "buckets": list(metric.buckets) or None,
+    }
+    return {
+        "name": metric.name,
+        "type": metric.kind.value,
+        "help": metric.help,
+        **{key: value for key, value in details.items() if value is not None},
+        # A list: stored counts depend on the labels' order.
+        "labels": [_label_as_dict(label) for label in metric.labels],
+        "budget": metric.budget,
+    }
+
+
+def _condition_as_plain(condition: Condition) -> Any:
+    if condition.above is not None:
+        return {"above": condition.above}
+    return list(condition.values) or PRESENT
+
+
+def _label_as_dict(label: LabelDefinition) -> dict[str, Any]:
+    details = {"capped": label.capped or None, "as": STATUS_FAMILY if label.as_status_family else None}
+    return {
+        "name": label.name,
+        "from": label.source,
+        **{key: value for key, value in details.items() if value is not None},
+    }

@@ -87,8 +87,10 @@ def _find_list_fault(value: object, definition: PropertyDefinition) -> Fault | N
 
 def _find_number_fault(value: object, definition: PropertyDefinition) -> Fault | None:
     whole = definition.type.is_whole
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        message = "This must be a whole number, without a point." if whole else "This must be a number."
+    # 4.0 is a whole number too: some clients have no other kind.
+    is_fraction = whole and isinstance(value, float) and not value.is_integer()
+    if isinstance(value, bool) or not isinstance(value, int | float) or is_fraction:
+        message = "This must be a whole number." if whole else "This must be a number."
         return RejectionCode.WRONG_TYPE, message
     minimum, maximum = definition.minimum, definition.maximum
     # Written so that NaN, which compares false with everything, is out of range too.

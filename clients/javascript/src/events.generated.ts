@@ -128,21 +128,23 @@ export interface PlanEvents {
   /** A workflow run begins. When: A workflow execution starts. */
   "workbench.workflow_run_started": {
     /**
-     * The draft: an id that the client makes, stable for one draft. At most 128 characters, printable ASCII without
-     * spaces.
-     */
-    draftId: string;
-    /**
      * The execution id that the workflow engine gave to the run. At most 128 characters, printable ASCII without
      * spaces.
      */
     runId: string;
+    /**
+     * The draft: an id that the client makes, stable for one draft. At most 128 characters, printable ASCII without
+     * spaces.
+     */
+    draftId?: string;
     /** The workflow. At most 128 characters, printable ASCII without spaces. */
     workflowId?: string;
     /** The workflow's name in the catalogue. At most 200 characters. */
     workflowName?: string;
     /** What started the run. */
     trigger?: "user" | "schedule" | "webhook" | "api" | "system";
+    /** The run that this one tries again. At most 128 characters, printable ASCII without spaces. */
+    retryOfRunId?: string;
     /**
      * The trace, for finding the run in the tracing system. At most 128 characters, printable ASCII without spaces.
      */
@@ -171,6 +173,8 @@ export interface PlanEvents {
     workflowName?: string;
     /** The class of the error; never its message. At most 200 characters. */
     errorType?: string;
+    /** The run that this one tries again. At most 128 characters, printable ASCII without spaces. */
+    retryOfRunId?: string;
     /**
      * The trace, for finding the run in the tracing system. At most 128 characters, printable ASCII without spaces.
      */
@@ -249,6 +253,11 @@ export interface PlanEvents {
     traceId?: string;
     /** The span within the trace. At most 128 characters, printable ASCII without spaces. */
     spanId?: string;
+    /**
+     * The span that this one is part of; left out at the root of a trace. At most 128 characters, printable ASCII
+     * without spaces.
+     */
+    parentSpanId?: string;
   };
 
   /** An agent's work within a workflow run is over. When: An agent run finishes, fails or is cancelled. */
@@ -288,6 +297,50 @@ export interface PlanEvents {
     traceId?: string;
     /** The span within the trace. At most 128 characters, printable ASCII without spaces. */
     spanId?: string;
+    /**
+     * The span that this one is part of; left out at the root of a trace. At most 128 characters, printable ASCII
+     * without spaces.
+     */
+    parentSpanId?: string;
+  };
+
+  /**
+   * A language model was called. When: A model's answer has arrived, or its call failed. Its agent is told by the
+   * spans above it.
+   */
+  "agent.model_called": {
+    /**
+     * The trace, for finding the run in the tracing system. At most 128 characters, printable ASCII without spaces.
+     */
+    traceId: string;
+    /** The span within the trace. At most 128 characters, printable ASCII without spaces. */
+    spanId: string;
+    /**
+     * The span that this one is part of; left out at the root of a trace. At most 128 characters, printable ASCII
+     * without spaces.
+     */
+    parentSpanId?: string;
+    /**
+     * The execution id that the workflow engine gave to the run. At most 128 characters, printable ASCII without
+     * spaces.
+     */
+    runId?: string;
+    /** One run of one agent within a workflow run. At most 128 characters, printable ASCII without spaces. */
+    agentRunId?: string;
+    /** The language model that was used. At most 200 characters. */
+    model?: string;
+    /** Tokens that the model read. A whole number from 0 to 2147483647. */
+    inputTokens?: number;
+    /** Tokens that the model wrote. A whole number from 0 to 2147483647. */
+    outputTokens?: number;
+    /** What the run cost, in US dollars. A number from 0 to 1000000. */
+    costUsd?: number;
+    /** How long it took, in milliseconds. A whole number from 0 to 2592000000. */
+    durationMs?: number;
+    /** How the run ended. */
+    status?: "completed" | "failed" | "cancelled";
+    /** The class of the error; never its message. At most 200 characters. */
+    errorType?: string;
   };
 
   /**

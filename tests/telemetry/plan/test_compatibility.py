@@ -2,7 +2,8 @@ from datetime import date
 
 import pytest
 
-from telemetry.plan import find_breaking_changes, get_plan, parse_plan
+from telemetry.plan import find_breaking_changes, find_lost_counts, get_plan, parse_plan
+from tests.telemetry.plan.plans import metered_shop, shop
 
 TODAY = date(2026, 2, 15)
 OLD = """\
@@ -124,3 +125,47 @@ def test_an_event_that_is_over_may_go(until, expected):
     old = OLD.replace("unlocked.", f"unlocked.\n    deprecated: {{until: {until}}}")
 
     assert len(changes(("shop.opened", "shop.closed"), old=old)) == expected
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (("kind: kind, ", ""), "shop_items_sold_total: the labels or their order changed"),
+        (
+            (
+                "{kind: kind, label: {from: label, capped: true}}",
+                "{label: {from: label, capped: true}, kind: kind}",
+            ),
+            "shop_items_sold_total: the labels or their order changed",
+        ),
+        (
+            (
+                "    help: All events.\n    events: all",
+                "    help: X.\n    events: shop.item_sold\n    value: price",
+            ),
+            "shop_events_total: the unit changed",
+        ),
+    ],
+)
+def test_names_metrics_whose_stored_counts_would_be_lost(edit, sentence):
+    [found] = find_lost_counts(old=metered_shop(), new=metered_shop(edit))
+
+    assert found.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("[1, 10]", "[2, 20, 200]"),
+        ("What items cost.", "X."),
+        ("events: all", "events: shop.opened"),
+        ("    help: All events.", "    help: All events.\n    budget: 9"),
+        ("shop_price", "shop_paid"),
+    ],
+)
+def test_allows_what_stored_counts_survive(edit):
+    assert find_lost_counts(old=metered_shop(), new=metered_shop(edit)) == []
+
+
+def test_metrics_break_no_client():
+    assert find_breaking_changes(old=metered_shop(), new=shop(), today=TODAY) == []

@@ -20,10 +20,13 @@ TAXONOMY = {
     "workbench.chat_message_sent": ("", "messageLength hasAttachment"),
     "workbench.chat_tool_invoked": ("toolId", "draftId success"),
     "workbench.template_suggested": ("templateId", "draftId accepted"),
-    "workbench.workflow_run_started": ("draftId runId", "workflowId workflowName trigger traceId"),
+    "workbench.workflow_run_started": (
+        "runId",
+        "draftId workflowId workflowName trigger retryOfRunId traceId",
+    ),
     "workbench.workflow_run_completed": (
         "runId status",
-        "durationMs draftId workflowId workflowName errorType traceId",
+        "durationMs draftId workflowId workflowName errorType retryOfRunId traceId",
     ),
     "workbench.approval_requested": (
         "toolIds contextType",
@@ -32,11 +35,16 @@ TAXONOMY = {
     "workbench.approval_completed": ("approved", "toolIds approverId approvalId runId"),
     "agent.run_started": (
         "runId agentRunId agentName",
-        "agentId action model attempt traceId spanId",
+        "agentId action model attempt traceId spanId parentSpanId",
     ),
     "agent.run_completed": (
         "runId agentRunId agentName status",
-        "agentId action model durationMs errorType attempt costUsd inputTokens outputTokens traceId spanId",
+        "agentId action model durationMs errorType attempt costUsd inputTokens outputTokens traceId spanId"
+        " parentSpanId",
+    ),
+    "agent.model_called": (
+        "traceId spanId",
+        "parentSpanId runId agentRunId model inputTokens outputTokens costUsd durationMs status errorType",
     ),
     "workflow.created": ("source", "workflowId"),
     "appserver.request_completed": ("route method status durationMs", "model errorCategory"),
@@ -56,14 +64,15 @@ ENUMERATIONS = {
     ("workbench.workflow_run_started", "trigger"): "user schedule webhook api system",
     ("workbench.workflow_run_completed", "status"): "completed failed cancelled",
     ("agent.run_completed", "status"): "completed failed cancelled",
+    ("agent.model_called", "status"): "completed failed cancelled",
     ("workflow.created", "source"): "manual api import other",
     ("appserver.worker_state_changed", "state"): "ready restarting backoff stopped",
     ("appserver.tool_buffer_changed", "state"): "started flushed aborted",
 }
 
 TYPES = {
-    "id": "agentId agentRunId approvalId approverId draftId incidentId runId spanId streamId templateId"
-    " toolId traceId userId workerId workflowId",
+    "id": "agentId agentRunId approvalId approverId draftId incidentId parentSpanId retryOfRunId runId spanId streamId"
+    " templateId toolId traceId userId workerId workflowId",
     "ids": "toolIds",
     "token": "action agentName contextType errorCategory errorType intent method model reason referrer route"
     " workflowName",

@@ -29,6 +29,7 @@ EventName = Literal[
     "workbench.approval_completed",
     "agent.run_started",
     "agent.run_completed",
+    "agent.model_called",
     "workflow.created",
     "appserver.request_completed",
     "appserver.stream_opened",
@@ -389,11 +390,12 @@ class WorkbenchEvents:
         self,
         *,
         session_id: str,
-        draft_id: str,
         run_id: str,
+        draft_id: str | None = None,
         workflow_id: str | None = None,
         workflow_name: str | None = None,
         trigger: Literal["user", "schedule", "webhook", "api", "system"] | None = None,
+        retry_of_run_id: str | None = None,
         trace_id: str | None = None,
         timestamp: datetime | None = None,
         event_id: str | None = None,
@@ -402,22 +404,24 @@ class WorkbenchEvents:
 
         When: A workflow execution starts.
 
-        draft_id: The draft: an id that the client makes, stable for one draft.
         run_id: The execution id that the workflow engine gave to the run.
+        draft_id: The draft: an id that the client makes, stable for one draft.
         workflow_id: The workflow.
         workflow_name: The workflow's name in the catalogue.
         trigger: What started the run.
+        retry_of_run_id: The run that this one tries again.
         trace_id: The trace, for finding the run in the tracing system.
         """
         return self._tracker.track(
             "workbench.workflow_run_started",
             session_id=session_id,
             properties={
-                "draftId": draft_id,
                 "runId": run_id,
+                "draftId": draft_id,
                 "workflowId": workflow_id,
                 "workflowName": workflow_name,
                 "trigger": trigger,
+                "retryOfRunId": retry_of_run_id,
                 "traceId": trace_id,
             },
             timestamp=timestamp,
@@ -435,6 +439,7 @@ class WorkbenchEvents:
         workflow_id: str | None = None,
         workflow_name: str | None = None,
         error_type: str | None = None,
+        retry_of_run_id: str | None = None,
         trace_id: str | None = None,
         timestamp: datetime | None = None,
         event_id: str | None = None,
@@ -450,6 +455,7 @@ class WorkbenchEvents:
         workflow_id: The workflow.
         workflow_name: The workflow's name in the catalogue.
         error_type: The class of the error; never its message.
+        retry_of_run_id: The run that this one tries again.
         trace_id: The trace, for finding the run in the tracing system.
         """
         return self._tracker.track(
@@ -463,6 +469,7 @@ class WorkbenchEvents:
                 "workflowId": workflow_id,
                 "workflowName": workflow_name,
                 "errorType": error_type,
+                "retryOfRunId": retry_of_run_id,
                 "traceId": trace_id,
             },
             timestamp=timestamp,
@@ -569,6 +576,7 @@ class AgentEvents:
         attempt: int | None = None,
         trace_id: str | None = None,
         span_id: str | None = None,
+        parent_span_id: str | None = None,
         timestamp: datetime | None = None,
         event_id: str | None = None,
     ) -> str:
@@ -585,6 +593,7 @@ class AgentEvents:
         attempt: Which attempt this is; a value above 1 is a retry.
         trace_id: The trace, for finding the run in the tracing system.
         span_id: The span within the trace.
+        parent_span_id: The span that this one is part of; left out at the root of a trace.
         """
         return self._tracker.track(
             "agent.run_started",
@@ -599,6 +608,7 @@ class AgentEvents:
                 "attempt": attempt,
                 "traceId": trace_id,
                 "spanId": span_id,
+                "parentSpanId": parent_span_id,
             },
             timestamp=timestamp,
             event_id=event_id,
@@ -623,6 +633,7 @@ class AgentEvents:
         output_tokens: int | None = None,
         trace_id: str | None = None,
         span_id: str | None = None,
+        parent_span_id: str | None = None,
         timestamp: datetime | None = None,
         event_id: str | None = None,
     ) -> str:
@@ -645,6 +656,7 @@ class AgentEvents:
         output_tokens: Tokens that the model wrote.
         trace_id: The trace, for finding the run in the tracing system.
         span_id: The span within the trace.
+        parent_span_id: The span that this one is part of; left out at the root of a trace.
         """
         return self._tracker.track(
             "agent.run_completed",
@@ -665,6 +677,64 @@ class AgentEvents:
                 "outputTokens": output_tokens,
                 "traceId": trace_id,
                 "spanId": span_id,
+                "parentSpanId": parent_span_id,
+            },
+            timestamp=timestamp,
+            event_id=event_id,
+        )
+
+    def model_called(
+        self,
+        *,
+        session_id: str,
+        trace_id: str,
+        span_id: str,
+        parent_span_id: str | None = None,
+        run_id: str | None = None,
+        agent_run_id: str | None = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        cost_usd: float | None = None,
+        duration_ms: int | None = None,
+        status: Literal["completed", "failed", "cancelled"] | None = None,
+        error_type: str | None = None,
+        timestamp: datetime | None = None,
+        event_id: str | None = None,
+    ) -> str:
+        """A language model was called.
+
+        When: A model's answer has arrived, or its call failed. Its agent is told by the spans above it.
+
+        trace_id: The trace, for finding the run in the tracing system.
+        span_id: The span within the trace.
+        parent_span_id: The span that this one is part of; left out at the root of a trace.
+        run_id: The execution id that the workflow engine gave to the run.
+        agent_run_id: One run of one agent within a workflow run.
+        model: The language model that was used.
+        input_tokens: Tokens that the model read.
+        output_tokens: Tokens that the model wrote.
+        cost_usd: What the run cost, in US dollars.
+        duration_ms: How long it took, in milliseconds.
+        status: How the run ended.
+        error_type: The class of the error; never its message.
+        """
+        return self._tracker.track(
+            "agent.model_called",
+            session_id=session_id,
+            properties={
+                "traceId": trace_id,
+                "spanId": span_id,
+                "parentSpanId": parent_span_id,
+                "runId": run_id,
+                "agentRunId": agent_run_id,
+                "model": model,
+                "inputTokens": input_tokens,
+                "outputTokens": output_tokens,
+                "costUsd": cost_usd,
+                "durationMs": duration_ms,
+                "status": status,
+                "errorType": error_type,
             },
             timestamp=timestamp,
             event_id=event_id,
