@@ -11,7 +11,7 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from telemetry.counters.families import FAMILIES, OPEN_LABELS, Family
+from telemetry.counters.families import Family, families
 from telemetry.models import BridgeCounter
 
 OTHER = "other"
@@ -60,21 +60,17 @@ class KnownSeries:
 known_series = KnownSeries()
 
 
-def observe(family: str, environment: str, labels: tuple[str, ...], microseconds: int) -> list[Increment]:
-    """The increments that add one duration (microseconds) to a histogram: one for its bucket, one for the sum.
+def observe(family: str, rows: Iterable[tuple[str, tuple[str, ...], int, int]]) -> list[Increment]:
+    """The increments that add values to a histogram, given as (environment, label values, value, how many of it).
 
-    A stored bucket counts its own durations only; the scrape cumulates. Raises KeyError for an unknown family.
+    A value is in the family's smallest unit. A stored bucket counts its own values only; the scrape cumulates. One
+    more bin has the sum. Raises KeyError for an unknown family.
     """
-    return observe_many(family, [(environment, labels, microseconds)])
-
-
-def observe_many(family: str, rows: Iterable[tuple[str, tuple[str, ...], int]]) -> list[Increment]:
-    """The increments that add many durations, given as (environment, label values, microseconds)."""
-    definition = FAMILIES[family]
+    definition = families()[family]
     totals: dict[tuple[str, tuple[str, ...], str], int] = defaultdict(int)
-    for environment, labels, microseconds in rows:
-        totals[environment, labels, definition.bin_of(microseconds)] += 1
-        totals[environment, labels, SUM] += microseconds
+    for environment, labels, value, count in rows:
+        totals[environment, labels, definition.bin_of(value)] += count
+        totals[environment, labels, SUM] += value * count
     return [Increment(family, *key, amount) for key, amount in totals.items()]
 
 
@@ -127,9 +123,10 @@ def _sum_up(increments: Iterable[Increment]) -> list[Increment]:
             raise ValueError(f"{increment.family} cannot fall")
         totals[increment.family, increment.environment, increment.labels, increment.bin] += increment.amount
     # Labels are checked once a series: a batch has far more increments than series.
+    known = families()
     storable: dict[tuple[str, str, tuple[str, ...], str], int] = defaultdict(int)
     for (family, environment, labels, bin_name), amount in totals.items():
-        storable[family, environment, _storable_labels(labels, family=FAMILIES[family]), bin_name] += amount
+        storable[family, environment, _storable_labels(labels, family=known[family]), bin_name] += amount
     return [Increment(*key, amount) for key, amount in storable.items()]
 
 
@@ -173,10 +170,10 @@ def _within_family_budget(increment: Increment, *, stored_series: set[Series]) -
     The series are: its own; with `other` for each open label; and with `other` for the environment too. The
     second kind may fill the budget once more, so that every environment keeps its own. The third ends growth.
     """
-    family = FAMILIES[increment.family]
+    family = families()[increment.family]
     own = _series(increment)
     of_environment = (increment.environment, _without_open_labels(increment, family=family))
-    limit = 2 * family.budget if family.has_open_labels else family.budget
+    limit = 2 * family.budget if family.open_labels else family.budget
     if own in stored_series or len(stored_series) < family.budget:
         series = own
     elif of_environment in stored_series or len(stored_series) < limit:
@@ -189,7 +186,7 @@ def _within_family_budget(increment: Increment, *, stored_series: set[Series]) -
 
 def _without_open_labels(increment: Increment, *, family: Family) -> tuple[str, ...]:
     pairs = zip(family.labels, increment.labels, strict=True)
-    return tuple(OTHER if name in OPEN_LABELS else value for name, value in pairs)
+    return tuple(OTHER if name in family.open_labels else value for name, value in pairs)
 
 
 def _storable_labels(labels: tuple[str, ...], *, family: Family) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from telemetry.counters import bridge
-from telemetry.counters.bridge import Increment, increase, observe, observe_many, raise_to, read_counters
+from telemetry.counters.bridge import Increment, increase, observe, raise_to, read_counters
 from telemetry.models import BridgeCounter
 from tests.threads import run_together
 
@@ -133,7 +133,7 @@ def test_a_label_that_cannot_be_exposed_is_other(agent: str, kept: str) -> None:
     [(0, "1.0"), (1_000_000, "1.0"), (1_000_001, "2.5"), (7_200_000_000, "7200.0"), (7_200_000_001, "+Inf")],
 )
 def test_a_duration_falls_into_one_bucket_and_the_sum(microseconds: int, bucket: str) -> None:
-    assert observe(WAIT, "production", ("true",), microseconds) == [
+    assert observe(WAIT, [("production", ("true",), microseconds, 1)]) == [
         Increment(WAIT, "production", ("true",), bucket, 1),
         Increment(WAIT, "production", ("true",), "sum", microseconds),
     ]
@@ -141,23 +141,23 @@ def test_a_duration_falls_into_one_bucket_and_the_sum(microseconds: int, bucket:
 
 def test_many_durations_are_grouped() -> None:
     rows = [
-        ("production", ("true",), 900_000_000),
-        ("production", ("true",), 899_000_000),
-        ("dev", ("false",), 5),
+        ("production", ("true",), 900_000_000, 1),
+        ("production", ("true",), 899_000_000, 2),
+        ("dev", ("false",), 5, 1),
     ]
 
-    increase(observe_many(WAIT, rows))
+    increase(observe(WAIT, rows))
 
     assert stored(WAIT) == {
-        ("production", "true", "900.0"): 2,
-        ("production", "true", "sum"): 1_799_000_000,
+        ("production", "true", "900.0"): 3,
+        ("production", "true", "sum"): 2_698_000_000,
         ("dev", "false", "1.0"): 1,
         ("dev", "false", "sum"): 5,
     }
 
 
 def test_reads_all_counters_in_one_query() -> None:
-    increase([retry("planner"), *observe(WAIT, "production", ("true",), 2)])
+    increase([retry("planner"), *observe(WAIT, [("production", ("true",), 2, 1)])])
 
     with CaptureQueriesContext(connection) as queries:
         counters = read_counters()
@@ -203,9 +203,10 @@ def test_a_histogram_counts_as_one_series_however_many_buckets_it_has() -> None:
 
     for seconds in (1, 2, 3):
         increase(
-            increment
-            for number in range(200)
-            for increment in observe(family, "production", (f"agent-{number:03}",), seconds * 1_000_000)
+            observe(
+                family,
+                (("production", (f"agent-{number:03}",), seconds * 1_000_000, 1) for number in range(200)),
+            )
         )
 
     assert {agent for _, agent, _ in stored(family)} == {f"agent-{number:03}" for number in range(200)}
