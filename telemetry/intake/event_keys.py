@@ -4,19 +4,24 @@ The key comes from what the client sent and never from what the portal computed 
 with another correction of the client's clock, must get the same key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 
 from django.conf import settings
 
+from telemetry.intake.privacy import looks_like_pii
 from telemetry.intake.validation import ValidEvent
 from telemetry.models import ApiKey
+from telemetry.plan.values import CONTROL
 
 KEY_BYTES = 16
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# A longer origin is not kept, so its event cannot be replayed.
+MAX_ORIGIN_LENGTH = 200
 
 Hasher = Callable[[str], str]
 
@@ -63,3 +68,26 @@ def may_lie_elsewhere(sent_day: date | None, *, today: date) -> bool:
     between these bounds and those of `day_to_store`, so that two copies at midnight cannot miss each other.
     """
     return sent_day is None or not 0 <= (sent_day - today).days <= 1
+
+
+def delivery_of(
+    index: int, *, origins: Sequence[str] | None, sent_moments: Sequence[datetime | None] | None
+) -> dict[str, Any]:
+    """What the quarantine keeps of a delivery, so that a replay gives the event the key of its first delivery.
+
+    {"origin": what its id is unique within, "sent_at": the timestamp as sent, or None}, each only where the protocol
+    says so (see `ingest_events`).
+    """
+    delivery: dict[str, Any] = {}
+    if origins is not None:
+        delivery["origin"] = origins[index]
+    if sent_moments is not None:
+        sent_at = sent_moments[index]
+        delivery["sent_at"] = None if sent_at is None else sent_at.isoformat()
+    return delivery
+
+
+def may_be_kept(delivery: dict[str, Any]) -> bool:
+    """Whether nothing in the delivery is too long, can't be stored or looks like PII."""
+    origin = delivery.get("origin", "")
+    return len(origin) <= MAX_ORIGIN_LENGTH and not CONTROL.search(origin) and not looks_like_pii(origin)

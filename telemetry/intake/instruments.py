@@ -17,6 +17,15 @@ dropped_properties = Counter(
     ["environment"],
 )
 
+spans = Counter(
+    "portal_spans", "Spans that were posted, by what they are to the portal.", ["environment", "role"]
+)
+
+
+def count_spans(*, environment: str, roles: Mapping[str, int]) -> None:
+    for role, count in roles.items():
+        spans.labels(environment, role).inc(count)
+
 
 def count_dropped_properties(*, environment: str, properties: int) -> None:
     if properties:

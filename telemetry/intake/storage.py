@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
-from telemetry.models import ApiKey, Arrival, RawEvent
+from telemetry.models import ApiKey, Arrival, Environment, RawEvent
+from web.tracing import spans
 
 # (day, event key as 32 hex digits, event, client's id, session, occurred at, properties as JSON text). A plain
 # tuple, day and key first: thousands are made and sorted a second.
@@ -23,7 +24,7 @@ EventRow = tuple[date, str, str, str, str, datetime, str]
 
 
 class QuarantineRow(NamedTuple):
-    """A rejected event; errors and payload are JSON texts, already redacted."""
+    """A rejected event; errors, payload and delivery are JSON texts, already redacted (see QuarantinedEvent)."""
 
     position: int
     event: str
@@ -31,12 +32,16 @@ class QuarantineRow(NamedTuple):
     code: str
     errors: str
     payload: str
+    is_whole: bool = False
+    delivery: str | None = None
 
 
 class PostedRows(NamedTuple):
     """What one post brings to the database. No event key stands twice in `rows`.
 
-    `repeats` counts the events that repeat another one of the post. `rejected` counts by first error code.
+    `repeats` counts the events that repeat another one of the post. `rejected` counts by first error code, and
+    `rejected_kinds` by code and event name: (code, event, number). `client` is what sent the post,
+    and `traceparent` names the span in which it is stored.
     `unplaced`, event key → UTC day as sent, are rows of which a copy may be stored under another day.
     """
 
@@ -45,6 +50,13 @@ class PostedRows(NamedTuple):
     quarantined: Sequence[QuarantineRow]
     rejected: dict[str, int]
     unplaced: Mapping[str, date] = MappingProxyType({})
+    rejected_kinds: Sequence[tuple[str, str, int]] = ()
+    client: str = ""
+    traceparent: str | None = None
+
+
+class RawEventsKeptFromMoved(Exception):
+    """Retention deleted raw events of the environment since the key was read. Nothing of the post is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +72,28 @@ def store_batch(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult
     """Store a post in one transaction, and return which of its events were new. Committed when it returns.
 
     Safe to repeat: events that are stored already count as duplicates, in another arrival. Raises Django's
-    database errors, and then nothing of the post is stored.
+    database errors, and RawEventsKeptFromMoved when `raw_kept_from` of the key's environment is not the stored
+    one; then nothing of the post is stored.
     """
     # Sorted, so that two posts with the same events wait for each other instead of deadlocking.
     ordered = batch._replace(rows=sorted(batch.rows))
     if connection.vendor == "postgresql":
         return store_on_postgresql(ordered, key=key, now=now)
-    # The event key alone is unique there, whatever the day.
-    return store_on_sqlite(ordered, key=key, now=now)
+    # One span stands for all statements of the transaction, as the one statement does on PostgreSQL.
+    with spans.statement(SQLITE_STORE_EVENT, system="sqlite", rows=len(batch.rows), covers_others=True):
+        # The event key alone is unique there, whatever the day.
+        return store_on_sqlite(ordered, key=key, now=now)
 
 
 # PostgreSQL: one statement is one round trip and one transaction. Arrays in binary form cost the least of all
 # ways that keep the unique key (measured against COPY to a temporary table and executemany).
+#
+# The environment's row is read in the same statement: copies of events that retention has deleted must not come in
+# again. Where its moment is another than the door's, nothing is stored and no row comes back. Index: its key.
 POSTGRESQL_EVENTS = """
 WITH arrival AS (
-    SELECT nextval('telemetry_arrival_id_seq') AS id
+    SELECT nextval('telemetry_arrival_id_seq') AS id FROM telemetry_environment
+    WHERE name = %(environment)s AND raw_kept_from IS NOT DISTINCT FROM %(raw_kept_from)s::timestamptz
 ), event AS (
     INSERT INTO telemetry_rawevent (
         event_key, day, arrival_id, environment, source, event, event_id, session_id, occurred_at, properties
@@ -91,24 +110,28 @@ WITH arrival AS (
 
 POSTGRESQL_QUARANTINE = """, quarantined AS (
     INSERT INTO telemetry_quarantinedevent (
-        arrival_id, environment, source, received_at, position, event, event_id, code, errors, payload
+        arrival_id, key_id, environment, source, received_at, client,
+        position, event, event_id, code, errors, payload, is_whole, delivery
     )
-    SELECT arrival.id, %(environment)s, %(source)s, %(now)s,
-        sent.position, sent.event, sent.event_id, sent.code, sent.errors::jsonb, sent.payload::jsonb
+    SELECT arrival.id, %(key_id)s, %(environment)s, %(source)s, %(now)s, %(client)s,
+        sent.position, sent.event, sent.event_id, sent.code, sent.errors::jsonb, sent.payload::jsonb,
+        sent.is_whole, sent.delivery::jsonb
     FROM arrival, unnest(
         %(positions)b::int[], %(bad_events)b::text[], %(bad_event_ids)b::text[], %(codes)b::text[],
-        %(errors)b::text[], %(payloads)b::text[]
-    ) AS sent (position, event, event_id, code, errors, payload)
+        %(errors)b::text[], %(payloads)b::text[], %(wholes)b::bool[], %(deliveries)b::text[]
+    ) AS sent (position, event, event_id, code, errors, payload, is_whole, delivery)
 )"""
 
 POSTGRESQL_ARRIVAL = """, counted AS (
     SELECT count(*)::int AS accepted, min(day) AS first_day, max(day) AS last_day FROM event
 ), stored AS (
     INSERT INTO telemetry_arrival (
-        id, key_id, environment, source, received_at, accepted, duplicates, rejected, first_day, last_day
+        id, key_id, environment, source, received_at, client, accepted, duplicates, rejected, rejected_kinds,
+        first_day, last_day, traceparent
     )
-    SELECT arrival.id, %(key_id)s, %(environment)s, %(source)s, %(now)s, counted.accepted,
-        %(valid)s - counted.accepted, %(rejected)s::jsonb, counted.first_day, counted.last_day
+    SELECT arrival.id, %(key_id)s, %(environment)s, %(source)s, %(now)s, %(client)s, counted.accepted,
+        %(valid)s - counted.accepted, %(rejected)s::jsonb, %(rejected_kinds)s::jsonb,
+        counted.first_day, counted.last_day, %(traceparent)s
     FROM arrival, counted
 )
 SELECT arrival.id, counted.accepted, CASE WHEN counted.accepted < %(distinct)s THEN
@@ -175,10 +198,14 @@ def insert_on_postgresql(batch: PostedRows, *, key: ApiKey, now: datetime) -> St
         "key_id": key.pk,
         "environment": key.environment_id,
         "source": key.source,
+        "raw_kept_from": key.environment.raw_kept_from,
         "now": now,
         "valid": len(batch.rows) + batch.repeats,
         "distinct": len(batch.rows),
         "rejected": to_json(batch.rejected),
+        "rejected_kinds": to_json(batch.rejected_kinds) if batch.rejected_kinds else None,
+        "client": batch.client,
+        "traceparent": batch.traceparent,
         **columns(
             ("days", "event_keys", "events", "event_ids", "session_ids", "moments", "properties"), batch.rows
         ),
@@ -187,11 +214,18 @@ def insert_on_postgresql(batch: PostedRows, *, key: ApiKey, now: datetime) -> St
     if batch.quarantined:
         statement = POSTGRESQL_STORE_WITH_QUARANTINE
         parameters |= columns(
-            ("positions", "bad_events", "bad_event_ids", "codes", "errors", "payloads"), batch.quarantined
+            (
+                *("positions", "bad_events", "bad_event_ids", "codes"),
+                *("errors", "payloads", "wholes", "deliveries"),
+            ),
+            batch.quarantined,
         )
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        arrival_id, accepted, new_keys = cursor.fetchone()
+        stored = cursor.fetchone()
+    if stored is None:
+        raise RawEventsKeptFromMoved
+    arrival_id, accepted, new_keys = stored
     return StoreResult(arrival_id, accepted, None if new_keys is None else frozenset(new_keys))
 
 
@@ -211,6 +245,7 @@ ON CONFLICT (event_key) DO NOTHING
 
 def store_on_sqlite(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
     with transaction.atomic():
+        check_kept_from(key)
         arrival = Arrival.objects.create(
             key=key,
             environment=key.environment_id,
@@ -219,6 +254,9 @@ def store_on_sqlite(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreRe
             accepted=0,
             duplicates=0,
             rejected=batch.rejected,
+            rejected_kinds=batch.rejected_kinds or None,
+            client=batch.client,
+            traceparent=batch.traceparent,
         )
         accepted = insert_on_sqlite(batch.rows, arrival=arrival)
         all_new = accepted == len(batch.rows)
@@ -232,6 +270,13 @@ def store_on_sqlite(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreRe
         )
         new_keys = None if all_new else keys_of(arrival)
     return StoreResult(arrival.pk, accepted, new_keys)
+
+
+def check_kept_from(key: ApiKey) -> None:
+    """Raises RawEventsKeptFromMoved. In a transaction that writes: retention waits until it ends."""
+    environments = Environment.objects.filter(name=key.environment_id)
+    if environments.values_list("raw_kept_from", flat=True).get() != key.environment.raw_kept_from:
+        raise RawEventsKeptFromMoved
 
 
 def insert_on_sqlite(rows: Sequence[EventRow], *, arrival: Arrival) -> int:
@@ -265,13 +310,15 @@ def sqlite_moment(moment: datetime) -> str:
 
 SQLITE_QUARANTINE = """
 INSERT INTO telemetry_quarantinedevent (
-    arrival_id, environment, source, received_at, position, event, event_id, code, errors, payload
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    arrival_id, key_id, environment, source, received_at, client,
+    position, event, event_id, code, errors, payload, is_whole, delivery
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
 def quarantine_on_sqlite(rows: Sequence[QuarantineRow], *, arrival: Arrival) -> None:
-    owner = (arrival.pk, arrival.environment, arrival.source, sqlite_moment(arrival.received_at))
+    received_at = sqlite_moment(arrival.received_at)
+    owner = (arrival.pk, arrival.key_id, arrival.environment, arrival.source, received_at, arrival.client)
     with connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.connection.executemany(SQLITE_QUARANTINE, [(*owner, *row) for row in rows])
 

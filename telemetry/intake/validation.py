@@ -16,12 +16,23 @@ from telemetry.intake.problems import (
     find_time_fault,
     is_over,
 )
-from telemetry.intake.redaction import redact_event, redact_event_id, redact_event_name
+from telemetry.intake.redaction import is_whole, redact_event, redact_event_id, redact_event_name
+from telemetry.intake.wording import OWN, Wording
 from telemetry.plan import CompiledEvent, CompiledPlan, TrackingPlan, get_compiled_plan
 from telemetry.plan.codes import NoticeCode, RejectionCode
 from telemetry.plan.values import CONTROL, IS_ID, find_fault, parse_timestamp, trim_to_origin_and_path
 
-__all__ = ["MAX_EVENT_BYTES", "Problem", "RejectedEvent", "ValidEvent", "check_event"]
+__all__ = [
+    "MAX_EVENT_BYTES",
+    "Problem",
+    "RejectedEvent",
+    "ValidEvent",
+    "check_closely",
+    "check_event",
+    "find_valid",
+    "refuse_event",
+    "too_large",
+]
 
 MAX_EVENT_BYTES = 32 * 1024
 # Out of the range of every plan. It stands for longer numbers, because Python refuses to read 4,300 digits.
@@ -48,29 +59,85 @@ class ValidEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class RejectedEvent(msgspec.Struct, frozen=True, gc=False):
-    """A rejected event, redacted. It has at least one problem; `payload` is what the quarantine keeps."""
+    """A rejected event, redacted. It has at least one problem; `payload` is what the quarantine keeps.
+
+    `is_whole`: the payload is the event itself, so that it can be checked again.
+    An event of an erased subject is not kept (`is_kept`).
+    """
 
     event: str
     event_id: str
     problems: tuple[Problem, ...]
     payload: dict[str, object]
+    is_whole: bool = False
+    is_kept: bool = True
 
 
-def check_event(raw: bytes | msgspec.Raw, *, now: datetime) -> ValidEvent | RejectedEvent:
+def check_event(
+    raw: bytes | msgspec.Raw, *, now: datetime, wording: Wording = OWN, briefly: bool = False
+) -> ValidEvent | RejectedEvent:
     """Check the JSON text of one event against the running plan. Nothing in the text makes it raise.
 
+    A whole number may have a point (4.0): it is kept as 4. For `wording` and `briefly` see `find_problems`.
     A text of more than 32 KiB is rejected. If a key stands twice, the last one counts; the door refuses such a
     body as a whole before (see telemetry.door.strict_json).
     """
+    return find_valid(raw, now=now) or check_closely(raw, now=now, wording=wording, briefly=briefly)
+
+
+def find_valid(raw: bytes | msgspec.Raw, *, now: datetime) -> ValidEvent | None:
+    """The event if nothing is wrong with it, else None: most are done with this. Takes about 2 µs."""
     text = bytes(raw)
+    return _valid_event(text, get_compiled_plan(), now) if len(text) <= MAX_EVENT_BYTES else None
+
+
+def check_closely(
+    raw: bytes | msgspec.Raw, *, now: datetime, wording: Wording, briefly: bool, keeps: bool = True
+) -> ValidEvent | RejectedEvent:
+    """An event that is not valid as it is: rejected, or valid with its whole numbers written as such.
+
+    With `keeps` false a rejected event has no payload: nothing will store it, and to redact it takes time.
+    """
     compiled = get_compiled_plan()
-    if len(text) <= MAX_EVENT_BYTES and (event := _valid_event(text, compiled, now)):
-        return event
-    return _rejected_event(text, compiled.plan, now)
+    problems, sent = _find_problems(bytes(raw), plan=compiled.plan, now=now, wording=wording, briefly=briefly)
+    can_be_whole = bool(problems)
+    if not problems:
+        mended = _with_whole_numbers(sent, compiled.plan)
+        if mended and (valid := _valid_event(mended, compiled, now)):
+            return valid
+        # msgspec and json read a key that stands twice differently.
+        problems = (Problem(RejectionCode.WRONG_TYPE, "", "A key stands twice in the event. Send it once."),)
+    return _redacted(sent, problems=problems, plan=compiled.plan, can_be_whole=can_be_whole, keeps=keeps)
+
+
+def refuse_event(raw: bytes | msgspec.Raw, problem: Problem, *, keeps: bool) -> RejectedEvent:
+    """The rejection of an event that keeps to the plan, for a reason that the plan does not know.
+
+    For `keeps` see `check_closely`.
+    """
+    plan = get_compiled_plan().plan
+    event = _read(bytes(raw))
+    return _redacted(event, problems=(problem,), plan=plan, can_be_whole=True, keeps=keeps)
+
+
+def reject_as_pruned(
+    raw: bytes | msgspec.Raw | RejectedEvent, *, kept_from: datetime, keeps: bool
+) -> RejectedEvent:
+    """The rejection of a valid event of a time whose raw events retention has deleted: copies are unknown there.
+
+    For `keeps` see `check_closely`.
+    """
+    if isinstance(raw, RejectedEvent):
+        return raw
+    plan = get_compiled_plan().plan
+    event = _read(bytes(raw))
+    message = f"Raw events are kept from {kept_from:%Y-%m-%d %H:%M} UTC on; retention deleted the older ones."
+    problem = Problem(RejectionCode.TIMESTAMP_TOO_OLD, "timestamp", message)
+    # What retention has deleted never becomes acceptable again, so a replay need not try.
+    return _redacted(event, problems=(problem,), plan=plan, can_be_whole=False, keeps=keeps)
 
 
 def _valid_event(text: bytes, compiled_plan: CompiledPlan, now: datetime) -> ValidEvent | None:
-    """The event if nothing is wrong with it, else None. This is the hot path: about 2 µs an event."""
     try:
         event = compiled_plan.decoder.decode(text)
     except _UNREADABLE:
@@ -126,7 +193,7 @@ def _redact(properties: Any, compiled: CompiledEvent) -> bool:
 def _is_clean(event: Any, compiled: CompiledEvent, texts: bytes) -> bool:
     """Whether each text of the event is allowed. Only events with a suspicious mark somewhere come here."""
     # Names often have blanks and no other mark. Then only the texts with blanks need to be checked.
-    closely = may_hold_pii(texts.replace(b" ", b""))
+    closely = b" " not in texts or may_hold_pii(texts.replace(b" ", b""))
     properties = event.properties
     ids = [event.sessionId, *_sent_values(properties, compiled.ids)]
     for items in _sent_values(properties, compiled.lists):
@@ -144,36 +211,72 @@ def _sent_values(properties: Any, names: tuple[str, ...]) -> list[Any]:
     return [value for value in values if value is not UNSET]
 
 
-def _rejected_event(text: bytes, plan: TrackingPlan, now: datetime) -> RejectedEvent:
-    problems: tuple[Problem, ...] = ()
-    if len(text) > MAX_EVENT_BYTES:
-        problems = (
-            Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at most {MAX_EVENT_BYTES} bytes."),
-        )
+def too_large(size: int) -> Problem:
+    """The problem of an event of so many bytes, which are too many."""
+    message = (
+        f"This event has {size:,} bytes, and may have at most {MAX_EVENT_BYTES:,}. "
+        "Leave texts and long lists out, or split it into several events."
+    )
+    return Problem(RejectionCode.EVENT_TOO_LARGE, "", message)
+
+
+def _find_problems(
+    text: bytes, *, plan: TrackingPlan, now: datetime, wording: Wording, briefly: bool
+) -> tuple[tuple[Problem, ...], object]:
+    """The problems of an event's text, and the event as it was read; None if it can't be read."""
+    problems = (too_large(len(text)),) if len(text) > MAX_EVENT_BYTES else ()
     try:
         event = _read(text)
     except (ValueError, RecursionError):
-        event = None
-        problems += (Problem(RejectionCode.WRONG_TYPE, "", "This is not JSON that can be read."),)
-    else:
-        problems += find_problems(event, plan=plan, now=now)
-    # No problem was found: msgspec and json read a key that stands twice differently.
-    problems = problems or (Problem(RejectionCode.WRONG_TYPE, "", "A key stands twice in the event."),)
+        return (*problems, Problem(RejectionCode.WRONG_TYPE, "", "This is not JSON that can be read.")), None
+    found = find_problems(event, plan=plan, now=now, wording=wording, briefly=briefly)
+    return (*problems, *found)[:MAX_PROBLEMS], event
+
+
+def _with_whole_numbers(event: Any, plan: TrackingPlan) -> bytes | None:
+    """The text of an event without problems whose whole numbers are written without a point; None if they all are.
+
+    It is written anew from what was read, so it has the same key as the event with 4 in place of 4.0.
+    """
+    properties = event.get("properties", {})
+    definitions = plan.events[event["event"]].by_name
+    changes = {
+        name: int(value)
+        for name, value in properties.items()
+        if definitions[name].type.is_whole and isinstance(value, float)
+    }
+    return _encode({**event, "properties": {**properties, **changes}}) if changes else None
+
+
+def _redacted(
+    event: object,
+    *,
+    problems: tuple[Problem, ...],
+    plan: TrackingPlan,
+    can_be_whole: bool,
+    keeps: bool = True,
+) -> RejectedEvent:
     name, event_id = (event.get("event"), event.get("id")) if isinstance(event, dict) else (None, None)
+    payload = redact_event(event, plan=plan) if keeps else {}
     return RejectedEvent(
         event=redact_event_name(name, plan=plan),
         event_id=redact_event_id(event_id),
-        problems=problems[:MAX_PROBLEMS],
-        payload=redact_event(event, plan=plan),
+        problems=problems,
+        payload=payload,
+        is_whole=can_be_whole and keeps and is_whole(event, payload=payload, plan=plan),
     )
 
 
-def _read(text: bytes) -> object:
+def _read(text: bytes) -> Any:
     # Not msgspec: it refuses lone surrogates and numbers that are too large for a float, without saying where.
-    return json.loads(text.decode(), parse_int=_whole_number)
+    return _decode(text.decode())
 
 
 def _whole_number(digits: str) -> int:
     if len(digits) <= _MAX_DIGITS:
         return int(digits)
     return -_HUGE if digits.startswith("-") else _HUGE
+
+
+# json.loads would make a decoder for each event: that costs as much as to read it.
+_decode = json.JSONDecoder(parse_int=_whole_number).decode

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from telemetry.intake import event_keys, ingest
+from telemetry.intake import event_keys, ingest, privacy
 from telemetry.intake.ingest import IngestResult, ingest_events
 from telemetry.intake.validation import Problem, ValidEvent
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
@@ -201,6 +201,56 @@ def test_the_arrival_counts_rejected_events_by_their_first_error(ingest_key: Api
     assert (arrival.first_day, arrival.last_day) == (None, None)
 
 
+def test_after_many_rejected_events_a_post_gets_the_first_problem_of_each(
+    ingest_key: ApiKey, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MAX_RESULTS", 4)
+
+    answered = post_events(BAD, event(event_id="good"), BAD, BAD, key=ingest_key, now=now)
+
+    enum, number = ("rejected", "not_in_enum"), ("rejected", "out_of_range")
+    assert answered[:3] == (1, 0, 3)
+    assert [(index, *entry) for index, _, *entry, _ in answered[3]] == [
+        (index, *entry) for index in (0, 2) for entry in (enum, number)
+    ]
+    kept = QuarantinedEvent.objects.order_by("position").values_list("errors", "payload")
+    assert [len(errors) for errors, _ in kept] == [2, 2, 1]
+    assert kept[2][1] == kept[0][1]
+
+
+def test_the_quarantine_keeps_the_first_rejected_events_of_a_post(
+    ingest_key: ApiKey, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MAX_QUARANTINED", 2)
+
+    assert post_events(*[BAD] * 3, key=ingest_key, now=now)[:3] == (0, 0, 3)
+
+    assert list(QuarantinedEvent.objects.order_by("position").values_list("position", flat=True)) == [0, 1]
+    assert Arrival.objects.get().rejected == {"not_in_enum": 3}
+
+
+def test_a_text_is_searched_once_though_its_event_is_checked_twice(
+    ingest_key: ApiKey, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    find_secret = privacy.find_secret
+
+    def count_and_find(text: str) -> str | None:
+        searched.append(text)
+        return find_secret(text)
+
+    monkeypatch.setattr(privacy, "find_secret", count_and_find)
+    # More than are remembered.
+    drafts = [f"draft{number}@example.org" for number in range(100)]
+
+    answered = post_events(
+        *(event(source="chat", draftId=draft) for draft in drafts), key=ingest_key, now=now, dry_run=True
+    )
+
+    assert answered[:3] == (0, 0, 100)
+    assert [text for text in searched if text in drafts] == drafts
+
+
 def test_a_rejected_event_does_not_use_up_its_id(ingest_key: ApiKey, now: datetime) -> None:
     post_events(BAD, key=ingest_key, now=now)
 
@@ -212,7 +262,7 @@ def test_a_deprecated_event_is_accepted_with_a_warning(
 ) -> None:
     warning = Problem("deprecated", "event", "Until then.")
     good = ValidEvent("workbench.session_started", "e-1", "s-1", now, "{}", (warning,))
-    monkeypatch.setattr(ingest, "check_event", lambda raw, *, now: good)
+    monkeypatch.setattr(ingest, "find_valid", lambda raw, *, now: good)
 
     entry = {"index": 0, "id": "e-1", "code": "deprecated", "field": "event", "message": "Until then."}
 

@@ -2,7 +2,7 @@ import pytest
 
 from telemetry.intake.privacy import pseudonymise
 from telemetry.intake.redaction import redact_event, redact_event_id, redact_event_name, redact_name
-from telemetry.plan import get_plan
+from telemetry.plan import get_plan, parse_plan
 from tests.telemetry.builders import make_event
 
 CHAT = "hello can you help"
@@ -62,13 +62,101 @@ def test_replaces_what_is_not():
 
 
 def test_keeps_no_text_of_an_event_that_the_plan_does_not_have():
-    event = make_event("workbench.chat", properties={"text": CHAT, "draftId": "d-1", "count": 3})
+    """But ids, labels and values of enumerations, in properties that the plan knows."""
+    event = make_event(
+        "workbench.chat",
+        properties={
+            "text": CHAT,
+            "word": "Anna",
+            "draftId": "d-1",
+            "templateId": CHAT,
+            "intent": "triage",
+            "reason": CHAT,
+            "source": "voice",
+            "trigger": "Ask Anna",
+            "referrer": "https://a.example/b?c@d.de",
+            "toolIds": ["a", "b@c.de"],
+            "durationMs": -1,
+            "nodeCount": "seven",
+            "pinned": True,
+            "count": 3,
+            "phone": 10**12,
+            "approverId": 4711,
+            "list": [CHAT],
+            "folderId": "f-1029",
+            "folderIds": ["f-1029"],
+            "ownerId": "o-1029",
+        },
+    )
 
     assert redact(event)["properties"] == {
         "text": "<18 characters>",
-        "draftId": "<3 characters>",
-        "count": "<number>",
+        "word": "<4 characters>",
+        "draftId": "d-1",
+        "templateId": "<18 characters>",
+        "intent": "triage",
+        "reason": "<18 characters>",
+        "source": "voice",
+        "trigger": "<8 characters>",
+        "referrer": "https://a.example/b",
+        "toolIds": ["a", "<6 characters>"],
+        "durationMs": -1,
+        "nodeCount": "<5 characters>",
+        "pinned": True,
+        "count": 3,
+        "phone": "<number>",
+        "approverId": "<number>",
+        "list": "<1 items>",
+        "folderId": "f-1029",
+        "folderIds": ["f-1029"],
+        "ownerId": "<6 characters>",
     }
+
+
+def test_judges_a_property_of_other_events_as_they_do():
+    event = make_event(
+        properties={"source": "voice", "runId": "r-1", "status": "paused", "intent": CHAT, "model": "Anna"}
+    )
+
+    assert redact(event)["properties"] == {
+        "source": "voice",
+        "runId": "r-1",
+        "status": "paused",
+        "intent": "<18 characters>",
+        "model": "Anna",
+    }
+
+
+PLAN = """
+version: 1
+vocabulary: {{}}
+events:
+  area.one: {{description: One., emitted_when: Now., optional: {{thing: {}}}}}
+  area.two: {{description: Two., emitted_when: Now., optional: {{thing: {}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("definitions", "value", "kept"),
+    [
+        (["{type: enum, values: [a], description: A.}", "{type: count, description: A.}"], "voice", "voice"),
+        (["{type: count, description: A.}", "{type: enum, values: [a], description: A.}"], "voice", "voice"),
+        (["{type: count, description: A.}", "{type: id, description: A.}"], "Anna", "Anna"),
+        (["{type: count, description: A.}", "{type: bool, description: A.}"], "voice", "<5 characters>"),
+        (["{type: id, description: A.}", "{type: id, pseudonymised: true, description: A.}"], "b", "hash"),
+        (
+            ["{type: token, description: A.}", "{type: token, keep: origin_and_path, description: A.}"],
+            "/a?b",
+            "/a",
+        ),
+    ],
+)
+def test_keeps_what_fits_one_of_several_definitions(definitions, value, kept):
+    plan = parse_plan(PLAN.format(*definitions), name="plan.yaml")
+
+    payload = redact_event(make_event("area.other", properties={"thing": value}), plan=plan)
+
+    assert payload["properties"] == {"thing": pseudonymise(value) if kept == "hash" else kept}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +276,12 @@ def test_outlines_what_is_no_event_at_all(event, kept):
         ("workbench." + "a" * 54, "workbench." + "a" * 54),
         ("workbench." + "a" * 55, "<65 characters>"),
         ("anna.smith", "<10 characters>"),
+        ("draft_created", "draft_created"),
+        ("DraftCreated", "DraftCreated"),
+        ("a" * 40, "a" * 40),
+        ("a" * 41, "<41 characters>"),
+        ("draft created", "<13 characters>"),
+        ("ghp_abcdefghijklmnop1234", "<24 characters>"),
         ("workbench.Draft", "<15 characters>"),
         (CHAT, "<18 characters>"),
         ("", "<0 characters>"),
@@ -232,3 +326,29 @@ def test_keeps_plain_event_ids(value, kept):
 )
 def test_keeps_plain_keys(key, kept):
     assert redact_name(key) == kept
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "kept"),
+    [
+        ("2026-02-15T13:00:00+02:00", "2026-02-15T13:00:00+02:00"),
+        ("2026/02/15 13:00", "2026/02/15 13:00"),
+        ("Sun Feb 15 2026 13:00:00 GMT+0100", "Sun Feb 15 2026 13:00:00 GMT+0100"),
+        ("Sun with Ann", "<12 characters>"),
+        ("4111 1111 1111 1111", "<19 characters>"),
+        ("4111-1111-1111-1111", "<19 characters>"),
+        ("1771160400", "1771160400"),
+        ("1771160400.123", "1771160400.123"),
+        ("4111111111111", "<13 characters>"),
+        (1771160400, 1771160400),
+        (2 * 10**12 - 1, 2 * 10**12 - 1),
+        (2 * 10**12, "<number>"),
+        (-1, "<number>"),
+        (float("nan"), "<number>"),
+        (True, True),
+        (None, None),
+        ({"at": CHAT}, "<1 keys>"),
+    ],
+)
+def test_keeps_timestamps_of_a_common_form(timestamp, kept):
+    assert redact(make_event(timestamp=timestamp))["timestamp"] == kept

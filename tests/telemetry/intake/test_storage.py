@@ -142,7 +142,7 @@ def test_one_round_trip_stores_a_batch_on_postgresql(
     now: datetime, django_assert_num_queries: Callable[..., object]
 ) -> None:
     key = make_key()
-    expected = 1 if connection.vendor == "postgresql" else 4
+    expected = 1 if connection.vendor == "postgresql" else 5
     with django_assert_num_queries(expected):  # type: ignore[attr-defined]
         store_batch(batch_of(row(at=AT)), key=key, now=now)
 

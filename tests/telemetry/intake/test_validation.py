@@ -67,6 +67,21 @@ def test_id_and_unneeded_properties_may_be_left_out():
     assert (verdict.event_id, verdict.properties) == ("", "{}")
 
 
+@pytest.mark.parametrize("number", [b"3.0", b"3e0", b"0.3e1", b"30E-1"])
+def test_a_whole_number_may_have_a_point_and_is_kept_without(number):
+    event = with_properties(nodeCount=3)
+
+    assert check(to_json(event).replace(b":3", b":" + number)) == check(event)
+
+
+def test_an_event_whose_key_stands_twice_is_not_mended():
+    raw = to_json(with_properties(nodeCount=3)).replace(
+        b'"id":"e-1"', b'"id":"e-1","id":"e-2","id":7,"id":"e-3"'
+    )
+
+    assert [problem.code for problem in check(raw).problems] == ["wrong_type"]
+
+
 def test_reads_escapes_as_what_they_stand_for():
     raw = to_json(make_event()).replace(b"d-1", b"d\\u002d1")
 
@@ -121,7 +136,8 @@ def test_reads_escapes_as_what_they_stand_for():
         (with_properties(nodeCount=2**31 - 1), []),
         (with_properties(nodeCount=2**31), [("out_of_range", "properties.nodeCount")]),
         (with_properties(nodeCount=-1), [("out_of_range", "properties.nodeCount")]),
-        (with_properties(nodeCount=1.0), [("wrong_type", "properties.nodeCount")]),
+        (with_properties(nodeCount=1.0), []),
+        (with_properties(nodeCount=1.5), [("wrong_type", "properties.nodeCount")]),
         (with_properties(nodeCount=True), [("wrong_type", "properties.nodeCount")]),
         (with_properties(nodeCount="1"), [("wrong_type", "properties.nodeCount")]),
         (5, [("wrong_type", "")]),
@@ -419,7 +435,8 @@ GOOD = to_json(
         GOOD.replace(b"0.25", b"9" * 5000),
         GOOD.replace(b"1500", b"-" + b"9" * 5000),
         GOOD.replace(b"1500", b"1e400"),
-        GOOD.replace(b"1500", b"1500.0"),
+        GOOD.replace(b"1500", b"1500.5"),
+        GOOD.replace(b"1500", b"1e300"),
         GOOD.replace(b"1500", b"0." + b"1" * 5000),
         GOOD.replace(b"short-label", b"\\u0000"),
         GOOD.replace(b"short-label", b"\\ud800"),
