@@ -31,6 +31,7 @@ from telemetry.door.protocols.messages import (
 from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.redaction import redact_event_name
 from telemetry.intake.validation import Problem
+from telemetry.intake.wording import Wording
 from telemetry.plan import get_plan
 from telemetry.plan.codes import RejectionCode
 from web.errors import ApiError
@@ -40,14 +41,29 @@ BATCHED = "application/cloudevents-batch+json"
 # Content types of the data in binary mode. Beacons send JSON as text/plain.
 DATA_TYPES = frozenset({"", "application/json", "text/json", "text/plain"})
 HEADER = "HTTP_CE_"
+# What the specification itself defines. Other attributes are extensions, whose names are in lower case.
+ATTRIBUTES = frozenset(
+    {"specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype", "data"}
+)
 
 is_attribute_name = re.compile("[a-z0-9]{1,20}").fullmatch
 
-WRONG_VERSION = Problem(RejectionCode.UNSUPPORTED_TYPE, "specversion", "The portal accepts CloudEvents 1.0.")
-NO_SOURCE = Problem(
-    RejectionCode.MISSING_PROPERTY, "source", "A CloudEvent must have a source, which is a text."
+WRONG_VERSION = Problem(
+    RejectionCode.UNSUPPORTED_TYPE,
+    "specversion",
+    'The portal takes CloudEvents 1.0. Set specversion to "1.0".',
 )
-WRONG_DATA = Problem(RejectionCode.UNSUPPORTED_TYPE, "datacontenttype", "The data of an event must be JSON.")
+NO_SOURCE = Problem(
+    RejectionCode.MISSING_PROPERTY,
+    "source",
+    "A CloudEvent must have a source, which is a text. Name the sender, like /app (in binary mode: ce-source).",
+)
+WRONG_DATA = Problem(
+    RejectionCode.UNSUPPORTED_TYPE,
+    "datacontenttype",
+    "The data of an event must be JSON. Send it as data, or as data_base64 of JSON.",
+)
+SESSION = "Set the attribute sessionid (in binary mode: ce-sessionid), or sessionId in data."
 
 
 def is_cloudevent(request: HttpRequest) -> bool:
@@ -120,7 +136,30 @@ def translate(messages: list[msgspec.Raw], *, now: datetime) -> Translation:
         origins=[text_of(message.get("source")) or "" for message in by_name],
         # Nothing is corrected: an event's own timestamp is what was sent.
         sent_moments=sent_moments if None in sent_moments else None,
+        wording_of=lambda index: wording_of_cloudevent(by_name[index]),
     )
+
+
+def wording_of_cloudevent(message: Message) -> Wording:
+    """The words for a CloudEvent: what it calls an event's parts, by where it has them."""
+    in_data = first_value(message, "sessionid") is None and "sessionId" in (read_data(message) or {})
+    return Wording(
+        session=SESSION,
+        parts={
+            "event": "type",
+            "sessionId": "data.sessionId" if in_data else "sessionid",
+            "timestamp": "time",
+            "properties": "data",
+        },
+        outside=message.keys() - ATTRIBUTES,
+    )
+
+
+def read_data(message: Message) -> Message | None:
+    try:
+        return read_object(data_of(message))
+    except ValueError:
+        return None
 
 
 def translate_event(raw: msgspec.Raw, *, now: datetime) -> PostedEvent:

@@ -1,8 +1,8 @@
 """What the translations share. They read JSON objects whose values stay the bytes that were sent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -12,12 +12,16 @@ from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.privacy import looks_like_pii
 from telemetry.intake.redaction import redact_event_id, redact_event_name
 from telemetry.intake.validation import Problem, RejectedEvent
+from telemetry.intake.wording import Wording, WordingOf, own_wording
 from telemetry.plan import get_plan
 from telemetry.plan.codes import RejectionCode
 from telemetry.plan.values import parse_timestamp
 
 # A request may take this long on its way, so a smaller difference is not one of the clocks.
 LATENCY = timedelta(seconds=5)
+
+# The time that Go and .NET write where none was given.
+NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 Message = dict[str, msgspec.Raw]
 
@@ -32,7 +36,8 @@ class Translation:
     """A request's events in the form of the plan.
 
     `secret` is the key from the body; empty when it has none. `origins` and `sent_moments`: see `ingest_events`.
-    `dropped_properties` counts the properties that an SDK added by itself.
+    `dropped_properties` counts the properties that an SDK added by itself. `wording_of` is asked for rejected events
+    only, so that good ones don't pay for it. `client`: what the SDK says it is.
     """
 
     events: list[PostedEvent]
@@ -40,6 +45,8 @@ class Translation:
     origins: list[str] | None = None
     sent_moments: list[datetime | None] | None = None
     dropped_properties: int = field(default=0, kw_only=True)
+    wording_of: WordingOf = field(default=own_wording, kw_only=True)
+    client: str = field(default="", kw_only=True)
 
 
 class EventTime(NamedTuple):
@@ -80,7 +87,7 @@ def require_object(text: msgspec.Raw | bytes) -> Message:
     """The JSON object that is the whole body. Raises ApiError (400) for anything but an object."""
     message = read_object(text)
     if message is None:
-        raise wrong_shape("The body must be a JSON object.")
+        raise wrong_shape("The body must be a JSON object, not a list or a text.")
     return message
 
 
@@ -106,6 +113,23 @@ def moment_of(raw: msgspec.Raw | None) -> datetime | None:
     """The moment of a JSON string in RFC 3339 with a zone; None for anything else."""
     text = text_of(raw)
     return parse_timestamp(text) if text else None
+
+
+def first_time(message: Mapping[str, msgspec.Raw], *keys: str) -> msgspec.Raw | None:
+    """The first value of these keys as `first_value` finds it, without the time that stands for none."""
+    values = (first_value(message, key) for key in keys)
+    return next((value for value in values if value is not None and moment_of(value) != NO_TIME), None)
+
+
+def clock_of(message: Mapping[str, msgspec.Raw], *keys: str) -> datetime | None:
+    """The client's clock when it sent the message; None where it says nothing of it."""
+    return moment_of(first_time(message, *keys))
+
+
+def properties_of(message: Mapping[str, msgspec.Raw]) -> msgspec.Raw | None:
+    """The value of `properties`. An empty list counts as none: PHP writes an empty map so."""
+    raw = first_value(message, "properties")
+    return None if raw is not None and bytes(raw).translate(None, b" \t\r\n") == b"[]" else raw
 
 
 def as_raw(value: object) -> msgspec.Raw:
@@ -147,6 +171,13 @@ def plan_event(
         "properties": properties or None,
     }
     return _encode({name: value for name, value in fields.items() if value is not None})
+
+
+def wording_by_message(
+    messages: Sequence[msgspec.Raw], *, wording: Callable[[Message], Wording]
+) -> WordingOf:
+    """The words for each event of a post, which may depend on where its message has its parts."""
+    return lambda index: wording(read_object(messages[index]) or {})
 
 
 def unsupported(name: str, *, event_id: msgspec.Raw | None, message: str) -> RejectedEvent:

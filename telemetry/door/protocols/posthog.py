@@ -14,16 +14,19 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from telemetry.door.body import check_size, from_gzip, unreadable
+from telemetry.door.body import MAX_BODY_BYTES, check_size, from_gzip, unreadable
+from telemetry.door.client_names import client_name
 from telemetry.door.protocols.messages import (
     EventTime,
     Message,
     TranslatedEvent,
     Translation,
     as_raw,
+    clock_of,
+    first_time,
     first_value,
-    moment_of,
     plan_event,
+    properties_of,
     read_list,
     read_object,
     require_object,
@@ -31,13 +34,17 @@ from telemetry.door.protocols.messages import (
     text_of,
     time_of,
     unsupported,
+    wording_by_message,
     wrong_shape,
 )
+from telemetry.intake.wording import Wording
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 FORM = "application/x-www-form-urlencoded"
 # Properties of SDKs that say who sends the event.
 ADDRESS_PROPERTIES = ("token", "distinct_id")
+
+SESSION = "Set properties.sessionId, properties.$session_id or distinct_id."
 
 _is_own_name = re.compile(r"\$[a-z][a-z0-9_]{0,62}").fullmatch
 
@@ -60,7 +67,7 @@ def gunzip(body: bytes) -> bytes:
     if not body.startswith(GZIP_MAGIC):
         return body
     try:
-        return check_size(from_gzip(body))
+        return check_size(from_gzip(body, MAX_BODY_BYTES))
     except (zlib.error, EOFError):
         raise unreadable(
             code="bad_encoding", message="The body is not gzip data, or not all of it."
@@ -100,7 +107,7 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
             messages = read_list(body["batch"])
     if messages is None:
         raise wrong_shape('A batch must be {"api_key": …, "batch": […]}.')
-    sent_at = moment_of(first_value(body, "sent_at", "sentAt")) or sent_at
+    sent_at = clock_of(body, "sent_at", "sentAt") or sent_at
     # An import of history has no client whose clock could be wrong.
     sent_at = None if is_true(body.get("historical_migration")) else sent_at
     translated = [translate_event(message, sent_at=sent_at, now=now) for message in messages]
@@ -109,7 +116,16 @@ def translate(text: bytes, *, now: datetime, sent_at: datetime | None = None) ->
         key_of(body) or key_of((messages and read_object(messages[0])) or {}),
         sent_moments=[sent_moment for (_, sent_moment), _ in translated],
         dropped_properties=sum(dropped for _, dropped in translated),
+        wording_of=wording_by_message(messages, wording=wording_of_capture),
+        client=library_of((messages and read_object(messages[0])) or {}),
     )
+
+
+def library_of(message: Message) -> str:
+    """The SDK that made an event: `posthog-js/1.200.0`; empty where it does not say."""
+    properties = read_object(message.get("properties")) or {}
+    name, version = properties.get("$lib"), properties.get("$lib_version")
+    return client_name(text_of(name), text_of(version))
 
 
 def is_true(raw: msgspec.Raw | None) -> bool:
@@ -139,9 +155,11 @@ def translate_event(
     name = text_of(message.get("event"))
     if name is not None and name.startswith("$"):
         shown = safe_name(name, known=_is_own_name(name) is not None)
-        sentence = "PostHog's own events are not in the plan."
+        sentence = (
+            "PostHog's own events ($…) are not in the plan, and nothing of them is kept. Switch them off."
+        )
         return TranslatedEvent(unsupported(shown, event_id=event_id, message=sentence)), 0
-    properties = first_value(message, "properties")
+    properties = properties_of(message)
     by_name = read_object(properties)
     session_id = session_of(message, properties=by_name or {})
     kept = None if by_name is None else own_properties(by_name)
@@ -158,11 +176,25 @@ def translate_event(
 
 
 def session_of(message: Message, *, properties: Message) -> msgspec.Raw | None:
-    return (
-        first_value(properties, "sessionId", "$session_id")
-        or first_value(message, "session_id", "distinct_id")
-        or first_value(properties, "distinct_id")
-    )
+    return next(filter(None, session_places(message, properties=properties).values()), None)
+
+
+def session_places(message: Message, *, properties: Message) -> dict[str, msgspec.Raw | None]:
+    """What stands in each place that can hold the session, in priority order."""
+    return {
+        "properties.sessionId": first_value(properties, "sessionId"),
+        "properties.$session_id": first_value(properties, "$session_id"),
+        "session_id": first_value(message, "session_id"),
+        "distinct_id": first_value(message, "distinct_id"),
+        "properties.distinct_id": first_value(properties, "distinct_id"),
+    }
+
+
+def wording_of_capture(message: Message) -> Wording:
+    """The words for a captured event: what it calls an event's parts, by where it has them."""
+    places = session_places(message, properties=read_object(message.get("properties")) or {})
+    place = next((place for place, value in places.items() if value is not None), "distinct_id")
+    return Wording(session=SESSION, parts={"id": "uuid", "sessionId": place}, outside=message)
 
 
 def own_properties(properties: Message) -> Message:
@@ -172,7 +204,7 @@ def own_properties(properties: Message) -> Message:
 
 
 def time_of_capture(message: Message, *, sent_at: datetime | None, now: datetime) -> EventTime:
-    raw = first_value(message, "timestamp")
+    raw = first_time(message, "timestamp")
     offset = first_value(message, "offset")
     if raw is None and offset is not None:
         return EventTime(as_raw((now - timedelta(milliseconds=milliseconds_of(offset))).isoformat()))

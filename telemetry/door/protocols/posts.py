@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest
 
+from telemetry import maintenance
 from telemetry.door.body import read_decompressed
 from telemetry.door.posting import store
 from telemetry.door.protocols.messages import Translation
@@ -15,7 +16,6 @@ from telemetry.intake.ingest import IngestResult
 from telemetry.intake.instruments import count_dropped_properties
 from telemetry.keys import check_in_force, find_key, require_key, secret_outside_body
 from telemetry.models import ApiKey, Scope
-from web import maintenance
 from web.errors import ApiError
 
 
@@ -27,7 +27,7 @@ def ingest_post(
     `translate` reads the body. A known key outside of the body goes before one in it. Raises ApiError: 401, 403,
     429 and 503 as the door does, 400 for a body that can't be read, 413 for one that is too large.
     """
-    maintenance.refuse_if_on()
+    maintenance.refuse_if_on(now=now)
     outside_secret = secret_outside_body(request.META)
     # The body is read without a key only when there may be one in it.
     if find_key(outside_secret):
@@ -45,6 +45,8 @@ def ingest_post(
         all_results=all_results,
         origins=translation.origins,
         sent_moments=translation.sent_moments,
+        wording_of=translation.wording_of,
+        client=translation.client,
     )
     count_dropped_properties(environment=key.environment_id, properties=translation.dropped_properties)
     return result, translation

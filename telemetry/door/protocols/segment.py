@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from telemetry.door.client_names import client_name
 from telemetry.door.protocols.messages import (
     LATENCY,
     EventTime,
@@ -17,9 +18,12 @@ from telemetry.door.protocols.messages import (
     TranslatedEvent,
     Translation,
     as_raw,
+    clock_of,
+    first_time,
     first_value,
     moment_of,
     plan_event,
+    properties_of,
     read_list,
     read_object,
     refused,
@@ -28,10 +32,11 @@ from telemetry.door.protocols.messages import (
     text_of,
     time_of,
     unsupported,
+    wording_by_message,
     wrong_shape,
 )
-from telemetry.intake.validation import MAX_EVENT_BYTES, Problem
-from telemetry.plan.codes import RejectionCode
+from telemetry.intake.validation import MAX_EVENT_BYTES, too_large
+from telemetry.intake.wording import Wording
 
 # Segment's own limit of a request. Its limit of an event is the portal's too.
 MAX_BODY_BYTES = 500 * 1024
@@ -47,7 +52,7 @@ ROUTES = {
     **{route: call for call in (TRACK, *OTHER_CALLS) for route in (call, call[0])},
 }
 
-TOO_LARGE = Problem(RejectionCode.EVENT_TOO_LARGE, "", f"An event may have at most {MAX_EVENT_BYTES} bytes.")
+SESSION = "Set properties.sessionId, context.sessionId or anonymousId; userId is not used."
 
 
 def translate(text: bytes, *, call: str, now: datetime) -> Translation:
@@ -58,11 +63,17 @@ def translate(text: bytes, *, call: str, now: datetime) -> Translation:
     can't be read as a call or as a batch of calls.
     """
     body = require_object(text)
-    sent_at = moment_of(body.get("sentAt"))
+    sent_at = clock_of(body, "sentAt")
     secret = text_of(body.get("writeKey")) or ""
     if call != BATCH:
         event, sent_moment = translate_call(msgspec.Raw(text), call=call, sent_at=sent_at, now=now)
-        return Translation([event], secret, sent_moments=[sent_moment])
+        return Translation(
+            [event],
+            secret,
+            sent_moments=[sent_moment],
+            wording_of=lambda _: wording_of_call(body),
+            client=library_of(body),
+        )
     messages = read_list(body.get("batch"))
     if messages is None:
         raise wrong_shape('The body of a batch must be {"batch": […], "writeKey": …}.')
@@ -71,7 +82,16 @@ def translate(text: bytes, *, call: str, now: datetime) -> Translation:
         [event for event, _ in translated],
         secret or first_key(messages),
         sent_moments=[sent_moment for _, sent_moment in translated],
+        wording_of=wording_by_message(messages, wording=wording_of_call),
+        client=library_of(body) or library_of((messages and read_object(messages[0])) or {}),
     )
+
+
+def library_of(message: Message) -> str:
+    """The SDK that made a call, or the batch: `analytics.js/2.1.0`; empty where it does not say."""
+    context = read_object(message.get("context")) or {}
+    library = read_object(context.get("library")) or {}
+    return client_name(text_of(library.get("name")), text_of(library.get("version")))
 
 
 def first_key(messages: list[msgspec.Raw]) -> str:
@@ -91,13 +111,14 @@ def translate_call(
     call = call or text_of(first_value(message, "type")) or TRACK
     if call != TRACK:
         name = safe_name(call, known=call in OTHER_CALLS)
-        sentence = "The portal accepts track calls only."
+        sentence = "The portal takes track calls only, and keeps nothing of others. Send what the plan lists as track."
         return TranslatedEvent(unsupported(name, event_id=event_id, message=sentence))
     if memoryview(raw).nbytes > MAX_EVENT_BYTES:
         name = safe_name(text_of(message.get("event")), known=False)
-        return TranslatedEvent(refused(TOO_LARGE, name=name, event_id=event_id))
+        problem = too_large(memoryview(raw).nbytes)
+        return TranslatedEvent(refused(problem, name=name, event_id=event_id))
     session_id, properties = session_of(message)
-    time = time_of_call(message, sent_at=sent_at or moment_of(message.get("sentAt")), now=now)
+    time = time_of_call(message, sent_at=sent_at or clock_of(message, "sentAt"), now=now)
     event = plan_event(
         event=message.get("event"),
         event_id=event_id,
@@ -115,15 +136,36 @@ def time_of_call(message: Message, *, sent_at: datetime | None, now: datetime) -
     `timestamp` where the application gave it; Segment's server, which may pass calls on, sets it to the corrected
     time. So a `timestamp` that differs from `originalTimestamp` is right as it is.
     """
-    timestamp = first_value(message, "timestamp", "originalTimestamp")
-    given, stamped = moment_of(message.get("timestamp")), moment_of(message.get("originalTimestamp"))
+    timestamp = first_time(message, "timestamp", "originalTimestamp")
+    given, stamped = (moment_of(first_time(message, key)) for key in ("timestamp", "originalTimestamp"))
     is_of_client = given is None or stamped is None or abs(given - stamped) <= LATENCY
     return time_of(timestamp, sent_at=sent_at if is_of_client else None, now=now)
 
 
+def wording_of_call(message: Message) -> Wording:
+    """The words for a call: what it calls an event's parts, by where it has them."""
+    properties = read_object(message.get("properties")) or {}
+    context = read_object(message.get("context")) or {}
+    places = (
+        ("properties.sessionId", first_value(properties, "sessionId")),
+        ("context.sessionId", first_value(context, "sessionId")),
+        ("anonymousId", first_value(message, "anonymousId")),
+    )
+    is_stamped = first_value(message, "timestamp") is None and "originalTimestamp" in message
+    return Wording(
+        session=SESSION,
+        parts={
+            "id": "messageId",
+            "sessionId": next((place for place, value in places if value is not None), places[0][0]),
+            "timestamp": "originalTimestamp" if is_stamped else "timestamp",
+        },
+        outside=message,
+    )
+
+
 def session_of(message: Message) -> tuple[msgspec.Raw | None, Message | msgspec.Raw | None]:
     """The session's id, and the properties without it."""
-    properties = first_value(message, "properties")
+    properties = properties_of(message)
     by_name = read_object(properties)
     context = read_object(message.get("context")) or {}
     session_id = (

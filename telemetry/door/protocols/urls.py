@@ -3,6 +3,7 @@
 from django.urls import re_path
 
 from telemetry.door.protocols import segment, views
+from telemetry.door.protocols.otlp.views import TracesView
 
 app_name = "protocols"
 
@@ -22,6 +23,7 @@ urlpatterns = [
         for path in JITSU_PATHS
     ),
     re_path(r"^sourceConfig/?$", views.RudderStackConfigView.as_view(), name="segment-config"),
+    re_path(r"^v1/traces/?$", TracesView.as_view(), name="otlp"),
     re_path(r"^v1/m/?$", views.SegmentMetricsView.as_view(), name="segment-config"),
     re_path(
         rf"^v1/projects/(?P<write_key>{KEY})/settings/?$",

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from telemetry.door.protocols import posthog
-from tests.telemetry.builders import make_event
+from tests.telemetry.builders import MISSING, make_event
 from tests.telemetry.door.protocols.reading import read_all
 from web.errors import ApiError
 
@@ -232,6 +232,8 @@ def test_the_json_is_found_in_whatever_an_sdk_wraps_it(body: bytes, is_form: boo
         (b"data=" + b"&a=1" * 50, False, "wrong_shape"),
         (b"data=\xff", True, "wrong_shape"),
     ],
+    # A gzip body names the second it was made in: as an id it would differ between the workers.
+    ids=range(5),
 )
 def test_what_can_not_be_unwrapped_is_400(body: bytes, is_form: bool, code: str) -> None:
     with pytest.raises(ApiError) as raised:
@@ -244,3 +246,18 @@ def test_a_bomb_is_413(wrap: Any) -> None:
     with pytest.raises(ApiError) as raised:
         posthog.json_of(wrap(gzip.compress(b"[" + b" " * 20_000_000)), is_form=False)
     assert raised.value.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (capture(timestamp="0001-01-01T00:00:00Z"), event(timestamp="2026-02-15T12:00:00+00:00")),
+        ({"batch": [capture()], "sentAt": "0001-01-01T00:00:00Z"}, event()),
+    ],
+)
+def test_the_time_that_go_writes_for_none_is_none(body: object, expected: object) -> None:
+    assert translated(body) == [expected]
+
+
+def test_an_empty_list_stands_for_no_properties_as_php_writes_it() -> None:
+    assert translated(capture(properties=[])) == [event(sessionId="d-1", properties=MISSING)]

@@ -10,7 +10,7 @@ import pytest
 from telemetry.door.protocols import segment
 from telemetry.door.protocols.messages import LATENCY
 from telemetry.intake.validation import RejectedEvent
-from tests.telemetry.builders import make_event
+from tests.telemetry.builders import MISSING, make_event
 from tests.telemetry.door.protocols.reading import read_all
 from web.errors import ApiError
 
@@ -265,3 +265,32 @@ def test_the_key_may_stand_in_the_body(body: object, route: str, secret: str) ->
     text = json.dumps(body).encode()
 
     assert segment.translate(text, call=segment.ROUTES[route], now=NOW).secret == secret
+
+
+@pytest.mark.parametrize(
+    ("times", "happened"),
+    [
+        ({"timestamp": "0001-01-01T00:00:00Z"}, "2026-02-15T12:00:00+00:00"),
+        (
+            {"timestamp": "0001-01-01T00:00:00Z", "originalTimestamp": "2026-02-15T11:00:00Z"},
+            "2026-02-15T11:00:00Z",
+        ),
+        ({"timestamp": "2026-02-15T11:00:00Z", "sentAt": "0001-01-01T00:00:00Z"}, "2026-02-15T11:00:00Z"),
+    ],
+)
+def test_the_time_that_go_writes_for_none_is_none(times: dict[str, str], happened: str) -> None:
+    body = {**call(), "timestamp": None, **times}
+
+    batch = {"batch": [body], "sentAt": "0001-01-01T00:00:00Z"}
+
+    assert translated(body) == translated(batch, route="batch") == [event(timestamp=happened)]
+
+
+def test_an_empty_list_stands_for_no_properties_as_php_writes_it() -> None:
+    translation = translated(call(properties=[], context=[]))
+
+    assert translation == [event(properties=MISSING)]
+
+
+def test_another_list_stays_for_the_check() -> None:
+    assert translated(call(properties=["x"])) == [event(properties=["x"])]
