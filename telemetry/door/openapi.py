@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from telemetry.door.recent import DEFAULT_RECENT, MAX_RECENT
+from telemetry.door.recent import DEFAULT_RECENT, MAX_OFFSET, MAX_RECENT, STATUSES
 from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH
 from telemetry.plan.reading import MAX_EVENT_NAME_LENGTH
 from telemetry.plan.schema import MAX_BATCH_EVENTS
@@ -41,6 +42,7 @@ EVENTS: dict[str, Any] = {
             "additionalProperties": False,
             "properties": {"events": {"type": "array", "maxItems": MAX_BATCH_EVENTS, "items": EVENT}},
         },
+        {"type": "array", "maxItems": MAX_BATCH_EVENTS, "items": EVENT},
         EVENT,
     ]
 }
@@ -86,11 +88,27 @@ CLOUDEVENT: dict[str, Any] = {
 }
 CLOUDEVENTS: dict[str, Any] = {"type": "array", "maxItems": MAX_BATCH_EVENTS, "items": CLOUDEVENT}
 
-RECENT_LIMIT = OpenApiParameter(
-    "limit",
-    {"type": "integer", "minimum": 1, "maximum": MAX_RECENT, "default": DEFAULT_RECENT},
-    description="How many events",
-)
+RECENT_PARAMETERS = [
+    OpenApiParameter("status", enum=STATUSES, description="Only accepted or only rejected events"),
+    OpenApiParameter(
+        "event",
+        {"type": "string", "maxLength": MAX_EVENT_NAME_LENGTH},
+        description="Only events of this name",
+    ),
+    OpenApiParameter(
+        "since", OpenApiTypes.DATETIME, description="Only events received at or after this moment"
+    ),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": MAX_RECENT, "default": DEFAULT_RECENT},
+        description="How many events",
+    ),
+    OpenApiParameter(
+        "offset",
+        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
+        description="How many rejected events to pass over (with status=rejected)",
+    ),
+]
 PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["code", "field", "message"],
@@ -98,23 +116,35 @@ PROBLEM: dict[str, Any] = {
 }
 RECENT: dict[str, Any] = {
     "type": "object",
-    "required": ["events"],
+    "required": ["environment", "events"],
     "properties": {
+        "environment": {"type": "string", "description": "The key's, in which all of its events are"},
         "events": {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["status", "received_at", "event", "id", "timestamp", "errors"],
+                "required": [
+                    "status",
+                    "received_at",
+                    "event",
+                    "id",
+                    "index",
+                    "timestamp",
+                    "sent_timestamp",
+                    "errors",
+                ],
                 "properties": {
                     "status": {"type": "string", "enum": ["accepted", "rejected"]},
                     "received_at": {"type": "string", "format": "date-time"},
                     "event": {"type": "string"},
                     "id": {"type": "string"},
+                    "index": {"type": "integer", "minimum": 0, "nullable": True},
                     "timestamp": {"type": "string", "format": "date-time", "nullable": True},
+                    "sent_timestamp": {"description": "As the client sent it, redacted", "nullable": True},
                     "errors": {"type": "array", "items": PROBLEM},
                 },
             },
-        }
+        },
     },
 }
 

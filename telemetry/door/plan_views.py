@@ -10,6 +10,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from people.access import has_right
+from people.models import Right
 from telemetry.door import openapi
 from telemetry.door.posting import json_response
 from telemetry.keys import check_in_force, require_key, secret_of
@@ -19,11 +21,11 @@ from web.negotiation import AnyAccept
 
 
 class KeyOrSession(BasePermission):
-    """Allows a key of any scope and a signed-in session: whoever sends or reads events may see the plan."""
+    """Allows a key of any scope, and people who see the pages: whoever sends or reads events may see the plan."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.user is not None and request.user.is_authenticated:
-            return True
+            return has_right(request.user, Right.VIEW_PAGES)
         key = require_key(secret_of(request._request))
         check_in_force(key, scopes=Scope.values, now=timezone.now())
         return True

@@ -3,16 +3,19 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NoReturn
 
 import msgspec
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from rest_framework.views import APIView
 
+from telemetry.door.client_names import client_of
 from telemetry.intake.ingest import IngestResult, PostedEvent, ingest_events
+from telemetry.intake.wording import WordingOf, own_wording
 from telemetry.models import ApiKey
-from web.errors import Unavailable
+from web.errors import ApiError, Unavailable
 from web.negotiation import AnyAccept
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,14 @@ class DoorView(APIView):
     throttle_classes = ()
     content_negotiation_class = AnyAccept
 
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
+        allowed = " or ".join(name.upper() for name in self.http_method_names if hasattr(self, name))
+        raise ApiError(
+            status=HTTPStatus.METHOD_NOT_ALLOWED,
+            code="method_not_allowed",
+            message=f"This address takes {allowed}. Check the method and the address.",
+        )
+
 
 def store(
     request: HttpRequest,
@@ -50,8 +61,12 @@ def store(
     all_results: bool = False,
     origins: Sequence[str] | None = None,
     sent_moments: Sequence[datetime | None] | None = None,
+    wording_of: WordingOf = own_wording,
+    client: str = "",
 ) -> IngestResult:
     """Pass a request's events to `ingest_events`, with `dry_run` and `verbose` from its query.
+
+    Where the protocol does not say which `client` sent them, the headers do.
 
     Raises ApiError (503) when the database does not store them.
     """
@@ -65,6 +80,8 @@ def store(
             all_results=all_results,
             origins=origins,
             sent_moments=sent_moments,
+            wording_of=wording_of,
+            client=client or client_of(request),
         )
     except DatabaseError as error:
         raise not_stored(error) from error

@@ -12,17 +12,16 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from telemetry import maintenance
 from telemetry.door import openapi
 from telemetry.door.body import read_events
 from telemetry.door.posting import DoorView, counts_and_results, json_response, store
 from telemetry.door.protocols import cloudevents, webhooks
-from telemetry.door.recent import DEFAULT_RECENT, MAX_RECENT, recent_events
+from telemetry.door.recent import RecentQuery, recent_events
 from telemetry.door.throttling import check_rate
 from telemetry.intake.ingest import IngestResult
 from telemetry.keys import authenticate
 from telemetry.models import ApiKey, Scope
-from web import maintenance
-from web.errors import ApiError
 
 
 class TelemetryView(DoorView):
@@ -50,7 +49,7 @@ class TelemetryView(DoorView):
     )
     def post(self, request: Request) -> HttpResponse:
         now = timezone.now()
-        maintenance.refuse_if_on()
+        maintenance.refuse_if_on(now=now)
         http_request = request._request
         key = authenticate(http_request, scope=Scope.INGEST, now=now)
         check_rate(key, at=time.monotonic())
@@ -79,6 +78,7 @@ def store_posted(request: HttpRequest, *, key: ApiKey, now: datetime) -> IngestR
         now=now,
         origins=translation.origins,
         sent_moments=translation.sent_moments,
+        wording_of=translation.wording_of,
     )
 
 
@@ -94,18 +94,11 @@ class RecentEventsView(DoorView):
         summary="The key's last events, with their verdicts",
         tags=["ingest"],
         auth=openapi.KEY_SECURITY,
-        parameters=[openapi.RECENT_LIMIT],
+        parameters=openapi.RECENT_PARAMETERS,
         responses={200: openapi.RECENT, 400: openapi.ERROR, 429: openapi.ERROR, **openapi.READ_FAULTS},
     )
     def get(self, request: Request) -> HttpResponse:
         key = authenticate(request._request, scope=Scope.INGEST, now=timezone.now())
         check_rate(key, at=time.monotonic())
-        limit = limit_of(request._request.GET.get("limit", str(DEFAULT_RECENT)))
-        return json_response({"events": recent_events(key, limit=limit)})
-
-
-def limit_of(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_RECENT):
-        message = f"limit: This must be a whole number from 1 to {MAX_RECENT}."
-        raise ApiError(status=HTTPStatus.BAD_REQUEST, code="bad_parameter", message=message)
-    return int(text)
+        query = RecentQuery.from_parameters(request._request.GET.dict())
+        return json_response({"environment": key.environment_id, "events": recent_events(key, query=query)})

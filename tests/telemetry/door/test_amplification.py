@@ -6,6 +6,7 @@ import json
 import pytest
 
 from benchmarks.worst_cases import crowds, good
+from telemetry.door.protocols.posthog import directives
 from telemetry.models import QuarantinedEvent
 from tests.telemetry.posts import URL, Answer, event, post, raw, send
 
@@ -39,7 +40,7 @@ def test_a_small_body_that_grows_has_a_small_answer(secret: str) -> None:
     assert len(answer.content) <= 1024
 
 
-@pytest.mark.parametrize(("count", "left_out"), [(100, None), (101, 1), (250, 150)])
+@pytest.mark.parametrize(("count", "left_out"), [(100, None), (101, 1), (200, 100)])
 def test_the_first_hundred_results_are_answered(count: int, left_out: int | None, secret: str) -> None:
     bad = event(source="email")
 
@@ -67,4 +68,12 @@ def test_the_newer_posthog_capture_tells_every_uuid(secret: str) -> None:
     results = answer.json()["results"]
     assert [each["result"] for each in results.values()] == ["drop"] * 500
     assert "unknown_event" in results["u-0"]["details"]
-    assert results["u-499"] == {"result": "drop"}
+
+
+def test_the_newer_posthog_capture_tells_codes_while_there_is_room() -> None:
+    results = [{"id": f"u-{n}", "status": "rejected", "code": "unknown_event"} for n in range(100)]
+
+    told = directives(results, room=0)
+
+    assert told["u-0"] == {"result": "drop", "details": "unknown_event"}
+    assert told["u-99"] == {"result": "drop"}

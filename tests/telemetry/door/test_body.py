@@ -1,4 +1,5 @@
 import gzip
+import json
 import tracemalloc
 import zlib
 from io import BytesIO
@@ -9,8 +10,8 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.door import body
-from telemetry.door.body import MAX_BODY_BYTES, read_events, split_events
+from telemetry.door import body, misreadings
+from telemetry.door.body import MAX_BODY_BYTES, check_size, read_events, split_events
 from telemetry.plan.schema import MAX_BATCH_EVENTS
 from web.errors import ApiError
 
@@ -49,8 +50,13 @@ def test_one_event_is_a_batch_of_one() -> None:
     assert events(b' {"event": "a"} ') == [b' {"event": "a"} ']
 
 
-def test_an_empty_batch_has_no_events() -> None:
-    assert events(b'{"events":[]}') == []
+@pytest.mark.parametrize("sent", [b'{"events":[]}', b"[]", b" [ ] "])
+def test_an_empty_batch_has_no_events(sent: bytes) -> None:
+    assert events(sent) == []
+
+
+def test_a_list_is_a_batch() -> None:
+    assert events(b' [{"event":"a"},1]') == [b'{"event":"a"}', b"1"]
 
 
 def test_what_is_not_an_event_is_left_to_the_event_check() -> None:
@@ -60,8 +66,7 @@ def test_what_is_not_an_event_is_left_to_the_event_check() -> None:
 @pytest.mark.parametrize(
     "sent",
     [
-        b"[]",
-        b'[{"event":"a"}]',
+        b'[{"specversion":"1.0"}]',
         b"1",
         b'"a"',
         b"null",
@@ -76,6 +81,44 @@ def test_what_is_not_an_event_is_left_to_the_event_check() -> None:
 )
 def test_another_shape_is_400(sent: bytes) -> None:
     assert fault(sent) == (400, "wrong_shape")
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (b"", misreadings.EMPTY),
+        (b" \n", misreadings.EMPTY),
+        (b"\xef\xbb\xbf" + GOOD, misreadings.MARKED),
+        (GOOD.decode().encode("utf-16-le"), misreadings.UTF_16),
+        (gzip.compress(GOOD, mtime=0), misreadings.COMPRESSED),
+        (b'{"event":"a"}\n{"event":"b"}\n', misreadings.LINES),
+        (b'{"event":"a"}\r\n\r\n{"event":"b"', misreadings.LINES),
+        (b"event=a&sessionId=b", misreadings.FORM),
+        (json.dumps(GOOD.decode()).encode(), misreadings.ENCODED_TWICE),
+        (b'"a"', misreadings.OWN_SHAPE),
+        (b'{"specversion":"1.0","type":"a"}', misreadings.CLOUDEVENT),
+        (b'[{"specversion":"1.0","type":"a"}]', misreadings.CLOUDEVENTS),
+        (b'{"batch":[],"writeKey":"a"}', misreadings.SEGMENT_BATCH),
+        (b'{"userId":"a","messageId":"m","type":"identify"}', misreadings.SEGMENT_CALL),
+        (b'{"api_key":"a","batch":[]}', misreadings.POSTHOG_BATCH),
+        (b'{"api_key":"a","distinct_id":"b"}', misreadings.POSTHOG_EVENT),
+        (b'{"event" "a"}', "The body is not JSON: something is wrong at line 1, column 10."),
+    ],
+)
+def test_says_what_a_body_is_that_it_cannot_read(sent: bytes, message: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        split_events(sent)
+
+    assert raised.value.message == message
+
+
+def test_says_how_large_a_body_and_a_batch_may_be() -> None:
+    with pytest.raises(ApiError, match="2,501 events, and may have at most 2,500"):
+        split_events(b'{"events":[' + b",".join([b"1"] * (MAX_BATCH_EVENTS + 1)) + b"]}")
+    with pytest.raises(ApiError, match="The body has 11 bytes: at most 10 bytes are accepted"):
+        check_size(b" " * 11, limit=10)
+    with pytest.raises(ApiError, match="The body is too large: at most 1,048,576 bytes are accepted"):
+        check_size(b" " * (MAX_BODY_BYTES + 1))
 
 
 def test_takes_as_many_events_as_the_limit_and_not_one_more() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry.door import strict_json
 from telemetry.door.strict_json import MAX_DEPTH, UnreadableJson, check_json_text
 from tests.telemetry.builders import make_event, to_json
 
@@ -163,3 +164,12 @@ def test_judges_a_hostile_mebibyte_quickly(body):
         check_json_text(body)
 
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("number", ["0.1234567890123456789e-300", "1e400", "-1e-400", "0." + "1" * 4000])
+def test_floats_are_not_computed_and_need_no_second_look(number, monkeypatch):
+    monkeypatch.setattr(strict_json, "_check_closely", None)
+    body = f'{{"a":[{number}]}}'.encode()
+
+    assert check_json_text(body) == body
+    assert not isinstance(strict_json._decode(number), float)
