@@ -1,8 +1,30 @@
-"""The admin of keys, raw events and everything else that the door writes: a module for each subject.
+"""The admin of keys, raw events and everything else that the door writes: a module or package for each subject.
 
 Each registers its tables when it is imported.
 """
 
-from telemetry.admin import arrivals, counters, keys, quarantine, raw_events
+from telemetry.admin import (
+    arrivals,
+    counters,
+    erasures,
+    keys,
+    maintenance,
+    notices,
+    plan,
+    quarantine,
+    raw_events,
+    retention,
+)
 
-__all__ = ["arrivals", "counters", "keys", "quarantine", "raw_events"]
+__all__ = [
+    "arrivals",
+    "counters",
+    "erasures",
+    "keys",
+    "maintenance",
+    "notices",
+    "plan",
+    "quarantine",
+    "raw_events",
+    "retention",
+]

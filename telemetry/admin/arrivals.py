@@ -41,6 +41,7 @@ class ArrivalAdmin(ReadOnlyModelAdmin):
         "received_at",
         "environment",
         "source",
+        "client",
         "accepted",
         "duplicates",
         "rejections",
@@ -51,6 +52,7 @@ class ArrivalAdmin(ReadOnlyModelAdmin):
     fields = (
         "environment",
         "source",
+        "client",
         "key",
         "received_at",
         "taken_at",

@@ -1,5 +1,6 @@
 """The admin of tables of any size: it counts no whole table, sorts nothing and searches by indexes only."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib.admin import ShowFacets
@@ -11,6 +12,9 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from audit.models import environment_of
+from people.access import limit_of, may_see
+
 COUNTED_ROWS = 1000
 
 
@@ -21,7 +25,7 @@ class LowerBound(int):
         return f"{int(self)}+"
 
 
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # Django's takes none at run time.
     """Counts COUNTED_ROWS rows at most, so that a page costs the same however long the table is.
 
     People reach later rows with the filters, not by paging.
@@ -42,7 +46,46 @@ class FixedOrderChangeList(ChangeList):
         return ordering
 
 
-class ReadOnlyModelAdmin(ModelAdmin):
+class LimitedModelAdmin(ModelAdmin):
+    """Rows of other environments do not exist for a person who is limited to some."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        rows: QuerySet[Model] = super().get_queryset(request)
+        limit, field = limit_of(request.user), environment_field(self.model)
+        if limit is None or not field:
+            return rows
+        # Targets and baselines without an environment are of every environment.
+        everywhere = [""] if self.opts.get_field(field).blank else []
+        return rows.filter(**{f"{field}__in": [*everywhere, *limit]})
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
+        """The form's class, which knows whose form it is."""
+        form = super().get_form(request, obj, **kwargs)
+        form.person = request.user
+        return form
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and is_within_limit(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and is_within_limit(request, obj)
+
+
+def is_within_limit(request: HttpRequest, row: Model | None) -> bool:
+    """Whether the row is of no environment that is closed to the person; a row of every environment is of those."""
+    if row is None or not environment_field(type(row)):
+        return True
+    return may_see(request.user, environment_of(row))
+
+
+def environment_field(model: type[Model]) -> str:
+    """The field that says which environment a row is of; "" where rows are of none."""
+    if model._meta.model_name == "environment":
+        return "name"
+    return "environment" if any(field.name == "environment" for field in model._meta.fields) else ""
+
+
+class ReadOnlyModelAdmin(LimitedModelAdmin):
     """A table that only the portal writes: people with the view permission read it, and nobody changes it.
 
     Each of `search_fields` is `<field>__exact` and has an index that begins with the field. `ordering` is the
@@ -55,7 +98,7 @@ class ReadOnlyModelAdmin(ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
     list_fullwidth = True
-    actions = None
+    actions: Sequence[str] | None = None
     sortable_by = ()
     ordering: tuple[str, ...] = ("-pk",)
 

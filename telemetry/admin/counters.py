@@ -10,7 +10,7 @@ from telemetry.models import BridgeCounter, LedgerHour
 
 @admin.register(LedgerHour)
 class LedgerHourAdmin(ReadOnlyModelAdmin):
-    list_display = ("hour", "key", "environment", "outcome", "reason", "events")
+    list_display = ("hour", "key", "environment", "outcome", "reason", "events", "is_day")
     list_filter = (KeyFilter, choice_filter(field="outcome", choices=value_choices(Outcome)))
     list_select_related = ("key",)
 

@@ -7,6 +7,7 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from people.access import environments_allowed, limit_of
 from telemetry.models import ApiKey, Environment
 
 
@@ -29,7 +30,7 @@ class EnvironmentFilter(ColumnFilter):
     parameter_name = "environment"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(name, name) for name in Environment.names()]
+        return [(name, name) for name in environments_allowed(request.user, Environment.names())]
 
 
 def choice_filter(
@@ -53,7 +54,10 @@ class KeyFilter(ColumnFilter):
     parameter_name = "key"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(str(key.pk), str(key)) for key in ApiKey.objects.order_by("-pk")]
+        limit = limit_of(request.user)
+        keys = ApiKey.objects.order_by("-pk")
+        allowed = keys if limit is None else keys.filter(environment__in=limit)
+        return [(str(key.pk), str(key)) for key in allowed]
 
 
 def value_choices(values: Iterable[str]) -> list[tuple[str, str]]:

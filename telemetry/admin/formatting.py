@@ -1,7 +1,7 @@
 """Values as the admin's pages show them: links, JSON and durations."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -35,3 +35,20 @@ def compact_duration(duration: timedelta) -> str:
         elif parts:
             break
     return " ".join(parts[:2]) or "0 s"
+
+
+def ago(moment: datetime | None, *, now: datetime) -> str:
+    """`3 d 2 h ago`, or `never`."""
+    return "never" if moment is None else f"{compact_duration(now - moment)} ago"
+
+
+def percent(share: float) -> str:
+    """`2.5 %`. A share that is neither nothing nor everything never looks like it."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    return f"{share:.1%}".replace("%", " %") if share < 0.9995 or share == 1 else "over 99.9 %"
+
+
+def number_of(object_id: str) -> int | None:
+    """A row's number from an address; None for what can't be one."""
+    return int(object_id) if object_id.isascii() and object_id.isdigit() and len(object_id) < 19 else None

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Max, Model, Q, QuerySet
@@ -119,7 +119,7 @@ class RawEventAdmin(ReadOnlyModelAdmin):
             primary_key = {"day": date.fromisoformat(day), "event_key": uuid.UUID(event_key)}
         except ValueError:
             return None
-        return RawEvent.objects.filter(**primary_key).first()
+        return cast("RawEvent | None", self.get_queryset(request).filter(**primary_key).first())
 
     @display(description="arrival")
     def arrival(self, event: RawEvent) -> SafeString:

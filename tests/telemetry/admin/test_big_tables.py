@@ -13,7 +13,7 @@ def make_groups(count: int) -> None:
 def test_counts_exactly_up_to_the_bound(count: int) -> None:
     make_groups(count)
 
-    counted = BoundedPaginator(Group.objects.order_by("pk"), 50).count
+    counted = BoundedPaginator(Group.objects.filter(name__startswith="group-").order_by("pk"), 50).count
 
     assert (counted, str(counted)) == (count, str(count))
 
@@ -22,7 +22,7 @@ def test_counts_exactly_up_to_the_bound(count: int) -> None:
 def test_beyond_the_bound_it_knows_only_that_there_are_more() -> None:
     make_groups(COUNTED_ROWS + 1)
 
-    paginator = BoundedPaginator(Group.objects.order_by("pk"), 50)
+    paginator = BoundedPaginator(Group.objects.filter(name__startswith="group-").order_by("pk"), 50)
 
     assert (paginator.count, str(paginator.count), paginator.num_pages) == (1000, "1000+", 20)
 
@@ -31,7 +31,7 @@ def test_beyond_the_bound_it_knows_only_that_there_are_more() -> None:
 def test_the_last_page_that_it_offers_is_full() -> None:
     make_groups(COUNTED_ROWS + 1)
 
-    page = BoundedPaginator(Group.objects.order_by("pk"), 50).page(20)
+    page = BoundedPaginator(Group.objects.filter(name__startswith="group-").order_by("pk"), 50).page(20)
 
     assert len(page.object_list) == 50
 
