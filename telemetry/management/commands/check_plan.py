@@ -7,7 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from telemetry.plan import PlanFault, TrackingPlan, find_breaking_changes, get_plan, read_plan
+from telemetry.plan import (
+    PlanFault,
+    TrackingPlan,
+    find_breaking_changes,
+    find_lost_counts,
+    get_plan,
+    read_plan,
+)
 from telemetry.plan.remote import fetch_plan
 
 
@@ -46,7 +53,10 @@ class Command(BaseCommand):
     def _check(self, file: Path | None) -> None:
         running = get_plan()
         plan = read_plan(file) if file else running
-        breaking = find_breaking_changes(old=running, new=plan, today=timezone.now().date())
+        breaking = [
+            *find_breaking_changes(old=running, new=plan, today=timezone.now().date()),
+            *find_lost_counts(old=running, new=plan),
+        ]
         if breaking:
             raise CommandError("\n".join(breaking))
         compatible = " It is compatible with the running plan." if file else ""
@@ -54,4 +64,5 @@ class Command(BaseCommand):
 
     def _summary(self, plan: TrackingPlan) -> str:
         properties = sum(len(event.properties) for event in plan.events.values())
-        return f"The plan is good: {len(plan.events)} events with {properties} properties."
+        counts = f"{len(plan.events)} events with {properties} properties, {len(plan.metrics)} metrics"
+        return f"The plan is good: {counts}."

@@ -1,12 +1,15 @@
 from argparse import ArgumentParser
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from telemetry.intake.allowance import events_matching
 from telemetry.keys import BadKeyName, create_key
 from telemetry.models import Scope
+from telemetry.plan import get_plan
+from web.moments import in_utc
 
 
 class Command(BaseCommand):
@@ -23,6 +26,13 @@ class Command(BaseCommand):
             "--expires", type=datetime.fromisoformat, help="a date or moment (UTC without a zone)"
         )
 
+        parser.add_argument(
+            "--events",
+            default="",
+            help="the events that it may send, separated by commas: workbench.*,agent.run_completed (default: all)",
+        )
+        parser.add_argument("--notes", default="", help="what people should know of it")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             key, secret = create_key(
@@ -31,7 +41,9 @@ class Command(BaseCommand):
                 source=options["source"],
                 now=timezone.now(),
                 requests_per_minute=checked_rate(options["requests_per_minute"]),
-                expires_at=in_utc(options["expires"]),
+                expires_at=in_utc(options["expires"]) if options["expires"] else None,
+                allowed_events=patterns_in(options["events"]),
+                notes=options["notes"],
             )
         except BadKeyName as error:
             raise CommandError(str(error)) from error
@@ -45,7 +57,10 @@ def checked_rate(rate: int | None) -> int | None:
     return rate
 
 
-def in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
+def patterns_in(text: str) -> list[str]:
+    """The names and patterns of a list with commas. Raises CommandError for one that no event of the plan has."""
+    patterns = [pattern.strip() for pattern in text.split(",") if pattern.strip()]
+    for pattern in patterns:
+        if not events_matching([pattern], plan=get_plan()):
+            raise CommandError(f"--events: the plan has no event {pattern!r}.")
+    return patterns
