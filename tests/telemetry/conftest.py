@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from telemetry import keys
+from telemetry import key_use, keys
 from telemetry.door import throttling
 from telemetry.intake import quarantine
 from telemetry.models import ApiKey
@@ -13,6 +13,7 @@ from tests.builders import make_key, make_secret
 def _fresh_process() -> None:
     """What a process remembers between requests does not outlive a test."""
     keys.key_of.cache_clear()
+    key_use.noted.clear()
     throttling.buckets.clear()
     quarantine.budgets.clear()
 

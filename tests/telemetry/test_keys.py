@@ -1,5 +1,7 @@
 import logging
+from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -7,9 +9,19 @@ from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 
 from telemetry import keys
-from telemetry.keys import BadKeyName, authenticate, create_key, find_key, revoke_key
+from telemetry.keys import (
+    BadKeyName,
+    NotRotatable,
+    authenticate,
+    create_key,
+    find_key,
+    revoke_key,
+    rotate_key,
+)
+from telemetry.management.commands import rotate_key as rotate_command
 from telemetry.models import ApiKey, Environment, Scope
 from tests.builders import issue_key, make_key, make_secret
+from tests.threads import run_together
 from web.errors import ApiError
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +79,7 @@ def test_refuses_other_names(name: str) -> None:
 
 def test_refuses_an_unknown_scope() -> None:
     with pytest.raises(BadKeyName, match="ingest, read, metrics"):
-        make_key(scope="admin")
+        make_key(scope="owner")
 
 
 def test_finds_a_key_by_its_secret() -> None:
@@ -231,7 +243,7 @@ def test_the_command_takes_a_rate_and_an_expiry() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--scope=admin"],
+        ["--scope=owner"],
         ["--scope=ingest", "--environment=No Good"],
         ["--scope=ingest", "--requests-per-minute=0"],
         ["--scope=ingest", "--requests-per-minute=2147483648"],
@@ -243,3 +255,181 @@ def test_the_command_refuses_what_a_key_cannot_have(arguments: list[str]) -> Non
     with pytest.raises(CommandError):
         run(*arguments)
     assert not ApiKey.objects.exists()
+
+
+def rotate(key: ApiKey, *, now: datetime, days: int = 7) -> ApiKey:
+    return rotate_key(key=key, overlap=timedelta(days=days), now=now)[0]
+
+
+def test_a_successor_is_as_its_key_was(now: datetime) -> None:
+    key = make_key(
+        now=now - timedelta(days=30), requests_per_minute=5, allowed_events=["agent.*"], notes="Ask Jo."
+    )
+
+    successor, secret = rotate_key(key=key, overlap=timedelta(days=7), now=now)
+
+    same = ("scope", "environment_id", "source", "requests_per_minute", "allowed_events", "notes")
+    assert [getattr(successor, name) for name in same] == [getattr(key, name) for name in same]
+    assert (successor.created_at, successor.expires_at) == (now, None)
+    assert (key.successor, key.expires_at) == (successor, now + timedelta(days=7))
+    assert find_key(secret) == successor
+
+
+@pytest.mark.parametrize(("after", "state"), [(-1, "in force"), (0, "expired")])
+def test_the_old_key_works_for_the_overlap(after: int, state: str, now: datetime) -> None:
+    key = make_key()
+
+    rotate(key, now=now)
+
+    assert key.state_at(now + timedelta(days=7, seconds=after)) == state
+
+
+def test_without_an_overlap_the_old_key_ends_at_once(now: datetime) -> None:
+    key, secret = issue_key()
+
+    rotate(key, now=now, days=0)
+
+    assert fault(now=now, authorization=f"Bearer {secret}") == (403, "expired_key")
+
+
+def test_a_successor_lives_as_long_as_its_key_was_to_live(now: datetime) -> None:
+    made = now - timedelta(days=89)
+    key = make_key(now=made, expires_at=made + timedelta(days=90))
+
+    successor = rotate(key, now=now)
+
+    # An overlap never lets a key live longer than it was to.
+    assert key.expires_at == made + timedelta(days=90)
+    assert successor.expires_at == now + timedelta(days=90)
+
+
+def test_a_key_is_rotated_once(now: datetime) -> None:
+    key = make_key()
+    stale = ApiKey.objects.get()
+    rotate(key, now=now)
+
+    with pytest.raises(NotRotatable, match="rotated already"):
+        rotate(stale, now=now)
+
+    assert ApiKey.objects.count() == 2
+
+
+def test_a_successor_is_rotated_in_turn(now: datetime) -> None:
+    first = make_key()
+
+    third = rotate(rotate(first, now=now), now=now)
+
+    assert third.predecessor.predecessor == first
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"revoked_at": datetime(2026, 2, 1, tzinfo=UTC)}, {"expires_at": datetime(2026, 2, 1, tzinfo=UTC)}],
+)
+def test_a_key_that_works_no_more_is_not_rotated(fields: dict[str, datetime], now: datetime) -> None:
+    key = make_key()
+    ApiKey.objects.update(**fields)
+
+    with pytest.raises(NotRotatable, match="Make a new key"):
+        rotate(key, now=now)
+
+
+@pytest.mark.parametrize("days", [-1, 366])
+def test_an_overlap_has_bounds(days: int, now: datetime) -> None:
+    with pytest.raises(ValueError, match="0 to 365 days"):
+        rotate(make_key(), now=now, days=days)
+
+
+@pytest.mark.parametrize(("name", "overlap"), [("pk", "12h"), ("prefix", "12h")])
+def test_the_command_rotates_a_key(name: str, overlap: str, clock: datetime) -> None:
+    key = make_key()
+    out = StringIO()
+
+    call_command(
+        "rotate_key", str(getattr(key, name)), overlap=timedelta(hours=12), stdout=out, stderr=StringIO()
+    )
+
+    key.refresh_from_db()
+    assert find_key(out.getvalue().strip()) == key.successor
+    assert key.expires_at == clock + timedelta(hours=12)
+
+
+@pytest.mark.parametrize("name", ["0", "wb_ingest_nobody", "", "9" * 30])
+def test_the_command_says_when_there_is_no_such_key(name: str) -> None:
+    with pytest.raises(CommandError, match="No key has"):
+        call_command("rotate_key", name)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0", timedelta(0)), ("12h", timedelta(hours=12)), ("7d", timedelta(days=7))]
+)
+def test_overlaps_are_hours_or_days(text: str, expected: timedelta) -> None:
+    assert rotate_command.duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "7", "-1d", "1w", "99999d", "٣d"])
+def test_other_overlaps_are_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError):
+        rotate_command.duration(text)
+
+
+def test_the_command_makes_a_key_for_some_events() -> None:
+    call_command(
+        "create_key",
+        *("--scope", "ingest", "--environment", "e", "--source", "s"),
+        *("--events", "agent.*, workbench.draft_created", "--notes", "Ask Jo."),
+        stdout=StringIO(),
+        stderr=StringIO(),
+    )
+
+    key = ApiKey.objects.get()
+    assert (key.allowed_events, key.notes) == (["agent.*", "workbench.draft_created"], "Ask Jo.")
+
+
+def test_the_command_refuses_events_that_the_plan_does_not_have() -> None:
+    with pytest.raises(CommandError, match=r"no event 'nothing\.\*'"):
+        call_command(
+            "create_key", "--scope=ingest", "--environment=e", "--source=s", "--events=agent.*,nothing.*"
+        )
+
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "workbench*", ".*", "Workbench.*", "a" * 65, "workbench.*.*", "a b", "a\n"]
+)
+def test_refuses_other_patterns(pattern: str) -> None:
+    with pytest.raises(BadKeyName, match="neither the name"):
+        make_key(allowed_events=[pattern])
+
+
+def test_expiring_keys_are_those_of_the_next_14_days(now: datetime) -> None:
+    ends = {name: now + timedelta(days=14, seconds=seconds) for name, seconds in (("in", 0), ("later", 1))}
+    ends |= {"now": now, "soon": now + timedelta(seconds=1)}
+    made = {name: make_key(source=name, expires_at=end) for name, end in ends.items()}
+    make_key(source="never")
+    revoked = make_key(source="revoked", expires_at=now + timedelta(days=1))
+    revoke_key(key=revoked, now=now)
+
+    assert keys.expiring_keys(now=now) == [made["soon"], made["in"]]
+
+
+def test_a_key_whose_successor_is_in_use_is_no_longer_expiring(now: datetime) -> None:
+    key = make_key()
+    successor = rotate(key, now=now)
+    before = keys.expiring_keys(now=now)
+
+    ApiKey.objects.filter(pk=successor.pk).update(first_used_at=now)
+
+    assert (before, keys.expiring_keys(now=now)) == ([key], [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_rotations_at_once_one_makes_the_successor(now: datetime) -> None:
+    make_key()
+    copies = [ApiKey.objects.get() for _ in range(2)]
+
+    raised = run_together(*(partial(rotate, copy, now=now) for copy in copies))
+
+    assert [type(error) for error in raised] == [NotRotatable]
+    assert ApiKey.objects.count() == 2
