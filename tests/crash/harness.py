@@ -1,9 +1,9 @@
 """Kills a process at every statement that it sends to the database, and lets another one take over.
 
-`python -m tests.crash.harness ingest|rollup` makes a database of its own, next to the configured one, and
-prints what it found as JSON: {"points": 57, "failures": ["at point 3: …"]}. Each crash point is a fork: it
-starts from the prepared tables, works until the statement of that number and kills itself (SIGKILL) before it
-is sent. On SQLite the tables are prepared once and their file is copied; on PostgreSQL every fork prepares them.
+`python -m tests.crash.harness SCENARIO [STRIDE]` makes a database of its own, next to the configured one, and prints
+what it found as JSON: {"points": 57, "failures": ["at point 3: …"]}. Each crash point is a fork: it starts from the
+prepared tables, works until the statement of that number and kills itself (SIGKILL) before it is sent. On SQLite the
+tables are prepared once and their file is copied; on PostgreSQL every fork prepares them.
 What a process leaves behind when it is killed after a statement is what it leaves behind when it is killed
 before the next one. So every state between two statements is met, those around COMMIT too; the point behind
 the last statement is the one at which all is committed and nothing was answered.
@@ -225,14 +225,17 @@ class Scenario:
         raise NotImplementedError
 
 
-def explore(scenario: Scenario) -> dict[str, Any]:
-    """Crash at each point until the step gets through, and compare what is in the tables in the end."""
+def explore(scenario: Scenario, *, stride: int = 1) -> dict[str, Any]:
+    """Crash at each point until the step gets through, and compare what is in the tables in the end.
+
+    With a stride only every so many-th point: the whole of a long step takes minutes.
+    """
     scenario.load()
     in_child(lambda _: scenario.set_up())
     prepare = preparation(scenario)
     expected = undisturbed(scenario, prepare=prepare)
     failures = []
-    for point in range(MAXIMUM_POINTS):
+    for point in range(0, MAXIMUM_POINTS, stride):
         was_killed, problem = crash_at(point, scenario=scenario, prepare=prepare, expected=expected)
         if problem:
             failures.append(f"at point {point}: {problem}")
@@ -288,16 +291,16 @@ def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     )
 
 
-def main(name: str) -> None:
+def main(name: str, stride: int = 1) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     watch_statements()
     from tests.crash import scenarios
 
     with own_database():
-        report = explore(scenarios.named(name))
+        report = explore(scenarios.named(name), stride=stride)
     sys.stdout.write(json.dumps(report))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(int, sys.argv[2:]))

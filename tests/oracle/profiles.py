@@ -7,10 +7,14 @@ from hypothesis import HealthCheck, Phase, settings
 SCALE = {"ci": 1, "thorough": 40}[os.environ.get("HYPOTHESIS_PROFILE", "ci")]
 
 
-def examples(count: int) -> settings:
-    """Settings for a test that uses the database: `count` examples, 40 times as many when thorough."""
+def examples(count: int, *, steps: int = 50) -> settings:
+    """Settings for a test that uses the database: `count` examples, 40 times as many when thorough.
+
+    Of a state machine, each example has up to `steps` steps.
+    """
     return settings(
         max_examples=count * SCALE,
+        stateful_step_count=steps,
         deadline=None,
         print_blob=True,
         phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],

@@ -39,6 +39,8 @@ GIVEN = (*KEPT, EnteredCount)
 SCRATCH = {
     "id",
     "arrival_id",
+    "last_id",
+    "done_id",
     "taken_at",
     "prior_accepted_at",
     "prior_accepted_session_id",
@@ -75,11 +77,12 @@ def portal_models() -> list[type[models.Model]]:
 
 
 def clear_tables() -> None:
-    """Empty all tables of the portal but its keys and environments."""
+    """Empty all tables of the portal but its keys and environments, of which nothing is pruned then."""
     with transaction.atomic():
         for model in portal_models():
             if model not in KEPT:
                 model._default_manager.all()._raw_delete("default")  # type: ignore[attr-defined]
+        Environment.objects.update(raw_kept_from=None, things_kept_from=None)
 
 
 def table(model: type[models.Model], *, leave_out: Iterable[str] = ()) -> Counter[tuple[Any, ...]]:

@@ -49,7 +49,11 @@ def pair_approvals(batch: Batch) -> PairedDecisions:
 
     Writes what changed; returns the decisions that did.
     """
-    session_ids = _sessions_with_approvals(batch)
+    return pair_approvals_of(batch, _sessions_with_approvals(batch))
+
+
+def pair_approvals_of(batch: Batch, session_ids: Collection[str]) -> PairedDecisions:
+    """Pairs the approvals of these sessions anew; writes what changed, and returns the decisions that did."""
     if not session_ids:
         return PairedDecisions(event_keys=(), buckets=frozenset())
     requests, decisions = _approvals(batch, session_ids)

@@ -32,8 +32,12 @@ class PendingArrival:
     accepted: int
     duplicates: int
     rejected: dict[str, int]
+    rejected_kinds: list[tuple[str, str, int]] | None
+    source: str
+    client: str
     first_day: date | None
     last_day: date | None
+    traceparent: str | None
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ def stage(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[Pending
     """
     dialect = current()
     raw_event_bounds = _raw_event_bounds(cursor, dialect=dialect, arrivals=arrivals)
-    cursor.execute(dialect.create_batch_table())
-    cursor.execute("DELETE FROM fold_batch")
-    cursor.execute(_stage_statement(dialect), raw_event_bounds)
+    # The days choose PostgreSQL's partitions. Index: raw_event_arrival (arrival_id).
+    of_arrivals = f"day BETWEEN %s AND %s AND {dialect.any_of('arrival_id', 'bigint')}"
+    _fill(cursor, dialect=dialect, condition=of_arrivals, parameters=raw_event_bounds)
     ids = _ids_by_event(cursor)
     return Batch(
         cursor=cursor,
@@ -90,6 +94,44 @@ def stage(cursor: CursorWrapper, *, environment: str, arrivals: Sequence[Pending
         run_ids=set().union(*(ids[event] for event in RUN_EVENTS)),
         agent_run_ids=set().union(*(ids[event] for event in AGENT_EVENTS)),
     )
+
+
+def stage_again(cursor: CursorWrapper, *, environment: str, number: int, events: Sequence[RawEvent]) -> Batch:
+    """Copies events of one day that were folded before (there is one at least), to merge them into what was removed.
+
+    `number` is that of an earlier fold, so that no counter counts them twice.
+    """
+    dialect = current()
+    day_field, key_field = RawEvent._meta.get_field("day"), RawEvent._meta.pk
+    parameters = [
+        day_field.get_db_prep_value(events[0].day, cursor.db),
+        dialect.array(key_field.get_db_prep_value(event.event_key, cursor.db) for event in events),
+    ]
+    # Index: the table's key (on PostgreSQL day and event_key).
+    by_key = f"day = %s AND {dialect.any_of('event_key', 'uuid')}"
+    _fill(cursor, dialect=dialect, condition=by_key, parameters=parameters)
+    return empty_batch(cursor, environment=environment, number=number)
+
+
+def empty_batch(cursor: CursorWrapper, *, environment: str, number: int) -> Batch:
+    """A batch that names nothing, for pairing given sessions."""
+    return Batch(
+        cursor=cursor,
+        dialect=current(),
+        environment=environment,
+        number=number,
+        raw_event_bounds=(),
+        session_ids=(),
+        draft_ids=(),
+        run_ids=(),
+        agent_run_ids=(),
+    )
+
+
+def _fill(cursor: CursorWrapper, *, dialect: Dialect, condition: str, parameters: Sequence[Any]) -> None:
+    cursor.execute(dialect.create_batch_table())
+    cursor.execute("DELETE FROM fold_batch")
+    cursor.execute(_stage_statement(dialect, condition=condition), parameters)
 
 
 def _raw_event_bounds(
@@ -105,8 +147,8 @@ def _raw_event_bounds(
     ]
 
 
-def _stage_statement(dialect: Dialect) -> str:
-    """Its parameters are the batch's `raw_event_bounds`."""
+def _stage_statement(dialect: Dialect, *, condition: str) -> str:
+    """Its parameters are the condition's."""
     return f"""
 INSERT INTO fold_batch (
   event_key, environment, event, session_id, occurred_at, draft_id, run_id, agent_run_id, properties
@@ -122,8 +164,7 @@ SELECT
   {dialect.text("agentRunId")},
   properties
 FROM {RawEvent._meta.db_table}
--- The days choose PostgreSQL's partitions. Index: raw_event_arrival (arrival_id).
-WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}
+WHERE {condition}
   AND event IN ({sql_list(STAGED_EVENTS)})"""
 
 

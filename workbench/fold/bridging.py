@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
-from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment
+from telemetry.counters.feeding import Fact, feeds
 from telemetry.counters.ledger import Outcomes, outcomes
 from workbench.costs import estimate_cost, usd_per_minute
 from workbench.durations import APPROVAL
 from workbench.fold.batch import Batch
-from workbench.fold.changes import Changes
+from workbench.fold.changes import AgentRunChange, Changes, RunChange
 from workbench.fold.updates import adapt_key
 from workbench.labels import UNKNOWN
 from workbench.models import ApprovalDecision
@@ -36,61 +36,59 @@ def count_things(
     changes: Changes, *, environment: str, paired_durations: Collection[int]
 ) -> Iterator[Increment]:
     """What the batch's things add; `paired_durations` are those that the pairing found, in microseconds."""
-    observed = [draft.duration for draft in changes.drafts if draft.is_observed]
-    yield from _observe("workbench_draft_acceptance_seconds", environment, [*observed, *paired_durations])
-    yield from _observe("workbench_session_duration_seconds", environment, changes.session_durations)
-    yield from _runs(changes, environment)
-    yield from _agent_runs(changes, environment)
+    drafts = [draft.duration for draft in changes.drafts if draft.is_observed]
+    measured = {
+        "draft.acceptance": _durations([*drafts, *paired_durations]),
+        "session.duration": _durations(changes.session_durations),
+        "workflow_run.ended": [_run_fact(run) for run in changes.runs if run.is_counted],
+        "workflow_run.duration": [_run_fact(run) for run in changes.runs if _is_measured(run)],
+        "workflow_run.cost": [*_estimated_costs(changes), *_reported_costs(changes)],
+        "agent_run.ended": [_agent_fact(run) for run in changes.agent_runs if run.is_counted],
+        "agent_run.duration": [_agent_fact(run) for run in changes.agent_runs if _is_measured(run)],
+    }
+    for measure, facts in measured.items():
+        yield from _feed(measure, environment, facts)
 
 
-def _observe(family: str, environment: str, durations: Iterable[int | None]) -> list[Increment]:
-    return bridge.observe_many(
-        family, ((environment, (), duration) for duration in durations if duration is not None)
-    )
+def _feed(measure: str, environment: str, facts: Collection[Fact]) -> Iterator[Increment]:
+    """What the facts add to the metrics that the plan feeds with the measure."""
+    for feed in feeds().of_measure.get(measure, ()):
+        yield from feed.increments(environment, facts)
 
 
-def _runs(changes: Changes, environment: str) -> Iterator[Increment]:
-    counted = Counter((run.status, run.trigger or UNKNOWN) for run in changes.runs if run.is_counted)
-    for labels, runs in counted.items():
-        yield Increment("workflow_runs_total", environment, labels, amount=runs)
-    observed = [(run, run.duration) for run in changes.runs if run.is_observed and run.duration is not None]
-    yield from bridge.observe_many(
-        "workflow_duration_seconds", ((environment, (run.status,), duration) for run, duration in observed)
-    )
-    minutes: Counter[str] = Counter()
-    estimates: Counter[str] = Counter()
+def _fact(value: int | None, **fields: str) -> Fact:
+    return Fact(fields=fields, numbers={}, value=value)
+
+
+def _durations(durations: Iterable[int | None]) -> list[Fact]:
+    return [_fact(duration) for duration in durations]
+
+
+def _is_measured(run: RunChange | AgentRunChange) -> bool:
+    return run.is_observed and run.duration is not None
+
+
+def _run_fact(run: RunChange) -> Fact:
+    return _fact(run.duration, status=run.status, trigger=run.trigger or UNKNOWN, workflow=run.workflow)
+
+
+def _agent_fact(run: AgentRunChange) -> Fact:
+    return _fact(run.duration, agent=run.agent, status=run.status, error_type=run.error_type or UNKNOWN)
+
+
+def _estimated_costs(changes: Changes) -> Iterator[Fact]:
     price = usd_per_minute()
-    for run, duration in observed:
-        minutes[run.workflow] += duration
-        # A cost that an agent run reports takes the place of the estimate; _agent_runs counts it.
-        if run.run_id not in changes.costed_run_ids:
+    for run in changes.runs:
+        # A cost that an agent run reports takes the place of the estimate.
+        if run.is_observed and run.duration is not None and run.run_id not in changes.costed_run_ids:
             # Rounded a run, and not a batch: so the counter does not depend on how posts were batched.
-            estimates[run.workflow] += estimate_cost(duration, usd_per_minute=price)
-    for workflow, duration in minutes.items():
-        yield Increment("workflow_execution_minutes_total", environment, (workflow,), amount=duration)
-    for workflow, cost in estimates.items():
-        yield Increment("workflow_cost_usd_total", environment, (workflow,), amount=cost)
+            yield _fact(estimate_cost(run.duration, usd_per_minute=price), workflow=run.workflow)
 
 
-def _agent_runs(changes: Changes, environment: str) -> Iterator[Increment]:
-    counted = [run for run in changes.agent_runs if run.is_counted]
-    for labels, runs in Counter((run.agent, run.status) for run in counted).items():
-        yield Increment("agent_runs_total", environment, labels, amount=runs)
-    failed = Counter((run.agent, run.error_type or UNKNOWN) for run in counted if run.status == "failed")
-    for labels, runs in failed.items():
-        yield Increment("agent_errors_total", environment, labels, amount=runs)
-    for run in counted:
-        if run.cost_micro_usd is not None:
-            workflow = changes.workflows.get(run.run_id, UNKNOWN)
-            yield Increment("workflow_cost_usd_total", environment, (workflow,), amount=run.cost_micro_usd)
-    yield from bridge.observe_many(
-        "agent_duration_seconds",
-        (
-            (environment, (run.agent,), run.duration)
-            for run in changes.agent_runs
-            if run.is_observed and run.duration is not None
-        ),
-    )
+def _reported_costs(changes: Changes) -> Iterator[Fact]:
+    for run in changes.agent_runs:
+        if run.is_counted and run.cost_micro_usd is not None:
+            yield _fact(run.cost_micro_usd, workflow=changes.workflows.get(run.run_id, UNKNOWN))
 
 
 def count_decisions(batch: Batch, decision_keys: Collection[UUID]) -> list[Increment]:
@@ -107,7 +105,5 @@ WHERE {dialect.any_of("event_key", "uuid")}
 RETURNING approved, {APPROVAL.microseconds(dialect)}""",
         [dialect.array(adapt_key(key) for key in decision_keys)],
     )
-    return bridge.observe_many(
-        "workflow_approval_wait_time_seconds",
-        ((batch.environment, ("true" if approved else "false",), duration) for approved, duration in rows),
-    )
+    facts = [_fact(duration, approved="true" if approved else "false") for approved, duration in rows]
+    return list(_feed("approval.wait", batch.environment, facts))

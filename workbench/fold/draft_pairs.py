@@ -71,7 +71,20 @@ def pair_drafts(batch: Batch, *, drafts: Collection[DraftChange]) -> PairedDraft
     creations = _creations(batch, session_ids - {""})
     # A draft that was accepted in another session meanwhile gives its creation back.
     paired_in = {change.session_id for change in drafts if change.is_paired}
-    accepted = _accepted_drafts(batch, paired_in.union(creations) - {""})
+    return _pair(batch, creations, accepted=_accepted_drafts(batch, paired_in.union(creations) - {""}))
+
+
+def pair_drafts_of(batch: Batch, session_ids: Collection[str]) -> PairedDrafts:
+    """Pairs the drafts of these sessions anew, and writes what changed."""
+    return _pair(batch, _creations(batch, session_ids), accepted=_accepted_drafts(batch, session_ids))
+
+
+def _pair(
+    batch: Batch,
+    creations: Mapping[str, Sequence[pairing.Creation]],
+    *,
+    accepted: Mapping[str, Sequence[AcceptedDraft]],
+) -> PairedDrafts:
     pairs = [
         pair
         for session_id, drafts_of_session in accepted.items()

@@ -13,10 +13,10 @@ AGENT_STARTED = "agent.run_started"
 AGENT_COMPLETED = "agent.run_completed"
 APPROVAL_REQUESTED = "workbench.approval_requested"
 APPROVAL_COMPLETED = "workbench.approval_completed"
-REQUEST_COMPLETED = "appserver.request_completed"
+STREAM_OPENED = "appserver.stream_opened"
+STREAM_CLOSED = "appserver.stream_closed"
 WORKER_CHANGED = "appserver.worker_state_changed"
 MAINTENANCE_CHANGED = "appserver.maintenance_changed"
-BUFFER_CHANGED = "appserver.tool_buffer_changed"
 
 SESSION_ENDS = (SESSION_STARTED, SESSION_ENDED)
 # A session's ends, and the steps of the funnel.
@@ -24,6 +24,7 @@ SESSION_EVENTS = (*SESSION_ENDS, DRAFT_CREATED, DRAFT_ACCEPTED, RUN_STARTED, RUN
 DRAFT_EVENTS = (DRAFT_CREATED, DRAFT_ACCEPTED, DRAFT_REJECTED, DRAFT_EDITED, TEMPLATE_INSERTED)
 RUN_EVENTS = (RUN_STARTED, RUN_COMPLETED)
 AGENT_EVENTS = (AGENT_STARTED, AGENT_COMPLETED)
+STREAM_EVENTS = (STREAM_OPENED, STREAM_CLOSED)
 APPROVAL_EVENTS = (APPROVAL_REQUESTED, APPROVAL_COMPLETED)
 
 # What a merge reads; all other events are only counted.
@@ -35,7 +36,7 @@ STAGED_EVENTS = tuple(
             *RUN_EVENTS,
             *AGENT_EVENTS,
             *APPROVAL_EVENTS,
-            REQUEST_COMPLETED,
+            *STREAM_EVENTS,
             WORKER_CHANGED,
             MAINTENANCE_CHANGED,
         }

@@ -4,8 +4,14 @@ An event is one row however often it is folded, because its key is the row's.
 """
 
 from workbench.dialect import Dialect
-from workbench.fold.event_names import APPROVAL_COMPLETED, APPROVAL_REQUESTED, DRAFT_CREATED
-from workbench.models import ApprovalDecision, ApprovalRequest, DraftCreation
+from workbench.fold.event_names import (
+    APPROVAL_COMPLETED,
+    APPROVAL_REQUESTED,
+    DRAFT_CREATED,
+    SESSION_EVENTS,
+    sql_list,
+)
+from workbench.models import ApprovalDecision, ApprovalRequest, DraftCreation, LinkKind, SessionLink
 
 
 def insert_statements(dialect: Dialect) -> tuple[str, ...]:
@@ -14,6 +20,7 @@ def insert_statements(dialect: Dialect) -> tuple[str, ...]:
         insert_draft_creations(dialect),
         insert_approval_requests(dialect),
         insert_approval_decisions(dialect),
+        insert_session_links(dialect),
     )
 
 
@@ -70,4 +77,27 @@ SELECT
 FROM fold_batch
 WHERE event = '{APPROVAL_COMPLETED}'
 -- Index: the primary key (event_key).
+ON CONFLICT DO NOTHING"""
+
+
+def insert_session_links(dialect: Dialect) -> str:
+    """Which sessions name which persons, drafts and runs: an erasure must know it when raw events are gone."""
+    return f"""
+INSERT INTO {SessionLink._meta.db_table} (environment, kind, thing_id, session_id)
+SELECT environment, kind, thing_id, session_id
+FROM (
+  SELECT environment, '{LinkKind.DRAFT}' AS kind, draft_id AS thing_id, session_id FROM fold_batch
+  UNION
+  SELECT environment, '{LinkKind.RUN}', run_id, session_id FROM fold_batch
+  UNION
+  SELECT environment, '{LinkKind.AGENT_RUN}', agent_run_id, session_id FROM fold_batch
+  UNION
+  SELECT environment, '{LinkKind.USER}', {dialect.text("userId")}, session_id
+  FROM fold_batch WHERE event IN ({sql_list(SESSION_EVENTS)})
+  UNION
+  SELECT environment, '{LinkKind.APPROVER}', {dialect.text("approverId")}, session_id
+  FROM fold_batch WHERE event = '{APPROVAL_COMPLETED}'
+) AS link
+WHERE thing_id IS NOT NULL
+-- Index: session_link_unique (thing_id, session_id, kind, environment).
 ON CONFLICT DO NOTHING"""

@@ -30,11 +30,14 @@ from workbench.fold.event_names import (
     SESSION_ENDED,
     SESSION_EVENTS,
     SESSION_STARTED,
+    STREAM_CLOSED,
+    STREAM_EVENTS,
+    STREAM_OPENED,
     TEMPLATE_INSERTED,
     WORKER_CHANGED,
     sql_list,
 )
-from workbench.models import AgentRun, AppServerState, Draft, Session, WorkflowRun
+from workbench.models import AgentRun, AppServerState, AppServerStream, Draft, Session, WorkflowRun
 
 FOLD = "CAST(%(fold)s AS bigint)"
 
@@ -70,6 +73,14 @@ class Merged:
     def decided(self, column: str) -> str:
         """What the earlier of the two deciding events says."""
         return f"CASE WHEN {self.is_earlier} THEN excluded.{column} ELSE stored.{column} END"
+
+    def run_duration(self) -> Duration:
+        """The duration of a run as the merged row knows it."""
+        return Duration(
+            start=self.smaller("started_at"),
+            end=self.smaller("completed_at"),
+            reported_ms=self.decided("duration_ms"),
+        )
 
     def observed_in(self, duration: Duration) -> str:
         """The number of the fold that first knew the duration; 0 while none does."""
@@ -136,18 +147,20 @@ ON CONFLICT (environment, session_id) DO UPDATE SET
   observed_in = {merged.observed_in(duration)}"""
 
 
+def earlier_acceptance(dialect: Dialect) -> str:
+    """Of two acceptances in one moment, the one with the smaller session id decides."""
+    stored_tie = dialect.binary("stored.accepted_session_id")
+    batch_tie = dialect.binary("excluded.accepted_session_id")
+    return (
+        "excluded.accepted_at IS NOT NULL AND (stored.accepted_at IS NULL"
+        f" OR (excluded.accepted_at, {batch_tie}) < (stored.accepted_at, {stored_tie}))"
+    )
+
+
 def merge_drafts(dialect: Dialect) -> str:
     """A draft's earliest acceptance decides its session; of several in one moment, the smallest session id."""
     session_id = dialect.binary("session_id")
-    stored_tie = dialect.binary("stored.accepted_session_id")
-    batch_tie = dialect.binary("excluded.accepted_session_id")
-    merged = Merged(
-        dialect,
-        is_earlier=(
-            "excluded.accepted_at IS NOT NULL AND (stored.accepted_at IS NULL"
-            f" OR (excluded.accepted_at, {batch_tie}) < (stored.accepted_at, {stored_tie}))"
-        ),
-    )
+    merged = Merged(dialect, is_earlier=earlier_acceptance(dialect))
     # Creations without id are paired later (see draft_pairs.py), so only its own creation counts here.
     own = Duration(start="created_at", end="accepted_at")
     duration = Duration(start=merged.smaller("created_at"), end=merged.smaller("accepted_at"))
@@ -211,11 +224,7 @@ EARLIER_COMPLETION = (
 def merge_workflow_runs(dialect: Dialect) -> str:
     """A run's earliest completion decides how it ended, even when a later one says something else."""
     merged = Merged(dialect, is_earlier=EARLIER_COMPLETION)
-    duration = Duration(
-        start=merged.smaller("started_at"),
-        end=merged.smaller("completed_at"),
-        reported_ms=merged.decided("duration_ms"),
-    )
+    duration = merged.run_duration()
     return f"""
 INSERT INTO {WorkflowRun._meta.db_table} AS stored (
   environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, started_at,
@@ -274,11 +283,7 @@ ON CONFLICT (environment, run_id) DO UPDATE SET
 def merge_agent_runs(dialect: Dialect) -> str:
     """Merged as a workflow run is; the earliest completion also decides the run's cost and its tokens."""
     merged = Merged(dialect, is_earlier=EARLIER_COMPLETION)
-    duration = Duration(
-        start=merged.smaller("started_at"),
-        end=merged.smaller("completed_at"),
-        reported_ms=merged.decided("duration_ms"),
-    )
+    duration = merged.run_duration()
     return f"""
 INSERT INTO {AgentRun._meta.db_table} AS stored (
   environment, agent_run_id, run_id, session_id, agent_name, agent_id, action, model, attempt, trace_id,
@@ -356,9 +361,9 @@ def merge_app_server_states(dialect: Dialect) -> str:
     """
     return f"""
 INSERT INTO {AppServerState._meta.db_table} AS stored (
-  environment, subject, state, backoff_ms, changed_at, event_key
+  environment, subject, session_id, state, backoff_ms, changed_at, event_key
 )
-SELECT environment, subject, state, backoff_ms, occurred_at, event_key
+SELECT environment, subject, session_id, state, backoff_ms, occurred_at, event_key
 FROM (
   SELECT *, row_number() OVER (PARTITION BY subject ORDER BY occurred_at DESC, event_key DESC) AS position
   FROM (
@@ -366,6 +371,7 @@ FROM (
       environment,
       CASE event WHEN '{MAINTENANCE_CHANGED}' THEN 'maintenance' ELSE 'worker:' || {dialect.text("workerId")} END
         AS subject,
+      session_id,
       CASE
         WHEN event = '{WORKER_CHANGED}' THEN {dialect.text("state")}
         WHEN {dialect.boolean("enabled")} THEN 'on'
@@ -381,8 +387,34 @@ FROM (
 WHERE position = 1
 -- Index: app_server_state_unique (subject, environment).
 ON CONFLICT (environment, subject) DO UPDATE SET
+  session_id = excluded.session_id,
   state = excluded.state,
   backoff_ms = excluded.backoff_ms,
   changed_at = excluded.changed_at,
   event_key = excluded.event_key
 WHERE (excluded.changed_at, excluded.event_key) > (stored.changed_at, stored.event_key)"""
+
+
+def merge_app_server_streams(dialect: Dialect) -> str:
+    """A stream opens and closes with the earliest event that says so. It takes no parameter."""
+    merged = Merged(dialect)
+    return f"""
+INSERT INTO {AppServerStream._meta.db_table} AS stored (
+  environment, stream_id, session_id, opened_at, closed_at, seen_at
+)
+SELECT
+  environment,
+  {dialect.text("streamId")} AS stream_id,
+  {dialect.smallest_text("session_id")} AS session_id,
+  min(occurred_at) FILTER (WHERE event = '{STREAM_OPENED}') AS opened_at,
+  min(occurred_at) FILTER (WHERE event = '{STREAM_CLOSED}') AS closed_at,
+  max(occurred_at) AS seen_at
+FROM fold_batch
+WHERE event IN ({sql_list(STREAM_EVENTS)}) AND {dialect.text("streamId")} IS NOT NULL
+GROUP BY environment, {dialect.text("streamId")}
+-- Index: app_server_stream_unique (stream_id, environment).
+ON CONFLICT (environment, stream_id) DO UPDATE SET
+  session_id = {merged.smaller_text("session_id")},
+  opened_at = {merged.smaller("opened_at")},
+  closed_at = {merged.smaller("closed_at")},
+  seen_at = {merged.larger("seen_at")}"""

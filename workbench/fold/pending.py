@@ -12,7 +12,8 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
-from telemetry.counters import bridge, ledger
+from telemetry import key_use
+from telemetry.counters import bridge, ledger, rejections
 from telemetry.counters.bridge import Increment
 from telemetry.models import Arrival, Environment
 from workbench.buckets import mark_touched
@@ -21,8 +22,11 @@ from workbench.fold.approval_pairs import pair_approvals
 from workbench.fold.batch import Batch, PendingArrival, stage
 from workbench.fold.changes import read_changes
 from workbench.fold.draft_pairs import pair_drafts
+from workbench.fold.erased import remove_erased
 from workbench.fold.tally import add_to_counts, count_events, tally_events
+from workbench.fold.watching import watched
 from workbench.isolation import Isolated
+from workbench.streams import forget_streams
 
 # They bound a batch's memory and the length of its transaction. Larger batches were measured: they are not faster.
 EVENTS_PER_BATCH = 30_000
@@ -38,6 +42,8 @@ def fold_pending(*, now: datetime, wait: bool = False) -> int:
     """
     pending = Arrival.objects.pending()
     newest = pending.aggregate(newest=Max("id"))["newest"]
+    if newest is None:
+        return 0
     folded = 0
     with Isolated("not every environment could be folded") as isolated:
         for environment in sorted(pending.values_list("environment", flat=True).distinct()):
@@ -45,6 +51,13 @@ def fold_pending(*, now: datetime, wait: bool = False) -> int:
                 while arrivals := fold_batch(environment=environment, now=now, newest=newest, wait=wait):
                     folded += arrivals
     return folded
+
+
+def fold_environment(*, environment: str, now: datetime) -> None:
+    """Takes the environment's arrivals that are pending when it starts, after whoever folds it now."""
+    newest = Arrival.objects.pending().filter(environment=environment).aggregate(newest=Max("id"))["newest"]
+    while newest and fold_batch(environment=environment, now=now, newest=newest, wait=True):
+        pass
 
 
 def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = False) -> int:
@@ -62,14 +75,26 @@ def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = Fal
         if not environments.filter(name=environment):
             return 0
         arrivals = read_arrivals(environment=environment, newest=newest)
-        increments = bridging.count_received(environment=environment, arrivals=arrivals)
-        if any(arrival.accepted for arrival in arrivals):
-            with connection.cursor() as cursor:
-                increments += _fold_events(cursor, environment=environment, arrivals=arrivals)
-        bridge.increase(increments)
-        ledger.record(environment=environment, arrivals=arrivals)
-        Arrival.objects.filter(id__in=[arrival.id for arrival in arrivals]).update(taken_at=now)
+        if not arrivals:
+            return 0
+        with watched(environment=environment, arrivals=arrivals):
+            take(environment=environment, arrivals=arrivals, now=now)
     return len(arrivals)
+
+
+def take(*, environment: str, arrivals: Sequence[PendingArrival], now: datetime) -> None:
+    """Merges the arrivals' events, counts them, and marks the arrivals taken; in the caller's transaction."""
+    remove_erased(environment=environment, arrivals=arrivals, now=now)
+    increments = bridging.count_received(environment=environment, arrivals=arrivals)
+    if any(arrival.accepted for arrival in arrivals):
+        with connection.cursor() as cursor:
+            increments += _fold_events(cursor, environment=environment, arrivals=arrivals)
+        forget_streams(environment, now=now)
+    bridge.increase(increments)
+    ledger.record(environment=environment, arrivals=arrivals)
+    rejections.record(environment=environment, arrivals=arrivals)
+    key_use.store_posts((arrival.key_id, arrival.received_at) for arrival in arrivals)
+    Arrival.objects.filter(id__in=[arrival.id for arrival in arrivals]).update(taken_at=now)
 
 
 def read_arrivals(*, environment: str, newest: int) -> list[PendingArrival]:
@@ -115,5 +140,6 @@ def _merge_things(batch: Batch) -> None:
     for statement in (
         *inserts.insert_statements(batch.dialect),
         merges.merge_app_server_states(batch.dialect),
+        merges.merge_app_server_streams(batch.dialect),
     ):
         batch.cursor.execute(statement)

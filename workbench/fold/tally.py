@@ -1,74 +1,105 @@
-"""The batch's events, counted in one pass: what the event counts and the metric bridge take from them."""
+"""The batch's events, counted in SQL: what the event counts and the plan's metrics take from them."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from django.db import connection
 
-from telemetry.counters import bridge
 from telemetry.counters.bridge import Increment
+from telemetry.counters.feeding import Column, Fact, Feed, Reading, fact_of_event, feeds
 from telemetry.models import RawEvent
 from workbench.buckets import Bucket, bucket_start
 from workbench.dialect import Dialect
 from workbench.fold.batch import Batch
-from workbench.fold.event_names import AGENT_STARTED, BUFFER_CHANGED, REQUEST_COMPLETED, WORKER_CHANGED
+from workbench.fold.event_names import sql_list
 from workbench.models import EventCount
-
-MICROSECONDS_A_MILLISECOND = 1000
-
-STREAMS = {
-    "appserver_streams_opened_total": "appserver.stream_opened",
-    "appserver_streams_closed_total": "appserver.stream_closed",
-}
-BUFFERS = {f"tool_buffer_{state}_total": state for state in ("started", "flushed", "aborted")}
 
 
 class Tally(NamedTuple):
-    """Equal events of a bucket. Texts are empty where the event has none; `retry_of` is an agent's name."""
+    """Equal events of a bucket; `variant` is empty where the event has no source."""
 
     bucket: Bucket
     event: str
     variant: str
-    status: str
-    approved: str
-    state: str
-    retry_of: str
-    events: int
+    fact: Fact
 
 
 def tally_events(batch: Batch) -> list[Tally]:
-    """The batch's events, grouped by all that is counted of them."""
-    rows = batch.rows(_tally_statement(batch.dialect), batch.raw_event_bounds)
-    return [Tally(*row) for row in rows]
+    """The batch's events, grouped by what the event counts and the metrics of all events tell apart."""
+    columns = feeds().of_every_event_columns
+    rows = batch.rows(_tally_statement(batch.dialect, columns), batch.raw_event_bounds)
+    return [
+        Tally(bucket, event, variant, fact_of_event(event, columns, values, times=count))
+        for bucket, event, variant, *values, count in rows
+    ]
 
 
-def _tally_statement(dialect: Dialect) -> str:
+def _tally_statement(dialect: Dialect, columns: Sequence[Column]) -> str:
     """Its parameters are the batch's `raw_event_bounds`. A source is cut to the length of its column."""
-    text = dialect.text
     return f"""
 SELECT
   {dialect.bucket("occurred_at")} AS bucket,
   event,
-  substr(coalesce({text("source")}, ''), 1, 32) AS variant,
-  CASE event WHEN '{REQUEST_COMPLETED}' THEN {_status_family(dialect)} ELSE coalesce({text("status")}, '') END
-    AS status,
-  CASE {dialect.boolean("approved")} WHEN true THEN 'true' WHEN false THEN 'false' ELSE '' END AS approved,
-  CASE WHEN event IN ('{WORKER_CHANGED}', '{BUFFER_CHANGED}') THEN {text("state")} ELSE '' END AS state,
-  CASE WHEN event = '{AGENT_STARTED}' AND {dialect.integer("attempt")} > 1 THEN {text("agentName")} ELSE '' END
-    AS retry_of,
+  substr(coalesce({dialect.text("source")}, ''), 1, 32) AS variant,
+  {_selected(dialect, columns)}
   count(*) AS events
 FROM {RawEvent._meta.db_table}
 -- The days choose PostgreSQL's partitions. Index: raw_event_arrival (arrival_id).
 WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}
-GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+GROUP BY {_positions(3 + len(columns))}"""
+
+
+def _metrics_statement(dialect: Dialect, columns: Sequence[Column], events: Iterable[str]) -> str:
+    """The events that metrics name, grouped by all that these read of them. Parameters as above."""
+    return f"""
+SELECT
+  event,
+  {_selected(dialect, columns)}
+  count(*) AS events
+FROM {RawEvent._meta.db_table}
+-- The days choose PostgreSQL's partitions. Index: raw_event_arrival (arrival_id).
+WHERE day BETWEEN %s AND %s AND {dialect.any_of("arrival_id", "bigint")}
+  AND event IN ({sql_list(tuple(events))})
+GROUP BY {_positions(1 + len(columns))}"""
+
+
+def _selected(dialect: Dialect, columns: Sequence[Column]) -> str:
+    return "\n  ".join(f"{_property(dialect, column)}," for column in columns)
+
+
+def _positions(number: int) -> str:
+    return ", ".join(str(position) for position in range(1, number + 1))
+
+
+def _property(dialect: Dialect, column: Column) -> str:
+    """The property of those events that have it, NULL of all others."""
+    branches = (
+        f"WHEN event IN ({sql_list(events)}) THEN {_reading(dialect, column.source, reading)}"
+        for reading, events in column.readings
+    )
+    return f"CASE {' '.join(branches)} END"
+
+
+def _reading(dialect: Dialect, source: str, reading: Reading) -> str:
+    match reading:
+        case Reading.TEXT:
+            return dialect.text(source)
+        case Reading.BOOLEAN:
+            return f"CASE {dialect.boolean(source)} WHEN true THEN 'true' WHEN false THEN 'false' END"
+        case Reading.STATUS_FAMILY:
+            return f"substr({dialect.text(source)}, 1, 1) || 'xx'"
+        case Reading.INTEGER:
+            return dialect.integer(source)
+        case Reading.MILLIONTHS:
+            return dialect.micro(source)
 
 
 def add_to_counts(tallies: list[Tally], *, environment: str) -> None:
     """Adds the events to the event counts; to be called once, in the transaction that takes them."""
     totals: Counter[tuple[Bucket, str, str]] = Counter()
     for tally in tallies:
-        totals[tally.bucket, tally.event, tally.variant] += tally.events
+        totals[tally.bucket, tally.event, tally.variant] += tally.fact.times
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
         # Index: event_count_unique (bucket_start, event, variant, environment).
@@ -86,65 +117,26 @@ ON CONFLICT (environment, bucket_start, event, variant) DO UPDATE SET
 
 
 def count_events(batch: Batch, tallies: list[Tally]) -> Iterator[Increment]:
-    """Counters that the events themselves feed."""
-    environment = batch.environment
-    for tally in tallies:
-        labels = (tally.event, tally.status, tally.approved)
-        yield Increment("workbench_events_total", environment, labels, amount=tally.events)
-        if tally.retry_of:
-            yield Increment("agent_retries_total", environment, (tally.retry_of,), amount=tally.events)
-    yield from _app_server(batch, tallies)
+    """What the plan's metrics count of the events themselves."""
+    running = feeds()
+    for name in running.from_zero:
+        yield Increment(name, batch.environment, (), amount=0)
+    for feed in running.of_every_event:
+        yield from feed.increments(batch.environment, (tally.fact for tally in tallies))
+    named = {tally.event for tally in tallies} & running.of_event.keys()
+    if named:
+        yield from _count_named(batch)
 
 
-def _app_server(batch: Batch, tallies: list[Tally]) -> Iterator[Increment]:
-    totals: Counter[str] = Counter()
-    for tally in tallies:
-        totals[tally.event] += tally.events
-        if tally.event == BUFFER_CHANGED:
-            totals[tally.state] += tally.events
-        if tally.event == WORKER_CHANGED and tally.state == "restarting":
-            totals["restarts"] += tally.events
-    # A counter that is there at zero lets its first increase be seen.
-    for family, key in {**STREAMS, **BUFFERS, "appserver_worker_restarts_total": "restarts"}.items():
-        yield Increment(family, batch.environment, (), amount=totals[key])
-    if totals[REQUEST_COMPLETED]:
-        yield from _requests(batch)
-
-
-def _requests(batch: Batch) -> Iterator[Increment]:
-    """Requests to app servers: how many, how long they took, and their errors."""
-    requests: Counter[tuple[str, ...]] = Counter()
-    errors: Counter[str] = Counter()
-    durations = []
-    for *labels, category, milliseconds, count in batch.rows(_requests_statement(batch.dialect)):
-        request = tuple(labels)
-        requests[request] += count
-        if category:
-            errors[category] += count
-        duration = milliseconds * MICROSECONDS_A_MILLISECOND
-        durations += [(batch.environment, request, duration)] * count
-    for request, count in requests.items():
-        yield Increment("appserver_requests_total", batch.environment, request, amount=count)
-    for category, count in errors.items():
-        yield Increment("appserver_errors_total", batch.environment, (category,), amount=count)
-    yield from bridge.observe_many("appserver_request_duration_seconds", durations)
-
-
-def _requests_statement(dialect: Dialect) -> str:
-    return f"""
-SELECT
-  coalesce({dialect.text("route")}, '') AS route,
-  coalesce({dialect.text("method")}, '') AS method,
-  coalesce({_status_family(dialect)}, '') AS status,
-  coalesce({dialect.text("model")}, '') AS model,
-  coalesce({dialect.text("errorCategory")}, '') AS category,
-  {dialect.integer("durationMs")} AS milliseconds,
-  count(*) AS requests
-FROM fold_batch
-WHERE event = '{REQUEST_COMPLETED}'
-GROUP BY 1, 2, 3, 4, 5, 6"""
-
-
-def _status_family(dialect: Dialect) -> str:
-    """`5xx` for 503."""
-    return f"substr({dialect.text('status')}, 1, 1) || 'xx'"
+def _count_named(batch: Batch) -> Iterator[Increment]:
+    """What the metrics count that name their events."""
+    running = feeds()
+    columns = running.of_event_columns
+    statement = _metrics_statement(batch.dialect, columns, running.of_event)
+    facts: defaultdict[Feed, list[Fact]] = defaultdict(list)
+    for event, *values, count in batch.rows(statement, batch.raw_event_bounds):
+        fact = fact_of_event(event, columns, values, times=count)
+        for feed in running.of_event[event]:
+            facts[feed].append(fact)
+    for feed, counted in facts.items():
+        yield from feed.increments(batch.environment, counted)

@@ -18,6 +18,7 @@ from workbench.models import (
     ApprovalDecision,
     ApprovalRequest,
     AppServerState,
+    AppServerStream,
     Draft,
     DraftCreation,
     EventCount,
@@ -32,6 +33,7 @@ THINGS: tuple[type[Model], ...] = (
     ApprovalDecision,
     ApprovalRequest,
     AppServerState,
+    AppServerStream,
     Draft,
     DraftCreation,
     Session,
@@ -231,6 +233,16 @@ CASES: dict[str, MergeCase] = {
             worker(9, 1, "ready"),
             worker(2, 3, "backoff", backoffMs=500),
             worker(1, 3, "restarting"),
+        ],
+    ),
+    "a stream's earliest opening and closing, its latest event and its instance": MergeCase(
+        model=AppServerStream,
+        fields=("stream_id", "session_id", "opened_at", "closed_at", "seen_at"),
+        row=("st-1", "s-1", minutes(1), minutes(3), minutes(4)),
+        events=[
+            event("appserver.stream_opened", minutes(1), streamId="st-1"),
+            event("appserver.stream_closed", minutes(4), streamId="st-1"),
+            event("appserver.stream_closed", minutes(3), streamId="st-1", route="/chat"),
         ],
     ),
     "the newest state of maintenance": MergeCase(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from telemetry.models import Arrival, BridgeCounter, Environment, LedgerHour, RawEvent
 from tests.builders import MOMENT, event, make_key, minutes, store, table
@@ -68,6 +68,19 @@ def test_nothing_pending_takes_nothing(now: datetime) -> None:
     make_key()
 
     assert pending.fold_pending(now=now) == 0
+
+
+def test_an_arrival_that_comes_just_after_the_queue_was_found_empty_waits(now: datetime) -> None:
+    def come_in(execute: Any, sql: str, *arguments: Any) -> Any:
+        found = execute(sql, *arguments)
+        if "MAX(" in sql and not Arrival.objects.exists():
+            store(*chats(1))
+        return found
+
+    with connection.execute_wrapper(come_in):
+        assert pending.fold_pending(now=now) == 0
+
+    assert pending.fold_pending(now=now) == 1
 
 
 def test_an_arrival_without_events_is_taken_and_recorded(now: datetime) -> None:
