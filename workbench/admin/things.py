@@ -10,10 +10,13 @@ from workbench.models import (
     ApprovalDecision,
     ApprovalRequest,
     AppServerState,
+    AppServerStream,
     Draft,
     DraftCreation,
     EventCount,
+    LinkKind,
     Session,
+    SessionLink,
     TouchedBucket,
     WorkflowRun,
 )
@@ -140,6 +143,14 @@ class AppServerStateAdmin(ReadOnlyModelAdmin):
     ordering = ("subject", "environment")
 
 
+@admin.register(AppServerStream)
+class AppServerStreamAdmin(ReadOnlyModelAdmin):
+    list_display = ("stream_id", "environment", "session_id", "opened_at", "closed_at")
+    list_filter = (EnvironmentFilter,)
+    # Index: app_server_stream_unique (stream_id, environment).
+    ordering = ("stream_id", "environment")
+
+
 @admin.register(EventCount)
 class EventCountAdmin(ReadOnlyModelAdmin):
     list_display = ("bucket_start", "environment", "event", "variant", "events")
@@ -152,3 +163,11 @@ class EventCountAdmin(ReadOnlyModelAdmin):
 class TouchedBucketAdmin(ReadOnlyModelAdmin):
     list_display = ("id", "environment", "bucket_start")
     list_filter = (EnvironmentFilter,)
+
+
+@admin.register(SessionLink)
+class SessionLinkAdmin(ReadOnlyModelAdmin):
+    list_display = ("id", "environment", "kind", "thing_id", "session_id")
+    list_filter = (EnvironmentFilter, choice_filter(field="kind", choices=LinkKind.choices))
+    search_fields = ("thing_id__exact", "session_id__exact")
+    search_help_text = "A whole sessionId, draftId, runId or agentRunId, or a person's hash"

@@ -1,0 +1,8 @@
+"""The admin of the workbench: the things that the fold writes, and the erasure of subjects.
+
+Each module registers its tables when it is imported.
+"""
+
+from workbench.admin import erasures, things
+
+__all__ = ["erasures", "things"]
