@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class WorkbenchConfig(AppConfig):
     name = "workbench"
     verbose_name = "Workbench"
+
+    def ready(self) -> None:
+        from telemetry.lifecycle.retention.subjects import add_tables
+        from workbench.retention import EVENT_COUNTS, TABLES
+
+        add_tables(TABLES, counts=[EVENT_COUNTS])

@@ -17,13 +17,15 @@ FIFTEEN_DIGITS = "char(37) || '.15g'"
 BUCKET_SECONDS = int(BASE_BUCKET.total_seconds())
 
 ColumnType = Literal["text", "bigint", "uuid", "boolean", "timestamptz"]
+Vendor = Literal["postgresql", "sqlite"]
+VENDORS: Mapping[str, Vendor] = {"postgresql": "postgresql", "sqlite": "sqlite"}
 
 
 @dataclass(frozen=True)
 class Dialect:
     """SQL that means the same on both databases. Unless a method says otherwise, it takes and returns SQL text."""
 
-    vendor: Literal["postgresql", "sqlite"]
+    vendor: Vendor
 
     def text(self, name: str) -> str:
         """A property of the event as text, NULL when it has none."""
@@ -123,7 +125,7 @@ class Dialect:
 
     def subquery(self, values: Iterable[str]) -> RawSQL:
         """The values as a subquery, for the ORM's `__in`."""
-        return RawSQL(self._subquery("text"), [self.array(values)])  # noqa: S611
+        return RawSQL(self._subquery("text"), [self.array(values)])  # noqa: S611  (values are a parameter)
 
     def _subquery(self, kind: ColumnType) -> str:
         # %b sends the list in binary; as text, a list of texts takes ten times as long.
@@ -177,4 +179,4 @@ def _seconds(moment: str) -> str:
 
 def current() -> Dialect:
     """The dialect of the default database; raises KeyError for one that the portal does not support."""
-    return Dialect({"postgresql": "postgresql", "sqlite": "sqlite"}[connection.vendor])  # type: ignore[arg-type]
+    return Dialect(VENDORS[connection.vendor])
