@@ -7,7 +7,7 @@ from django.db.models import Sum
 from kpis.models import KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY, Kind
 from telemetry.counters.bridge import Increment, raise_to
-from telemetry.counters.families import MICRO
+from telemetry.plan.metrics import MICRO
 
 NUMERATOR = "workbench_kpi_numerator_total"
 DENOMINATOR = "workbench_kpi_denominator_total"

@@ -1,26 +1,35 @@
 """Rebuilds: KPI rows of a range of days, computed anew from the things and compared with the stored rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 from django.db import transaction
 
+from audit import trail
+from audit.models import Verb
 from kpis.compute.rollup import BUCKETS_PER_TRANSACTION, base_rows, lock_freshness, recompute
 from kpis.days import day_start, reporting_zone
 from kpis.models import KpiBucket, StoredGranularity
-from telemetry.models import Environment
+from telemetry.models import Environment, Erasure
 from workbench.buckets import Bucket, bucket_of, bucket_start
 
 
 class RawEventsPruned(Exception):
-    """The range begins before the moment from which raw events are kept, so its numbers stay as they are."""
+    """The range begins before the moment from which raw events or things are kept, so its numbers stay."""
 
     def __init__(self, *, environment: str, raw_kept_from: datetime) -> None:
         super().__init__(
             f"{environment} keeps raw events from {raw_kept_from.isoformat()} only. "
             "Numbers from before that moment stay as they are."
         )
+
+
+class ErasureAtWork(Exception):
+    """An erasure is between its steps, so a number that is computed now would count half of it."""
+
+    def __init__(self, environment: str) -> None:
+        super().__init__(f"A subject of {environment} is being erased. Rebuild when the erasure is done.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +53,39 @@ class RebuildChanges:
 def rebuild(*, environment: str, from_date: date, to_date: date, apply: bool) -> RebuildChanges:
     """Computes the days [from_date, to_date) of the reporting zone anew; writes only when `apply` is set.
 
-    Safe to repeat and to interrupt. Raises RawEventsPruned when raw events of the range were pruned; what counts
-    is what was pruned, not how long events are to be kept.
+    What is written is noted in the audit: when it begins, and with its numbers when it ends. Safe to repeat and to
+    interrupt. Raises RawEventsPruned when raw events of the range were pruned; what counts is what was pruned, not how
+    long events are to be kept. Raises ErasureAtWork while a subject of the environment is being erased.
     """
     check_range(environment=environment, from_date=from_date)
     zone = reporting_zone()
     start, end = day_start(from_date, zone=zone), day_start(to_date, zone=zone)
+    days = {"from": from_date.isoformat(), "to": to_date.isoformat()}
+    if apply:
+        _note(environment, {"state": "begun", **days})
     changes = RebuildChanges()
     for buckets in _portions(bucket_of(start), bucket_of(end)):
         changes += _rebuild_buckets(environment=environment, buckets=buckets, apply=apply)
+    if apply:
+        _note(environment, {"state": "done", **days, **asdict(changes)})
     return changes
 
 
+def _note(environment: str, details: dict[str, str | int]) -> None:
+    trail.note(Verb.REBUILT, subject=Environment.objects.get(name=environment), details=details)
+
+
 def check_range(*, environment: str, from_date: date) -> None:
-    """Raises RawEventsPruned when the environment's raw events of that day, or of later ones, are gone."""
-    start = day_start(from_date, zone=reporting_zone())
-    raw_kept_from = Environment.objects.values_list("raw_kept_from", flat=True).get(name=environment)
-    if raw_kept_from is not None and start < raw_kept_from:
-        raise RawEventsPruned(environment=environment, raw_kept_from=raw_kept_from)
+    """Raises what `rebuild` raises for the days from that one on, as things stand now."""
+    _check(Environment.objects.get(name=environment), start=day_start(from_date, zone=reporting_zone()))
+
+
+def _check(environment: Environment, *, start: datetime) -> None:
+    for kept_from in (environment.raw_kept_from, environment.things_kept_from):
+        if kept_from is not None and start < kept_from:
+            raise RawEventsPruned(environment=environment.name, raw_kept_from=kept_from)
+    if Erasure.objects.half_done().filter(environment=environment).exists():
+        raise ErasureAtWork(environment.name)
 
 
 def _portions(first: Bucket, end: Bucket) -> Iterator[range]:
@@ -73,6 +97,9 @@ def _rebuild_buckets(*, environment: str, buckets: range, apply: bool) -> Rebuil
     with transaction.atomic():
         # The environment's rollup would replace the same rows, so one waits for the other.
         lock_freshness(environment, wait=True)
+        # Retention and erasures, which take the same lock, must not remove things of these buckets meanwhile.
+        row = Environment.objects.select_for_update(no_key=True).get(name=environment)
+        _check(row, start=bucket_start(buckets.start))
         changes = _compare(environment=environment, buckets=buckets)
         if apply:
             recompute(environment=environment, buckets=buckets)

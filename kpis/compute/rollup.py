@@ -6,6 +6,7 @@ A bucket's rows are replaced by what its things say now. So the rollup may run a
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,7 +22,8 @@ from kpis.compute.measures import MEASURES, MeasuredRanges, MeasuredRow, measure
 from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import EXCLUDED, EnteredCount, Freshness, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY, Kind, Kpi
-from telemetry.models import Arrival, Environment
+from telemetry.models import Arrival, Environment, Erasure
+from web.tracing import spans
 from workbench.buckets import BASE_BUCKET, Bucket, bucket_of, bucket_start, mark_touched
 from workbench.costs import usd_per_minute
 from workbench.fold import pending
@@ -72,12 +74,17 @@ def mark_day(*, environment: str, date: date) -> None:
 def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
     """Computes up to BUCKETS_PER_TRANSACTION touched buckets in one transaction; True when more may be touched.
 
-    False also when another process rolls the environment up and `wait` is not set.
+    False also when another process rolls the environment up and `wait` is not set, and during an erasure.
     """
     with transaction.atomic():
         freshness = lock_freshness(environment, wait=wait)
         if freshness is None:
             return False
+        # No KPI shows half an erasure: the numbers stay as they are until all of it is done.
+        erasures = Erasure.objects.filter(environment=environment)
+        if erasures.half_done().exists():
+            return False
+        begun = erasures.begun().count()
         if freshness.time_zone != settings.REPORTING_TIME_ZONE:
             _change_zone(freshness)
         # First what is pending, then what is touched: a fold that commits in between is pending here, so
@@ -85,13 +92,21 @@ def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
         arrivals = Arrival.objects.pending().filter(environment=environment)
         oldest_pending = arrivals.aggregate(oldest=Min("received_at"))["oldest"]
         buckets = _take_touched(environment)
-        with rollup_seconds.labels("rollup").time():
-            recompute(environment=environment, buckets=buckets)
+        with rollup_seconds.labels("rollup").time(), roll_up_span(environment, buckets=len(buckets)):
+            recompute(environment=environment, buckets=_computable(environment, buckets))
         has_more = len(buckets) == BUCKETS_PER_TRANSACTION
         if not has_more:
             freshness.computed_until = _until(now, oldest_pending, freshness.computed_until)
         freshness.save()
+        if erasures.begun().count() != begun:
+            # One began meanwhile, and some of its steps may be in these numbers. They wait for all of it.
+            transaction.set_rollback(True)
+            return False
     return has_more
+
+
+def roll_up_span(environment: str, *, buckets: int) -> AbstractContextManager[None]:
+    return spans.span("roll up", attributes={"portal.environment": environment, "portal.buckets": buckets})
 
 
 def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
@@ -128,6 +143,14 @@ def _take_touched(environment: str) -> list[Bucket]:
     chosen = list(starts[:BUCKETS_PER_TRANSACTION])
     rows.filter(bucket_start__in=chosen).delete()
     return [bucket_of(start) for start in chosen]
+
+
+def _computable(environment: str, buckets: Sequence[Bucket]) -> list[Bucket]:
+    """Those whose things are all kept. The rows of earlier ones stay what they were when retention began there."""
+    kept_from = (
+        Environment.objects.filter(name=environment).values_list("things_kept_from", flat=True).first()
+    )
+    return [bucket for bucket in buckets if kept_from is None or bucket_start(bucket) >= kept_from]
 
 
 def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:

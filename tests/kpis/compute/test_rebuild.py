@@ -5,12 +5,14 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
+from audit.models import AuditEntry, Verb
 from kpis.compute import rebuild as module
 from kpis.compute import rollup
-from kpis.compute.rebuild import RawEventsPruned, RebuildChanges, rebuild
+from kpis.compute.rebuild import ErasureAtWork, RawEventsPruned, RebuildChanges, rebuild
 from kpis.models import KpiBucket, StoredGranularity
-from telemetry.models import Environment, RawEvent
+from telemetry.models import Environment, Erasure, ErasureState, RawEvent
 from tests.builders import event, make_key, minutes, store, table
+from tests.rows import BUILDERS
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +164,69 @@ def test_refuses_by_the_days_of_the_reporting_zone(settings: LazySettings) -> No
         run()
 
 
+# While a subject is erased ---------------------------------------------------------------------------------
+
+
+def an_erasure(state: ErasureState) -> None:
+    erasure = BUILDERS[Erasure](1)
+    Erasure.objects.filter(pk=erasure.pk).update(state=state)
+
+
+@pytest.mark.parametrize("apply", [True, False])
+@pytest.mark.parametrize("state", ["events", "things", "rest", "pairs"])
+def test_refuses_while_half_of_a_subject_is_gone(state: ErasureState, apply: bool) -> None:
+    an_erasure(state)
+    KpiBucket.objects.all().delete()
+
+    with pytest.raises(ErasureAtWork, match="A subject of production is being erased"):
+        run(apply=apply)
+    assert kpi_rows() == []
+
+
+@pytest.mark.parametrize("state", ["previewing", "previewed", "waiting", "quarantine", "done"])
+def test_rebuilds_when_no_number_can_show_half_of_an_erasure(state: ErasureState) -> None:
+    an_erasure(state)
+
+    assert run() == RebuildChanges(unchanged=1)
+
+
+def test_an_erasure_that_begins_meanwhile_is_not_half_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil()
+    monkeypatch.setattr(module, "check_range", lambda **_: an_erasure(ErasureState.EVENTS))
+    before = kpi_rows()
+
+    with pytest.raises(ErasureAtWork):
+        run()
+    assert kpi_rows() == before
+
+
+# In the audit ----------------------------------------------------------------------------------------------
+
+
+def entries() -> list[tuple[str, dict[str, Any]]]:
+    rows = AuditEntry.objects.filter(verb=Verb.REBUILT).order_by("pk")
+    return list(rows.values_list("environment", "additional_data"))
+
+
+def test_what_is_written_is_in_the_audit() -> None:
+    spoil()
+    days = {"from": "2026-02-02", "to": "2026-02-05"}
+
+    run(FIRST, date(2026, 2, 5))
+
+    numbers = {"added": 1, "changed": 1, "removed": 1, "unchanged": 1}
+    assert entries() == [
+        ("production", {"state": "begun", **days}),
+        ("production", {"state": "done", **days, **numbers}),
+    ]
+
+
+def test_a_look_at_what_would_change_is_not_in_the_audit() -> None:
+    run(apply=False)
+
+    assert entries() == []
+
+
 # The command -----------------------------------------------------------------------------------------------
 
 
@@ -217,3 +282,10 @@ def test_the_command_refuses_what_was_pruned() -> None:
 def test_the_command_refuses_a_date_that_is_none() -> None:
     with pytest.raises(CommandError, match="argument --to"):
         command("--to", "yesterday")
+
+
+def test_the_command_refuses_during_an_erasure() -> None:
+    an_erasure(ErasureState.THINGS)
+
+    with pytest.raises(CommandError, match="Rebuild when the erasure is done"):
+        command("--to", "2026-02-03", "--force")

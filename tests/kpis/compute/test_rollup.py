@@ -10,8 +10,9 @@ from django.db import transaction
 
 from kpis.compute import rollup
 from kpis.models import EnteredCount, Freshness, KpiBucket, StoredGranularity
-from telemetry.models import Arrival, RawEvent
+from telemetry.models import Arrival, Environment, RawEvent
 from tests.builders import event, make_key, minutes, store, table
+from tests.rows import erasure
 from tests.threads import run_together
 from workbench.buckets import bucket_of, mark_touched
 from workbench.fold import pending
@@ -400,6 +401,22 @@ def test_a_changed_or_removed_entered_count_is_computed_anew(now: datetime) -> N
         assert [row.denominator for row in rows] == ([workflows] if workflows else [])
 
 
+@pytest.mark.parametrize(("gone", "counted"), [("raw_kept_from", [5]), ("things_kept_from", [])])
+def test_an_entered_count_counts_where_raw_events_are_gone_and_not_where_things_are(
+    gone: str, counted: list[int], now: datetime
+) -> None:
+    make_key()
+    Environment.objects.update(**{gone: now})
+    day = date(2026, 2, 2)
+    EnteredCount.objects.create(environment="production", date=day, source="wiki", workflows=5)
+    rollup.mark_day(environment="production", date=day)
+
+    rollup.bring_up_to_date(now=now)
+
+    rows = KpiBucket.objects.filter(kpi="workbench-adoption", dimension="", granularity=StoredGranularity.DAY)
+    assert list(rows.values_list("denominator", flat=True)) == counted
+
+
 # The command, and two workers ------------------------------------------------------------------------------
 
 
@@ -412,6 +429,25 @@ def test_the_command_takes_all_and_says_nothing(capsys: pytest.CaptureFixture[st
     assert not Arrival.objects.filter(taken_at=None).exists()
     assert computed_until() == clock
     assert capsys.readouterr() == ("", "")
+
+
+def test_numbers_wait_for_an_erasure_that_begins_while_they_are_computed(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(chat(0))
+    rollup.bring_up_to_date(now=now)
+    store(chat(1))
+    pending.fold_pending(now=now)
+    before, compute = kpi_rows(), rollup.recompute
+
+    def compute_and_begin(**options: Any) -> None:
+        compute(**options)
+        erasure(state="events")
+
+    monkeypatch.setattr(rollup, "recompute", compute_and_begin)
+
+    assert not rollup.roll_up_batch(environment="production", now=now, wait=False)
+    assert (kpi_rows(), TouchedBucket.objects.exists()) == (before, True)
 
 
 @pytest.mark.postgres
