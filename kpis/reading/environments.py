@@ -2,18 +2,42 @@
 
 from collections.abc import Sequence
 
+from django.db.models import Exists, OuterRef
+
+from kpis.models import KpiBucket
+from telemetry.models import Environment
+
+PREFERRED = "production"
+
 
 class UnknownEnvironment(LookupError):
     """No environment has this name."""
 
 
 def choose_environment(name: str, *, environments: Sequence[str]) -> str:
-    """The environment of that name. For "" it is production, else the first of the environments, else "".
+    """The environment of that name. For "" it is the default: see default_environment; "" where there is none.
 
     Raises UnknownEnvironment for a name that is not among the environments.
     """
     if name and name not in environments:
         raise UnknownEnvironment(name)
-    if name or not environments:
-        return name
-    return "production" if "production" in environments else environments[0]
+    return name or default_environment(environments)
+
+
+def default_environment(environments: Sequence[str]) -> str:
+    """Production, else the first; one that has data before one that only has a key. "" where there is none."""
+    if len(environments) < 2:
+        return next(iter(environments), "")
+    candidates = having_data(environments) or environments
+    return PREFERRED if PREFERRED in candidates else candidates[0]
+
+
+def having_data(environments: Sequence[str]) -> list[str]:
+    """Those of the environments that have KPI rows, in the given order.
+
+    One query, which ends at the first row of each environment (kpi_bucket_unique).
+    """
+    rows = KpiBucket.objects.filter(environment=OuterRef("name"))
+    found = Environment.objects.filter(Exists(rows), name__in=environments).values_list("name", flat=True)
+    names = set(found)
+    return [name for name in environments if name in names]

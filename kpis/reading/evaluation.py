@@ -8,7 +8,7 @@ from kpis.reading.goals import Goal
 from kpis.reading.periods import Period
 from kpis.reading.sums import Sums, add_up
 from kpis.registry import Direction, Kind, Kpi
-from telemetry.counters.families import MICRO
+from telemetry.plan.metrics import MICRO
 
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 

@@ -1,6 +1,6 @@
 """What a KPI is judged by: dated targets and baselines, and which of them is in force on a day."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -20,6 +20,7 @@ class Goal:
 
 
 DatedRow = TypeVar("DatedRow", Target, Baseline)
+Judgement = Target | Baseline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,20 @@ class Goals:
         return cls(
             targets=list(Target.objects.filter(kpi__in=slugs)),
             baselines=list(Baseline.objects.filter(kpi__in=slugs).select_related("set_by")),
+        )
+
+    def changed(self, *, removed: Collection[Judgement], added: Collection[Judgement]) -> "Goals":
+        """The goals as they would be without some rows and with others, which need not be stored."""
+        gone = {(type(row), row.pk) for row in removed}
+        return Goals(
+            targets=[
+                *(row for row in self.targets if (Target, row.pk) not in gone),
+                *(row for row in added if isinstance(row, Target)),
+            ],
+            baselines=[
+                *(row for row in self.baselines if (Baseline, row.pk) not in gone),
+                *(row for row in added if isinstance(row, Baseline)),
+            ],
         )
 
     def in_force(self, kpi: Kpi, *, environment: str, on: date) -> Goal:

@@ -82,6 +82,6 @@ def read_sums(query: KpiQuery, *, computed_until: datetime | None) -> SumTable:
         query.spans(periods),
         dimensions=query.dimensions,
         kpis=query.kpis,
-        environment=query.environment,
+        environments=[query.environment],
     )
     return SumTable.from_rows(rows, periods=periods)

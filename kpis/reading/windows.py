@@ -1,6 +1,6 @@
 """KPIs over windows of days that end today: what the scrape shows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,8 +44,10 @@ def read_windows(*, now: datetime) -> list[WindowReading]:
     windows = {name: recent_days(days, zone=zone, now=now) for name, days in WINDOWS.items()}
     environments = _computed_environments()
     goals = Goals.load(DEFINITIONS)
-    measuring = {slug: environments_measuring(slug) for slug in NEEDS_ANOTHER_VALUE}
-    sums = _read_sums(windows)
+    measuring = {
+        slug: environments_measuring(slug, environments=environments) for slug in NEEDS_ANOTHER_VALUE
+    }
+    sums = _read_sums(windows, environments=environments)
     return [
         _window_reading(
             kpi,
@@ -86,12 +88,14 @@ def _computed_environments() -> list[str]:
     return list(computed.values_list("environment", flat=True))
 
 
-def _read_sums(windows: Mapping[str, Range]) -> dict[tuple[str, str, str], Sums]:
+def _read_sums(
+    windows: Mapping[str, Range], *, environments: Collection[str]
+) -> dict[tuple[str, str, str], Sums]:
     """Sums by (environment, KPI's slug, window), from the day rows of the longest window."""
     longest = max(windows.values(), key=lambda window: window.end - window.start)
     span = Span(start=longest.start, end=longest.end, granularity=StoredGranularity.DAY)
     sums: dict[tuple[str, str, str], Sums] = {}
-    for row in read_rows([span], dimensions=[""]):
+    for row in read_rows([span], dimensions=[""], environments=environments):
         for name, window in windows.items():
             if row.start >= window.start:
                 sums.setdefault((row.environment, row.kpi, name), Sums()).add(row.sums)
