@@ -13,6 +13,8 @@ from rest_framework.views import APIView
 
 from kpis.api.parameters import not_found, read_parameters
 from kpis.reading.environments import UnknownEnvironment, choose_environment
+from people.access import environments_allowed, has_right
+from people.models import Right
 from telemetry import keys
 from telemetry.models import ApiKey, Environment, Scope
 from web.errors import ApiError
@@ -21,16 +23,19 @@ from web.errors import ApiError
 class ReadKeyAuthentication(BaseAuthentication):
     """A request with a key is judged by the key alone, even if it comes with a session."""
 
+    scopes: tuple[str, ...] = (Scope.READ,)
+
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser | None, ApiKey] | None:
         if not keys.secret_of(request._request):
             return None
-        return None, keys.authenticate(request._request, scope=Scope.READ, now=timezone.now())
+        key = keys.require_key(keys.secret_of(request._request))
+        return None, keys.check_in_force(key, scopes=self.scopes, now=timezone.now())
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="portal"'
 
 
-class ReadKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ReadKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # Its base has no types.
     target_class = "kpis.api.access.ReadKeyAuthentication"
     name = "readKey"
 
@@ -39,8 +44,12 @@ class ReadKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 class CanRead(BasePermission):
+    """Keys, and people whose role lets them see the pages."""
+
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(request.auth, ApiKey) or bool(request.user and request.user.is_authenticated)
+        return isinstance(request.auth, ApiKey) or bool(
+            request.user and request.user.is_authenticated and has_right(request.user, Right.VIEW_PAGES)
+        )
 
 
 class ReadView(APIView):
@@ -64,9 +73,21 @@ class ReadView(APIView):
         if isinstance(request.auth, ApiKey):
             return own_environment(request.auth, name=name)
         try:
-            return choose_environment(name, environments=Environment.names())
+            return choose_environment(name, environments=self.environments(request))
         except UnknownEnvironment:
             raise not_found("unknown_environment", "There is no environment of this name.") from None
+
+    def environments(self, request: Request) -> list[str]:
+        """Those that the person may see. Raises ApiError 403 where some exist and none is open to the person."""
+        names = Environment.names()
+        allowed = environments_allowed(request.user, names)
+        if names and not allowed:
+            raise ApiError(
+                status=HTTPStatus.FORBIDDEN,
+                code="no_environment",
+                message="No environment is open to you. An administrator can change that.",
+            )
+        return allowed
 
 
 def own_environment(key: ApiKey, *, name: str) -> str:

@@ -2,13 +2,20 @@
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rest_framework.renderers import BaseRenderer
 
-# A spreadsheet runs a cell that begins like this as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A spreadsheet runs a cell that begins like this as a formula. The minus sign has no simpler form in Unicode.
+FORMULA_STARTS = frozenset("=+-@|%\u2212")
+# It may begin a new cell, or be dropped.
+CONTROL_STARTS = frozenset("\t\r\n\v\f\0")
+# Spaces, and what is not seen: byte order marks, zero-width characters, marks of direction.
+UNSEEN = {"Zs", "Zl", "Zp", "Cf", "Cc"}
+NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 # These stand on every row, because a file must say by itself what it shows.
 REPEATED_FIELDS = ("kpi", "environment", "time_zone", "unit")
 
@@ -53,8 +60,16 @@ def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def safe_cell(value: object) -> object:
-    """The cell as it is; with an apostrophe before text that a spreadsheet would run.
+    """The cell as it is; with an apostrophe before text that a spreadsheet would run. Numbers stay numbers.
 
     Source: OWASP, "CSV Injection".
     """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return f"'{value}" if isinstance(value, str) and is_formula(value) else value
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet may read the text as a formula: by its first character that is seen, in any width."""
+    if NUMBER.fullmatch(text):
+        return False
+    seen = next((character for character in text if unicodedata.category(character) not in UNSEEN), "")
+    return text[:1] in CONTROL_STARTS or unicodedata.normalize("NFKC", seen)[:1] in FORMULA_STARTS

@@ -1,6 +1,6 @@
 """The query parameters of the read API, and the errors that answer wrong ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
@@ -58,7 +58,7 @@ def granularity_of(name: str) -> Granularity:
 class KnownFormats(DefaultContentNegotiation):
     """Answers an unknown format as a bad parameter (400), where REST framework says "not found" (404)."""
 
-    def filter_renderers(self, renderers: list[BaseRenderer], format: str) -> list[BaseRenderer]:  # type: ignore[override]
+    def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> list[BaseRenderer]:
         matching = [renderer for renderer in renderers if renderer.format == format]
         if not matching:
             names = " or ".join(renderer.format or "" for renderer in renderers)

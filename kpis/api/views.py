@@ -1,6 +1,7 @@
 """The read API of KPIs: parameters in, one reading, JSON or CSV out (docs/reading.md)."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -24,6 +25,10 @@ from kpis.reading.periods import Granularity, InvalidRange
 from kpis.reading.query import UnknownDimension, UnknownKpi, find_kpi
 from kpis.reading.readings import KpiReading, read_kpi, read_kpis
 from kpis.registry import DEFINITIONS, Kpi
+from people.access import has_right
+from people.models import Right
+from telemetry.models import ApiKey
+from web.errors import ApiError
 
 ERRORS = {400: ErrorSerializer, 401: ErrorSerializer, 403: ErrorSerializer, 404: ErrorSerializer}
 RANGE_PARAMETERS = [
@@ -91,10 +96,23 @@ class KpiView(ReadView):
     )
     def get(self, request: Request, slug: str) -> Response:
         parameters = self.parameters(request)
+        refuse_export_without_right(request)
         kpi = kpi_of(slug)
         environment = self.environment(request, name=parameters["environment"])
         reading = read(kpi, parameters, environment=environment)
         return Response(reading_json(reading), headers=file_headers(request, reading))
+
+
+def refuse_export_without_right(request: Request) -> None:
+    """Raises ApiError 403 where a person whose role does not export asks for CSV."""
+    if request.accepted_renderer.format != CsvRenderer.format or isinstance(request.auth, ApiKey):
+        return
+    if request.user is None or not has_right(request.user, Right.EXPORT):
+        raise ApiError(
+            status=HTTPStatus.FORBIDDEN,
+            code="permission_denied",
+            message="Your role does not export figures.",
+        )
 
 
 def kpi_of(slug: str) -> Kpi:

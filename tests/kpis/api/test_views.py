@@ -332,6 +332,18 @@ def test_only_reads(reader: Client, method: str) -> None:
     assert fault(getattr(reader, method)(KPI)) == (405, "method_not_allowed")
 
 
+@pytest.mark.parametrize("path", [KPI, "/api/plan/", "/api/plan/schema.json", "/api/schema/", "/api/docs/"])
+def test_a_body_that_nests_too_deeply_is_refused_unread(reader: Client, path: str) -> None:
+    reader.handler.enforce_csrf_checks = True
+    reader.cookies["csrftoken"] = "a" * 32
+
+    response = reader.post(
+        path, b"[" * 100_000, content_type="application/json", headers={"X-CSRFToken": "a" * 32}
+    )
+
+    assert 400 <= response.status_code < 500
+
+
 # CSV --------------------------------------------------------------------------------------------------
 
 
@@ -398,8 +410,8 @@ def test_reads_a_kpi_in_a_fixed_number_of_queries(
     for number in range(days):
         make_bucket(period_start=DAY - timedelta(days=number))
 
-    # Session and user, environments, freshness, targets, baselines, buckets.
-    with django_assert_num_queries(7):
+    # Session and user, two of rights, environments, the person's limit, freshness, targets, baselines, buckets.
+    with django_assert_num_queries(10):
         get(reader)
 
 
@@ -408,7 +420,7 @@ def test_lists_kpis_in_a_fixed_number_of_queries(
 ) -> None:
     make_environment()
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(11):
         get(reader, "/api/kpis/")
 
 
