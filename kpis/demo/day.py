@@ -21,15 +21,17 @@ class Day:
     random: Random
     events: list[Event] = field(default_factory=list)
     identifier_count: int = 0
+    # What tells its ids from those of other generators; empty: the date.
+    name: str = ""
 
     def at(self, *, hour: float) -> datetime:
         """The moment (UTC) so many hours after the day's start."""
         return datetime.combine(self.date, time(), UTC) + timedelta(hours=hour)
 
     def identifier(self, prefix: str) -> str:
-        """An id that is unique over all days."""
+        """An id that is unique over all days, and over generators with names of their own."""
         self.identifier_count += 1
-        return f"{prefix}-{self.date:%y%m%d}-{self.identifier_count}"
+        return f"{prefix}-{self.name or format(self.date, '%y%m%d')}-{self.identifier_count}"
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability

@@ -1,12 +1,21 @@
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from kpis.forms import BaselineForm, EnteredCountForm, TargetForm, target_problem, value_problem
+from kpis.forms import (
+    BaselineForm,
+    EnteredCountForm,
+    EnvironmentForm,
+    TargetForm,
+    target_problem,
+    value_problem,
+)
 from kpis.models import Target
 from kpis.registry import REGISTRY
+from telemetry.models import Environment
 from tests.rows import environment
 
 RATIO = REGISTRY["workbench-adoption"]
@@ -50,6 +59,12 @@ def test_the_messages_say_what_to_enter() -> None:
         "Time to create a workflow is judged against its baseline, so its target is a factor and not seconds: "
         "0.5 means at most 0.5 x the baseline. It takes more than 0 and at most 10."
     )
+
+
+@pytest.fixture(autouse=True)
+def _person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forms are those of somebody who may see every environment."""
+    monkeypatch.setattr(EnvironmentForm, "person", User(is_superuser=True), raising=False)
 
 
 def target_form(**fields: str) -> TargetForm:
@@ -120,6 +135,40 @@ def test_counts_are_entered_for_days_that_have_begun(day: str, wrong: set[str]) 
     form = EnteredCountForm({"environment": "production", "date": day, "source": "console", "workflows": "3"})
 
     assert set(form.errors) == wrong
+
+
+def count_of(day: str) -> EnteredCountForm:
+    return EnteredCountForm({"environment": "production", "date": day, "source": "console", "workflows": "3"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("zone", "day", "wrong"),
+    [
+        ("UTC", "2026-01-31", {"date"}),
+        ("UTC", "2026-02-01", set()),
+        # A count counts at the start of its day: there an hour before midnight UTC, here eight hours after it.
+        ("Europe/Berlin", "2026-02-01", {"date"}),
+        ("America/Los_Angeles", "2026-02-01", set()),
+    ],
+)
+def test_no_count_is_entered_for_a_day_whose_kpis_are_final(
+    zone: str, day: str, wrong: set[str], settings: Settings
+) -> None:
+    settings.REPORTING_TIME_ZONE = zone
+    Environment.objects.create(name="production", things_kept_from=datetime(2026, 2, 1, tzinfo=UTC))
+
+    form = count_of(day)
+
+    assert set(form.errors) == wrong
+    assert not wrong or "before 2026-02-01 00:00 UTC are final" in form.errors["date"][0]
+
+
+@pytest.mark.django_db
+def test_a_count_is_entered_where_only_raw_events_are_gone() -> None:
+    Environment.objects.create(name="production", raw_kept_from=datetime(2026, 2, 1, tzinfo=UTC))
+
+    assert count_of("2026-01-31").is_valid()
 
 
 @pytest.mark.django_db

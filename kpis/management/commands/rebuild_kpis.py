@@ -1,10 +1,11 @@
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kpis.compute.rebuild import RawEventsPruned, check_range, rebuild
+from kpis.compute.rebuild import ErasureAtWork, RawEventsPruned, check_range, rebuild
 from telemetry.models import Environment
 
 
@@ -36,8 +37,11 @@ class Command(BaseCommand):
             # All are checked first, so that a refusal leaves every environment as it was.
             for name in names:
                 check_range(environment=name, from_date=from_date)
-        except RawEventsPruned as error:
+            self._rebuild(names, from_date=from_date, to_date=to_date, force=force)
+        except (RawEventsPruned, ErasureAtWork) as error:
             raise CommandError(str(error)) from error
+
+    def _rebuild(self, names: Sequence[str], *, from_date: date, to_date: date, force: bool) -> None:
         for name in names:
             changes = rebuild(environment=name, from_date=from_date, to_date=to_date, apply=force)
             verb = "changed" if force else "would change"
