@@ -1,17 +1,24 @@
 """Forms for targets, baselines and entered counts, and which values fit which KPI."""
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminSelectWidget
+from import_export.forms import ConfirmImportForm
+from unfold.contrib.import_export.forms import ImportForm
+from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 
 from kpis import registry
-from kpis.days import local_day, reporting_zone
+from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import Baseline, EnteredCount, Target
+from kpis.reading.past_values import NoPastValue, past_value
+from kpis.reading.periods import FIRST_DATE, LAST_DATE
 from kpis.registry import Kind, Kpi
+from people.access import environments_allowed, limit_of
 from telemetry.models import Environment
 
 KPI_CHOICES = [
@@ -21,6 +28,10 @@ KPI_CHOICES = [
 # The assistant can suggest several templates for one message, so a ratio may exceed 1.
 LARGEST_RATIO = Decimal(10)
 LARGEST_FACTOR = Decimal(10)
+# A file of entered counts is small: 500 rows.
+MOST_FILE_BYTES = 256 * 1024
+# What the column holds on PostgreSQL.
+MOST_WORKFLOWS = 2_147_483_647
 LONGEST_SECONDS = Decimal(30 * 24 * 3600)
 
 
@@ -51,22 +62,56 @@ def target_problem(kpi: Kpi, value: Decimal) -> str:
     )
 
 
-def environment_choices(*, first: tuple[str, str]) -> list[tuple[str, str]]:
-    return [first, *((name, name) for name in Environment.names())]
+class EnvironmentChoice(forms.BaseForm):
+    """Offers the environments that the person may see; the admin says who that is."""
+
+    person: User
+    # Its meaning; None: an environment must be chosen.
+    every_environment: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields.get("environment")
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [*self.first_choices(), *((name, name) for name in self.environments())]
+
+    def environments(self) -> list[str]:
+        return environments_allowed(self.person, Environment.names())
+
+    def first_choices(self) -> list[tuple[str, str]]:
+        """Only people without a limit may enter something for every environment."""
+        if self.every_environment is None:
+            return [("", "Select an environment")]
+        return [("", self.every_environment)] if limit_of(self.person) is None else []
 
 
-class JudgementForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A value for a KPI of the registry, in one environment or in all of them."""
+class EnvironmentForm(EnvironmentChoice, forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none at run time.
+    """A form of a row with an environment."""
 
+
+class JudgementForm(EnvironmentForm):
+    """A value for a KPI of the registry, in one environment or in all of them.
+
+    A form that is only a preview is never valid, so that the admin shows it again and stores nothing.
+    """
+
+    is_preview = False
+
+    every_environment = "Every environment"
     kpi = forms.ChoiceField(label="KPI", choices=KPI_CHOICES, widget=UnfoldAdminSelectWidget)
-    environment = forms.ChoiceField(
-        required=False,
-        choices=lambda: environment_choices(first=("", "Every environment")),
-        widget=UnfoldAdminSelectWidget,
-    )
+    environment = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
+
+    def is_valid(self) -> bool:
+        return super().is_valid() and not self.is_preview
 
     def problem(self, kpi: Kpi, value: Decimal) -> str:
         return value_problem(kpi, value)
+
+    def clean_environment(self) -> str:
+        environment: str = self.cleaned_data["environment"]
+        if not environment and limit_of(self.person) is not None:
+            raise forms.ValidationError("Choose an environment.")
+        return environment
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -108,18 +153,91 @@ class BaselineForm(JudgementForm):
         return sample_size
 
 
-class EnteredCountForm(forms.ModelForm):  # type: ignore[type-arg]
-    environment = forms.ChoiceField(
-        choices=lambda: environment_choices(first=("", "Select an environment")),
-        widget=UnfoldAdminSelectWidget,
-    )
+class PastValueForm(EnvironmentChoice, forms.Form):
+    """A past range of a KPI, as days of the reporting zone, to take a baseline from."""
+
+    kpi = forms.ChoiceField(label="KPI", choices=KPI_CHOICES, widget=UnfoldAdminSelectWidget)
+    environment = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+    first = forms.DateField(label="First day", widget=UnfoldAdminDateWidget)
+    last = forms.DateField(label="Last day", help_text="Included", widget=UnfoldAdminDateWidget)
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        self.person = person
+        super().__init__(*args, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        """Adds `past_value`, or says why there is none."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        first, last = cleaned["first"], cleaned["last"]
+        if not FIRST_DATE <= first <= last < LAST_DATE:
+            raise forms.ValidationError("The last day is before the first, or not of this century.")
+        try:
+            cleaned["past_value"] = past_value(
+                registry.REGISTRY[cleaned["kpi"]],
+                environment=cleaned["environment"],
+                first=first,
+                last=last,
+                now=timezone.now(),
+            )
+        except NoPastValue as error:
+            raise forms.ValidationError(str(error)) from error
+        return cleaned
+
+
+class CountsFileForm(ImportForm):
+    """The upload of a file of entered counts."""
+
+    def clean_import_file(self) -> Any:
+        file = self.cleaned_data["import_file"]
+        if file.size > MOST_FILE_BYTES:
+            raise forms.ValidationError(
+                f"The file has {file.size} bytes; it takes at most {MOST_FILE_BYTES}."
+            )
+        return file
+
+
+class ConfirmCountsForm(ConfirmImportForm):
+    """Hidden fields that name the uploaded file. There is one format and one resource."""
+
+    import_file_name = forms.RegexField("^[0-9a-f]{32}$", widget=forms.HiddenInput)
+    format = forms.ChoiceField(choices=[("0", "csv")], widget=forms.HiddenInput)
+    resource = forms.ChoiceField(choices=[("0", "counts")], widget=forms.HiddenInput, required=False)
+
+
+class EnteredCountForm(EnvironmentForm):
+    environment = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
 
     class Meta:
         model = EnteredCount
         fields = ["environment", "date", "source", "workflows"]
+
+    def clean_workflows(self) -> int:
+        workflows: int = self.cleaned_data["workflows"]
+        if workflows > MOST_WORKFLOWS:
+            raise forms.ValidationError(f"It takes at most {MOST_WORKFLOWS}.")
+        return workflows
 
     def clean_date(self) -> date:
         day: date = self.cleaned_data["date"]
         if day > local_day(timezone.now(), zone=reporting_zone()):
             raise forms.ValidationError("That day has not begun yet; enter counts for days that have.")
         return day
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        environment, day = cleaned.get("environment"), cleaned.get("date")
+        kept_from = self.kept_from().get(environment) if environment and day else None
+        # The rollup computes no bucket before that moment again (see kpis.compute.rollup).
+        if day is not None and kept_from is not None and day_start(day, zone=reporting_zone()) < kept_from:
+            self.add_error(
+                "date",
+                f"KPIs of {environment} from before {kept_from:%Y-%m-%d %H:%M} UTC are final: retention has removed "
+                "what they were computed from. A count would have no effect.",
+            )
+        return cleaned
+
+    def kept_from(self) -> Mapping[str, datetime]:
+        """From when on each environment's KPIs can still change; an environment without retention is left out."""
+        return Environment.things_kept()
