@@ -1,4 +1,4 @@
-"""The form that people sign in with."""
+"""The forms that people sign in with, and accept an invitation with."""
 
 import unicodedata
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from allauth.account.forms import LoginForm
 from django import forms
 from django.contrib.auth import get_user_model
+from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.models import User
 
 LONGEST_MAIL = 254
 
@@ -34,3 +36,22 @@ def account_name(login: str) -> str:
         return login
     names = list(users.filter(email__iexact=login).values_list("username", flat=True)[:2])
     return str(names[0]) if len(names) == 1 else login
+
+
+class AcceptanceForm(BaseUserCreationForm):  # type: ignore[type-arg]  # Django's takes none at run time.
+    """The name and password of an invited person. The mail address is the invitation's."""
+
+    class Meta(BaseUserCreationForm.Meta):
+        model = User
+        fields = ("username",)
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.email = email
+
+    def clean_username(self) -> str:
+        """A name that is somebody's mail address would take it from them at the sign-in."""
+        name: str = self.cleaned_data["username"]
+        if "@" in name:
+            raise forms.ValidationError("A name has no @. You can sign in with your mail address as well.")
+        return name

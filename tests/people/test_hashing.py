@@ -1,6 +1,9 @@
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
@@ -36,7 +39,7 @@ def test_who_changes_a_password_meanwhile_is_asked_to_come_back(
     admin_client.raise_request_exception = False
     monkeypatch.setattr(hashing, "WAIT_SECONDS", 0.0)
     with hashing.turn():
-        response = admin_client.post("/admin/password_change/", {"old_password": "a"})
+        response = admin_client.post("/account/password/", {"oldpassword": "a"})
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
 
@@ -48,3 +51,27 @@ def test_the_turn_is_given_back_after_a_fault(monkeypatch: pytest.MonkeyPatch) -
 
     with hashing.turn():
         assert not hashing.TURNS.acquire(blocking=False)
+
+
+def test_another_process_that_hashes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "WAIT_SECONDS", 0.05)
+    program = (
+        "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print(flush=True);"
+        " sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, f"{django_settings.DATA_DIR}/hashing.lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdout is not None
+    other.stdout.readline()
+    with pytest.raises(hashing.HashingBusy), hashing.turn():
+        pass
+    assert hashing.TURNS.acquire(blocking=False)
+    hashing.TURNS.release()
+
+    other.communicate()
+
+    with hashing.turn():
+        pass

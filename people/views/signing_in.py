@@ -11,13 +11,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from redis.exceptions import RedisError
 
 from people.forms import SignInForm
-from people.hashing import HashingBusy
+from people.single_sign_on.provider import FAULTS
+from people.views.refusals import NO_COUNT
 from web.errors import RETRY_AFTER_SECONDS
 
 LOCKED_OUT = "too_many_login_attempts"
+SIGN_IN_FAULTS = {**FAULTS, "passkey": "The passkey was not accepted."}
 
 
 class SignInView(LoginView):
@@ -27,7 +28,7 @@ class SignInView(LoginView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        except (HashingBusy, RedisError, OSError):
+        except NO_COUNT:
             # Without a count of wrong passwords nobody may try one.
             return self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, seconds=RETRY_AFTER_SECONDS)
         return answer
@@ -40,14 +41,24 @@ class SignInView(LoginView):
 
     def refuse(self, status: HTTPStatus, *, seconds: int) -> HttpResponse:
         """The page without what was typed, and with a sentence on why nobody was signed in."""
-        context = {"refused": status.name.lower(), "minutes": seconds // 60, "next": self.next_path()}
+        context = {"refused": status.name.lower(), "minutes": seconds // 60, **self.ways_in()}
         headers = {"Retry-After": str(seconds)}
         return TemplateResponse(
             self.request, self.template_name, context, status=status.value, headers=headers
         )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "next": self.next_path()}
+        return {**super().get_context_data(**kwargs), **self.ways_in()}
+
+    def ways_in(self) -> dict[str, Any]:
+        """What the page offers besides a password, and why another way was closed."""
+        return {
+            "next": self.next_path(),
+            "fault": SIGN_IN_FAULTS.get(self.request.GET.get("fault", "")),
+            "has_sign_on": bool(settings.OIDC_ISSUER),
+            "sign_on_name": settings.OIDC_NAME,
+            "has_local_sign_in": settings.LOCAL_SIGN_IN,
+        }
 
     def next_path(self) -> str:
         return str(self.request.POST.get("next") or self.request.GET.get("next", ""))
