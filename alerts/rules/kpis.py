@@ -1,0 +1,36 @@
+"""KPIs off target, of enough events to judge."""
+
+from datetime import datetime
+
+from alerts.rules.findings import AlertFinding, RuleResult
+from alerts.rules.rollup import late_environments
+from alerts.thresholds import KPI_OFF_TARGET, KPI_WINDOW
+from kpis.reading.evaluation import OFF_TARGET
+from kpis.reading.windows import WindowReading, read_windows
+from kpis.registry import REGISTRY
+
+
+def find_off_target(now: datetime) -> RuleResult:
+    """The verdicts of a KPI that stands still are old: where the rollup is late, nothing is said."""
+    late = frozenset(late_environments(now))
+    readings = [reading for reading in read_windows(now=now) if reading.window == KPI_WINDOW]
+    off_target = [
+        target_finding(reading)
+        for reading in readings
+        if reading.verdict == OFF_TARGET and reading.environment not in late
+    ]
+    return RuleResult(findings=off_target, unknown_environments=late)
+
+
+def target_finding(reading: WindowReading) -> AlertFinding:
+    kpi = REGISTRY[reading.kpi]
+    return AlertFinding(
+        threshold=KPI_OFF_TARGET,
+        environment=reading.environment,
+        more_labels={"kpi": kpi.slug, "persona": reading.persona},
+        summary=f"{kpi.title} is off target in {reading.environment}",
+        description=(
+            f"Over {KPI_WINDOW}, with enough events to judge: {reading.denominator:,} "
+            f"({kpi.denominator_label.lower()}). {kpi.definition}"
+        ),
+    )
