@@ -77,7 +77,7 @@ def read_snapshot(*, now: datetime) -> Snapshot:
     counters = read_counters()
     return Snapshot(
         taken_at=now,
-        workbench=(*event_families(counters), *workbench_gauges(counters, now=now), *kpi_families(now=now)),
+        workbench=(*event_families(counters), *workbench_gauges(now=now), *kpi_families(now=now)),
         portal=tuple(portal_families(counters, now=now)),
     )
 

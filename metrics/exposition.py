@@ -12,14 +12,15 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from metrics.collector import Snapshot, snapshots
 from metrics.processes import process_families
-from telemetry.counters.families import FAMILIES
+from telemetry import maintenance
+from telemetry.counters.families import families
 from telemetry.intake.instruments import DRY_RUN_FAMILY
-from web import maintenance
 
 OPENMETRICS = "application/openmetrics-text"
 RECEIVED = "portal_events_received"
 
-Gather = Callable[[Snapshot], Iterable[Metric]]
+# Of a snapshot, and of the moment of the scrape, which may be a second later.
+Gather = Callable[[Snapshot, datetime], Iterable[Metric]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Families:
         return self.families
 
 
-def all_families(snapshot: Snapshot) -> Iterator[Metric]:
+def all_families(snapshot: Snapshot, now: datetime) -> Iterator[Metric]:
     """Requests, tasks, the workbench, KPIs, and the state of the portal itself."""
     in_memory = {family.name: family for family in in_memory_families()}
     dry_runs = in_memory.pop(DRY_RUN_FAMILY, None)
@@ -40,13 +41,11 @@ def all_families(snapshot: Snapshot) -> Iterator[Metric]:
     yield from snapshot.workbench
     yield from with_dry_runs(snapshot.portal, dry_runs=dry_runs)
     yield from process_families()
-    yield boolean_gauge(
-        "portal_maintenance", "Whether posts are refused for maintenance.", maintenance.is_on()
-    )
+    yield maintenance_gauge(snapshot, now=now)
     yield collect_error(snapshot)
 
 
-def workbench_families(snapshot: Snapshot) -> Iterator[Metric]:
+def workbench_families(snapshot: Snapshot, now: datetime) -> Iterator[Metric]:
     """The workbench and KPI families; only portal_metrics_collect_error if they could not be read."""
     yield from snapshot.workbench
     if snapshot.has_failed:
@@ -58,18 +57,18 @@ def in_memory_families() -> Iterable[Metric]:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY.collect()
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # It has no types.
     return registry.collect()
 
 
-def with_dry_runs(families: Iterable[Metric], *, dry_runs: Metric | None) -> Iterator[Metric]:
+def with_dry_runs(exposed: Iterable[Metric], *, dry_runs: Metric | None) -> Iterator[Metric]:
     """The families, where the counts of dry runs are one more outcome of received events.
 
     Dry runs store nothing, so their counts start at zero with each process.
     """
-    definition = FAMILIES["portal_events_received_total"]
+    definition = families()["portal_events_received_total"]
     received = CounterMetricFamily(RECEIVED, definition.help)
-    for family in families:
+    for family in exposed:
         if family.name == RECEIVED:
             received.samples += family.samples
         else:
@@ -79,6 +78,13 @@ def with_dry_runs(families: Iterable[Metric], *, dry_runs: Metric | None) -> Ite
             labels = {**sample.labels, "outcome": "dry_run"}
             received.add_sample(definition.name, labels, sample.value)
     yield received
+
+
+def maintenance_gauge(snapshot: Snapshot, *, now: datetime) -> Metric:
+    # Of now, as the counts of refused posts are: an alert on them is held back by this gauge of the same scrape.
+    # A scrape waits for a database that does not answer once, and that was for the snapshot.
+    is_on = maintenance.is_on(now=now, may_read=not snapshot.has_failed)
+    return boolean_gauge("portal_maintenance", "Whether posts are refused for maintenance.", is_on)
 
 
 def collect_error(snapshot: Snapshot) -> Metric:
@@ -92,11 +98,16 @@ def boolean_gauge(name: str, text: str, is_on: bool) -> Metric:
 
 
 def expose(gather: Gather, *, accept: str, now: datetime) -> tuple[bytes, str]:
+    """The families that `gather` makes of the database at `now`; see `encode`."""
+    return encode(gather(snapshots.get(now=now), now), accept=accept)
+
+
+def encode(exposed: Iterable[Metric], *, accept: str) -> tuple[bytes, str]:
     """The families as text, and its content type.
 
     OpenMetrics 1.0 if the Accept header names that format, else Prometheus's own.
     """
     # The header itself goes no further: prometheus_client would repeat any version that it names.
     wanted = f"{OPENMETRICS}; version=1.0.0" if OPENMETRICS in accept else ""
-    encode, content_type = choose_encoder(wanted)
-    return encode(Families(gather(snapshots.get(now=now)))), content_type
+    to_text, content_type = choose_encoder(wanted)
+    return to_text(Families(exposed)), content_type

@@ -8,7 +8,8 @@ from itertools import accumulate
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from telemetry.counters.bridge import SUM, Series
-from telemetry.counters.families import INFINITY, Family, FamilyType
+from telemetry.counters.families import INFINITY, Family
+from telemetry.plan import FamilyType
 
 ByEnvironment = Mapping[str, float]
 

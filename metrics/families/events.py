@@ -6,7 +6,7 @@ from prometheus_client.core import Metric
 
 from metrics.families.building import family_of
 from telemetry.counters.bridge import Counters
-from telemetry.counters.families import DEFINITIONS
+from telemetry.counters.families import families
 
 PORTAL = "portal_"
 
@@ -15,6 +15,6 @@ def event_families(counters: Counters) -> Iterator[Metric]:
     """All stored families that are not the portal's own; a series has no sample before its first count."""
     return (
         family_of(family, counters[family.name])
-        for family in DEFINITIONS
+        for family in families().values()
         if not family.is_internal and not family.name.startswith(PORTAL)
     )

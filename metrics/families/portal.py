@@ -6,17 +6,18 @@ from datetime import datetime
 from django.db.models import Count, Min
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from kpis.models import Freshness
+from kpis.reading.lag import computed_until, lags
 from metrics.families.building import ByEnvironment, family_of, gauge, totals_by_environment
 from telemetry.counters.bridge import Counters, Series
-from telemetry.counters.families import DEFINITIONS, FAMILIES
-from telemetry.models import Arrival, Environment
+from telemetry.counters.families import families
+from telemetry.lifecycle.retention.runs import seconds_behind
+from telemetry.models import Arrival, Environment, RetentionRun, RunStatus
 
 
 def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
     """What the portal received, holds and has yet to compute, and how full its families are."""
     received = counters["portal_events_received_total"]
-    yield family_of(FAMILIES["portal_events_received_total"], received)
+    yield family_of(families()["portal_events_received_total"], received)
     # Differences of counters, because counting the rows would cost more with every event.
     yield gauge(
         "portal_raw_events",
@@ -28,6 +29,8 @@ def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
         "Events in the quarantine: those rejected less those pruned or erased.",
         events_left(received, outcome="rejected", removed=counters["portal_quarantine_removed_total"]),
     )
+    yield family_of(families()["portal_pruned_rows_total"], counters["portal_pruned_rows_total"])
+    yield from retention_gauges(now=now)
     yield from queue_gauges(now=now)
     yield from series_gauges(counters)
 
@@ -44,14 +47,30 @@ def events_left(
     return {name: total - gone.get(name, 0) for name, total in totals_by_environment(arrived).items()}
 
 
+def retention_gauges(*, now: datetime) -> Iterator[Metric]:
+    """The newest run of retention that ended, and how long retention is behind."""
+    newest = RetentionRun.objects.filter(finished_at__isnull=False).order_by("-pk").first()
+    ended_at = took = None
+    if newest is not None and newest.finished_at is not None:
+        ended_at = newest.finished_at.timestamp()
+        took = ended_at - newest.started_at.timestamp()
+    gauges = (
+        ("last_run_timestamp", "When the newest run of retention ended.", ended_at),
+        ("last_run", "How long the newest run of retention took.", took),
+        ("behind", "How long ago a run should have finished; 0 if none is due.", seconds_behind(now=now)),
+    )
+    for name, text, value in gauges:
+        yield GaugeMetricFamily(f"portal_retention_{name}_seconds", text, value=value)
+    has_finished = float(newest.status == RunStatus.FINISHED) if newest else None
+    yield GaugeMetricFamily(
+        "portal_retention_last_run_success", "1 if it finished, 0 if it failed.", value=has_finished
+    )
+
+
 def queue_gauges(*, now: datetime) -> Iterator[Metric]:
     """Pending posts, the lag of the KPIs and the start of the raw events, by environment."""
     environments = dict(Environment.objects.values_list("name", "raw_kept_from"))
-    computed = {
-        environment: until
-        for environment, until in Freshness.objects.values_list("environment", "computed_until")
-        if until is not None
-    }
+    computed = computed_until()
     waiting = Arrival.objects.pending().values_list("environment")
     pending = {
         environment: (posts, oldest)
@@ -66,24 +85,13 @@ def queue_gauges(*, now: datetime) -> Iterator[Metric]:
     yield gauge(
         "portal_rollup_lag_seconds",
         "How far the KPIs are behind, by the last rollup and by the oldest post that waits.",
-        {
-            environment: max(0.0, (now - moment).total_seconds())
-            for environment, moment in earliest_by_environment(computed, oldest_pending).items()
-        },
+        lags(computed, oldest_pending, now=now),
     )
     yield gauge(
         "portal_raw_kept_from_timestamp_seconds",
         "Raw events before this moment were pruned; no sample where none were.",
         {name: moment.timestamp() for name, moment in environments.items() if moment is not None},
     )
-
-
-def earliest_by_environment(*moments: Mapping[str, datetime]) -> dict[str, datetime]:
-    earliest: dict[str, datetime] = {}
-    for by_environment in moments:
-        for environment, moment in by_environment.items():
-            earliest[environment] = min(moment, earliest.get(environment, moment))
-    return earliest
 
 
 def series_gauges(counters: Counters) -> Iterator[Metric]:
@@ -96,7 +104,7 @@ def series_gauges(counters: Counters) -> Iterator[Metric]:
     budget = GaugeMetricFamily(
         "portal_metrics_series_budget", "Series that the family may have.", labels=["family"]
     )
-    for family in DEFINITIONS:
+    for family in families().values():
         series.add_metric([family.name], len(counters[family.name]))
         budget.add_metric([family.name], family.budget)
     yield from (series, budget)

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Q
 from prometheus_client.core import Metric
 
-from metrics.families.building import ByEnvironment, gauge, totals_by_environment
-from telemetry.counters.bridge import Counters
+from metrics.families.building import gauge
 from telemetry.models import Environment
 from workbench.models import AppServerState, WorkflowRun
+from workbench.streams import open_streams
 
 # A run that has not completed after this time is taken as abandoned.
 ACTIVE_FOR = timedelta(hours=24)
@@ -17,14 +17,18 @@ ACTIVE_FOR = timedelta(hours=24)
 ACTIVE_LIMIT = 10_000
 
 
-def workbench_gauges(counters: Counters, *, now: datetime) -> Iterator[Metric]:
+def workbench_gauges(*, now: datetime) -> Iterator[Metric]:
     """Active runs, open streams, and what the app servers reported last."""
     yield gauge(
         "workflows_active",
         "Runs that started within the last 24 hours and have not completed; counted up to 10,000.",
         {environment: active_runs(environment, now=now) for environment in Environment.names()},
     )
-    yield gauge("appserver_active_streams", "Streams opened and not closed.", active_streams(counters))
+    yield gauge(
+        "appserver_active_streams",
+        "Streams opened and not closed.",
+        {environment: open_streams(environment, now=now) for environment in Environment.names()},
+    )
     yield from app_server_gauges()
 
 
@@ -33,16 +37,6 @@ def active_runs(environment: str, *, now: datetime) -> int:
         environment=environment, started_at__gte=now - ACTIVE_FOR, completed_at=None
     )
     return runs.values("started_at")[:ACTIVE_LIMIT].count()
-
-
-def active_streams(counters: Counters) -> ByEnvironment:
-    """Never below zero: a stream may have been opened before its app server reported."""
-    opened = totals_by_environment(counters["appserver_streams_opened_total"])
-    closed = totals_by_environment(counters["appserver_streams_closed_total"])
-    return {
-        environment: max(0, opened.get(environment, 0) - closed.get(environment, 0))
-        for environment in opened.keys() | closed.keys()
-    }
 
 
 def app_server_gauges() -> Iterator[Metric]:
