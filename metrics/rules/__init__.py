@@ -1,0 +1,1 @@
+"""Prometheus rules that are written from the objectives, the thresholds and the registry of KPIs."""
