@@ -7,6 +7,7 @@ class MetricsConfig(AppConfig):
     name = "metrics"
 
     def ready(self) -> None:
-        from metrics import tasks
+        from metrics import database, tasks
 
+        database.connect()
         tasks.connect()

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 from django_prometheus.middleware import PrometheusAfterMiddleware
 from prometheus_client import Counter, Histogram
 
@@ -55,13 +56,38 @@ def view_label(view: str) -> str:
 
 
 def method_of(request: HttpRequest) -> str:
-    return request.method if request.method in METHODS else OTHER
+    return known_method(request.method or "")
+
+
+def known_method(method: str) -> str:
+    return method if method in METHODS else OTHER
 
 
 def category_of(status: int) -> str:
     """The category of an error status (400 and above)."""
     other = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
     return CATEGORIES.get(status, other)
+
+
+def note_refusal(*, path: str, method: str, status: int) -> None:
+    """Count a request that was answered before it came to the application, as one that took it no time."""
+    try:
+        route = view_label(resolve(path).view_name or OTHER)
+    except Resolver404:
+        route = OTHER
+    note_answer(route=route, method=known_method(method), status=status, seconds=0)
+
+
+def note_answer(*, route: str, method: str, status: int, seconds: float) -> None:
+    request_duration.labels(route, method, f"{status // 100}xx").observe(seconds)
+    if status >= HTTPStatus.BAD_REQUEST:
+        request_errors.labels(category_of(status)).inc()
+
+
+def expect_posts() -> None:
+    """Show the series of posts before the first one: Prometheus takes a series' first value as its beginning."""
+    for status_family in ("2xx", "4xx", "5xx"):
+        request_duration.labels("telemetry:ingest", "POST", status_family)
 
 
 class RequestMetricsMiddleware:
@@ -73,16 +99,16 @@ class RequestMetricsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started_at = perf_counter()
         response = self.get_response(request)
-        status = response.status_code
-        request_duration.labels(route_of(request), method_of(request), f"{status // 100}xx").observe(
-            perf_counter() - started_at
+        note_answer(
+            route=route_of(request),
+            method=method_of(request),
+            status=response.status_code,
+            seconds=perf_counter() - started_at,
         )
-        if status >= HTTPStatus.BAD_REQUEST:
-            request_errors.labels(category_of(status)).inc()
         return response
 
 
-class ViewMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
+class ViewMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]  # It has no types.
     """django-prometheus's second middleware, with unknown methods and the admin's views folded in every family."""
 
     def process_request(self, request: HttpRequest) -> None:

@@ -19,7 +19,7 @@ task_backoff_seconds = Gauge(
 def connect() -> None:
     """Count the successes, failures and retries of Celery's tasks in this process. Safe to repeat."""
     # Creation times would be a third of a scrape's lines, and nothing reads them.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # It has no types.
     task_success.connect(note_success, dispatch_uid="portal_metrics")
     task_failure.connect(note_failure, dispatch_uid="portal_metrics")
     task_retry.connect(note_retry, dispatch_uid="portal_metrics")

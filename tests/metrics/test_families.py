@@ -11,11 +11,11 @@ from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Targe
 from metrics.collector import read_snapshot
 from metrics.families.building import cumulate
 from metrics.families.workbench import ACTIVE_FOR
-from telemetry.counters.bridge import Increment, increase, observe_many
-from telemetry.counters.families import FAMILIES
+from telemetry.counters.bridge import Increment, increase, observe
+from telemetry.counters.families import families
 from telemetry.models import ApiKey, Arrival, Environment
 from tests.builders import make_key
-from workbench.models import AppServerState, WorkflowRun
+from workbench.models import AppServerState, AppServerStream, WorkflowRun
 
 pytestmark = pytest.mark.django_db
 
@@ -92,8 +92,8 @@ def test_a_counter_is_shown_in_its_unit(now: datetime) -> None:
 
 def test_a_histogram_is_shown_cumulated_with_sum_and_count(now: datetime) -> None:
     durations = [1_000_000, 1_000_001, 8_000_000_000]
-    planner = [("production", ("planner",), duration) for duration in durations]
-    increase(observe_many("agent_duration_seconds", planner))
+    planner = [("production", ("planner",), duration, 1) for duration in durations]
+    increase(observe("agent_duration_seconds", planner))
 
     found = scraped(now=now)
 
@@ -110,16 +110,16 @@ def test_a_histogram_is_shown_cumulated_with_sum_and_count(now: datetime) -> Non
 
 
 def test_durations_of_a_bound_that_is_no_more_count_from_the_next() -> None:
-    family = FAMILIES["agent_duration_seconds"]
+    family = families()["agent_duration_seconds"]
     buckets = cumulate(family, {"7.0": 2, "9999.0": 1, "sum": 5})
 
     assert [buckets[bound] for bound in ("5.0", "10.0", "7200.0", "+Inf")] == [0, 2, 2, 3]
 
 
 def test_internal_families_are_not_shown(now: datetime) -> None:
-    increase([Increment("appserver_streams_opened_total", "production", ())])
+    increase([Increment("portal_raw_events_removed_total", "production", ())])
 
-    assert not [name for name in scraped(now=now) if "streams_opened" in name]
+    assert not [name for name in scraped(now=now) if "removed" in name]
 
 
 # Gauges of the workbench ----------------------------------------------------------------------------------
@@ -145,18 +145,17 @@ def test_active_runs_are_counted_up_to_a_limit(
     assert scraped(now=now)["workflows_active"] == {(PRODUCTION,): 3}
 
 
-@pytest.mark.parametrize(("opened", "closed", "active"), [(5, 2, 3), (2, 2, 0), (1, 3, 0), (0, 1, 0)])
-def test_active_streams_are_those_opened_and_not_closed(
-    now: datetime, opened: int, closed: int, active: int
-) -> None:
-    increase(
-        [
-            Increment("appserver_streams_opened_total", "production", (), amount=opened),
-            Increment("appserver_streams_closed_total", "production", (), amount=closed),
-        ]
-    )
+def test_open_streams_are_shown_of_every_environment(now: datetime, key: ApiKey) -> None:
+    Environment.objects.create(name="staging")
+    for number in range(2):
+        AppServerStream.objects.create(
+            environment="production", stream_id=f"st-{number}", session_id="s", opened_at=now, seen_at=now
+        )
 
-    assert scraped(now=now)["appserver_active_streams"] == {(PRODUCTION,): active}
+    assert scraped(now=now)["appserver_active_streams"] == {
+        (PRODUCTION,): 2,
+        (("environment", "staging"),): 0,
+    }
 
 
 def test_app_servers_are_shown_by_their_newest_reports(now: datetime) -> None:
@@ -338,16 +337,19 @@ def test_shows_each_familys_series_and_budget(now: datetime) -> None:
     family = (("family", "agent_retries_total"),)
     assert found["portal_metrics_series"][family] == 3
     assert found["portal_metrics_series_budget"][family] == 200
-    assert len(found["portal_metrics_series"]) == len(FAMILIES)
+    assert len(found["portal_metrics_series"]) == len(families())
 
 
 # What it costs --------------------------------------------------------------------------------------------
 
 
 def test_the_number_of_queries_does_not_depend_on_what_happened(now: datetime, key: ApiKey) -> None:
+    Freshness.objects.create(environment="production", computed_until=now, time_zone="UTC")
+    # What is read once a process is read.
+    scraped(now=now)
     with CaptureQueriesContext(connection) as before:
         scraped(now=now)
-    Freshness.objects.create(environment="production", computed_until=now, time_zone="UTC")
+
     for number in range(30):
         start_run(at=now - timedelta(minutes=number))
         arrive(key, received_at=now)

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from pytest_django import Settings
 
 from metrics import collector
 from metrics.collector import snapshots
+from telemetry import maintenance
 from telemetry.counters.bridge import Increment, increase
 from telemetry.intake.instruments import count_dry_run
 from tests.builders import make_secret
@@ -276,6 +278,43 @@ def test_shows_maintenance(client: Client, settings: Settings, tmp_path: Path, i
     found = samples(client.get("/metrics").content.decode())
 
     assert found["portal_maintenance"] == {(): float(is_on)}
+
+
+def test_shows_the_maintenance_of_the_moment_and_not_of_the_snapshot(
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what explains the refused posts of the same scrape."""
+    settings.DATA_DIR = tmp_path
+    now = timezone.now()
+    begins_at = now + timedelta(milliseconds=500)
+    snapshots.get(now=now)
+    maintenance.switch_on(message="", starts_at=begins_at, ends_at=None, by=None, now=now)
+    monkeypatch.setattr(timezone, "now", lambda: begins_at)
+
+    found = samples(client.get("/metrics").content.decode())
+
+    assert found["portal_maintenance"] == {(): 1.0}
+
+
+def test_shows_a_maintenance_window_also_without_the_database(
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+    now = timezone.now()
+    maintenance.switch_on(message="", ends_at=None, by=None, now=now)
+    assert maintenance.is_on(now=now)
+    monkeypatch.setattr(collector, "read_snapshot", raise_database_error)
+    monkeypatch.setattr(maintenance.WindowCache, "read", raise_database_error)
+    maintenance.cache.forget()
+
+    found = samples(client.get("/metrics").content.decode())
+
+    assert found["portal_metrics_collect_error"] == {(): 1.0}
+    assert found["portal_maintenance"] == {(): 1.0}
+
+
+def raise_database_error(*args: object, **kwargs: object) -> None:
+    raise OperationalError("gone")
 
 
 def test_a_working_database_is_no_collect_error(client: Client) -> None:
