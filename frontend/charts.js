@@ -77,6 +77,8 @@ function withLonePoints(values) {
 
 function makeBars({ key, name, values }, look) {
   const style = { color: look.fill, opacity: Number(look.opacity) };
+  // A band over the whole height behind everything else, on axes of its own.
+  if (key === "alert") return { name, data: values, type: "bar", barWidth: "100%", itemStyle: style, xAxisIndex: 2, yAxisIndex: 2, z: 0, silent: true };
   if (key !== "count") return { name, data: values, type: "bar", barMaxWidth: 28, itemStyle: { ...style, borderRadius: [3, 3, 0, 0] } };
   return { name, data: values, type: "bar", barCategoryGap: "25%", itemStyle: style, xAxisIndex: 1, yAxisIndex: 1 };
 }
@@ -118,14 +120,16 @@ function makeOption(data, entries) {
     xAxis: [
       { ...category, axisLabel: { show: false } },
       { ...category, gridIndex: 1, axisLabel: { ...labels, hideOverlap: true } },
+      { ...category, show: false },
     ],
     yAxis: [
       {
-        ...makeAxis(valuesOf(({ key }) => key !== "count"), { steps: VALUE_STEPS, unit: data.unit }),
+        ...makeAxis(valuesOf(({ key }) => !["count", "alert"].includes(key)), { steps: VALUE_STEPS, unit: data.unit }),
         axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } },
       },
       // A low strip: there is room for its two ends only.
       { ...countAxis, interval: countAxis.max, gridIndex: 1, axisLabel: { ...labels, hideOverlap: true }, splitLine: { show: false } },
+      { type: "value", min: 0, max: 1, show: false },
     ],
     series: shown.map((line) => {
       const look = getComputedStyle(entries.get(line.key).querySelector("[data-chart-look]"));

@@ -1,6 +1,7 @@
 """Numbers and moments as text, for people. Programs get unrounded numbers, from the API."""
 
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.utils.text import capfirst
@@ -12,6 +13,13 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 
+class Figure(NamedTuple):
+    """A text with its name, as tiles, columns and tooltips show it."""
+
+    name: str
+    text: str
+
+
 def value_text(value: float | None, *, unit: str) -> str:
     """A value of the unit `ratio`, `seconds` or `usd`; a dash for None."""
     if value is None:
@@ -21,9 +29,9 @@ def value_text(value: float | None, *, unit: str) -> str:
     return duration_text(value) if unit == "seconds" else dollars_text(value)
 
 
-def percent_text(ratio: float) -> str:
-    """0.314 as 31.4%; whole per cents without a decimal."""
-    text = f"{ratio * 100:,.1f}".removesuffix(".0")
+def percent_text(ratio: float, *, decimals: int = 1) -> str:
+    """0.314 as 31.4%; without zeros at its end."""
+    text = f"{ratio * 100:,.{decimals}f}".rstrip("0").removesuffix(".")
     return f"{text}%"
 
 

@@ -4,21 +4,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from alerts.reading import firing
 from kpis.reading.readings import Comparison, KpiReading, compare_kpis
 from kpis.registry import Persona
+from pages.alerting.texts import AlertStrip
 from pages.formatting import words_of
-from pages.headline import Headline
-from pages.kpi_text import is_open, summary_text
+from pages.kpi.headline import Headline
+from pages.kpi.texts import is_open, summary_text
 from pages.page_controls import PageControls
-from pages.page_request import PageState, page_request_or_404
+from pages.page_request import PageState, environments_of, no_environment_page, page_request_or_404
 from pages.sparkline import Sparkline, make_sparkline
-from telemetry.models import Environment
+from people.access import limit_of, needs_right
+from people.models import Right
 
 QUESTIONS = {
     Persona.AGENT: "Does the assistant put templates to work?",
@@ -51,15 +53,19 @@ class Section:
 
 
 @require_safe
-@login_required
+@needs_right(Right.VIEW_PAGES)
 def show_overview(request: HttpRequest) -> HttpResponse:
     """The page at /."""
-    environments = Environment.names()
+    environments = environments_of(request)
     if not environments:
-        return render(request, "pages/first_run.html")
+        return no_environment_page(request)
     page = page_request_or_404(request, environments=environments)
     comparisons = compare_kpis(environment=page.environment, range=page.range, now=page.now)
+    alerts = firing(now=page.now, limit=limit_of(request.user), environment=page.environment)
     context = {
+        "alerts": AlertStrip.from_alerts(
+            alerts, environment=page.environment, zone=page.range.zone, now=page.now
+        ),
         "sections": make_sections(comparisons, state=page.state),
         "controls": PageControls.from_comparison(comparisons[0], page=page),
         "is_empty": is_empty(comparisons),

@@ -7,13 +7,16 @@ from typing import Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 
 from kpis.days import reporting_zone
 from kpis.reading.environments import UnknownEnvironment, choose_environment
 from kpis.reading.periods import Granularity, InvalidRange, Range, parse_range, recent_days, split
 from kpis.registry import Kpi
+from people.access import environments_allowed
+from telemetry.models import Environment
 
 PRESETS = {"7d": 7, "28d": 28, "90d": 90}
 DEFAULT_PRESET = "28d"
@@ -70,7 +73,7 @@ class PageState:
 
     def query(self, **changes: str | bool | Granularity) -> str:
         """The query string of the same page with some parts changed; "" where all is as by default."""
-        state = replace(self, **changes)  # type: ignore[arg-type]
+        state = replace(self, **changes)  # type: ignore[arg-type]  # Each part has a type of its own.
         parts = {
             "environment": state.environment,
             "range": "" if state.preset == DEFAULT_PRESET else state.preset,
@@ -140,6 +143,17 @@ class PageRequest:
     def status(self) -> int:
         """The HTTP status of the page."""
         return 400 if self.fault else 200
+
+
+def environments_of(request: HttpRequest) -> list[str]:
+    """The environments that the person may see, in alphabetical order."""
+    return environments_allowed(request.user, Environment.names())
+
+
+def no_environment_page(request: HttpRequest) -> HttpResponse:
+    """For people who have no environment to see: how to make the first, or that theirs are closed to them."""
+    is_first_run = not Environment.objects.exists()
+    return render(request, "pages/first_run.html" if is_first_run else "people/no_environment.html")
 
 
 def page_request_or_404(

@@ -2,10 +2,16 @@
 
 from django.urls import path
 
-from pages.kpi import show_kpi
+from pages.alerting.views import show_alerts
+from pages.kpi.views import show_kpi
 from pages.overview import show_overview
+from pages.runbook import show_runbook
+from pages.slos import show_slos
 
 urlpatterns = [
     path("", show_overview, name="overview"),
     path("kpis/<slug:slug>/", show_kpi, name="kpi"),
+    path("alerts/", show_alerts, name="alerts"),
+    path("slos/", show_slos, name="slos"),
+    path("runbooks/<slug:name>/", show_runbook, name="runbook"),
 ]

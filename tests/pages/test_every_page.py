@@ -99,23 +99,24 @@ def test_has_no_inline_script_style_or_foreign_address(reader: Client, path: str
 
 
 @pytest.mark.parametrize("days", [1, 56])
-def test_shows_the_overview_in_nine_queries(
+def test_shows_the_overview_in_thirteen_queries(
     reader: Client, days: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_environment()
     make_days(days)
 
-    # Session, user, environments; freshness, targets, baselines, other origins, two ranges of buckets.
-    with django_assert_num_queries(9):
+    # Session, user, two of rights, environments, the person's limit; freshness, targets, baselines,
+    # other origins, two ranges of buckets; alerts.
+    with django_assert_num_queries(13):
         reader.get("/")
 
 
 @pytest.mark.parametrize("days", [1, 56])
-def test_shows_a_kpi_in_nine_queries_at_most(
+def test_shows_a_kpi_in_fourteen_queries_at_most(
     reader: Client, days: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_environment()
     make_days(days)
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(14):
         reader.get(ADOPTION, {"breakdown": "origin", "compare": "1", "range": "90d"})

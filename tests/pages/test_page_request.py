@@ -118,12 +118,14 @@ def test_asks_for_what_the_address_says() -> None:
     assert (page.environment, page.fault, page.status) == ("demo", None, 200)
 
 
+@pytest.mark.django_db
 def test_keeps_nothing_of_a_kpi_s_page_on_another() -> None:
     query = {"granularity": "hour", "compare": "1"}
 
     assert page_request(query).state == PageState()
 
 
+@pytest.mark.django_db
 def test_chooses_production_where_no_environment_is_named() -> None:
     assert page_request({}).environment == "production"
 

@@ -2,24 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, Evaluation
 from kpis.reading.readings import KpiReading
 from kpis.registry import Direction, Kind, Kpi
-from pages.formatting import count_text, value_text
+from pages.formatting import Figure, count_text, value_text
 from pages.period_names import period_label, period_name
 from pages.verdicts import BADGES
 
 # What a table and a tooltip say in the place of a value.
 SHORT_REASONS = {NO_EVENTS: "no events", NOT_MEASURABLE: "not measurable"}
-
-
-class Figure(NamedTuple):
-    """A text with its name, as tiles, columns and tooltips show it."""
-
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Direction, Kpi
 from pages.formatting import change_text, value_text
-from pages.kpi_text import EvaluationText
+from pages.kpi.texts import EvaluationText
 from pages.verdicts import Badge, badge_of
 
 # Why there is no value.

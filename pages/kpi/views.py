@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,18 +11,28 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from alerts.models import Alert
+from alerts.reading import fired_within, firing
 from kpis.models import Baseline
 from kpis.reading.query import UnknownKpi, find_kpi
 from kpis.reading.readings import Comparison, KpiReading, compare_kpi
 from kpis.registry import Kpi
-from pages.formatting import count_text, date_text, value_text, words_of
-from pages.headline import Headline
-from pages.kpi_chart import make_chart
-from pages.kpi_text import EvaluationText, Figure, period_texts, value_name
+from pages.alerting.texts import AlertStrip, alert_texts
+from pages.formatting import Figure, count_text, date_text, value_text, words_of
+from pages.kpi.chart import make_chart
+from pages.kpi.headline import Headline
+from pages.kpi.texts import EvaluationText, period_texts, value_name
 from pages.page_controls import PageControls, breakdown_links
-from pages.page_request import PageRequest, PageState, page_request_or_404
+from pages.page_request import (
+    PageRequest,
+    PageState,
+    environments_of,
+    no_environment_page,
+    page_request_or_404,
+)
 from pages.verdicts import judgement_text, too_few_text
-from telemetry.models import Environment
+from people.access import has_right, limit_of, needs_right
+from people.models import Right
 from web.moments import rfc3339
 
 CHART_SCRIPT = "build/charts.js"
@@ -49,13 +58,13 @@ class SliceRow:
 
 
 @require_safe
-@login_required
+@needs_right(Right.VIEW_PAGES)
 def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     """The page at /kpis/<slug>/."""
     kpi = kpi_or_404(slug)
-    environments = Environment.names()
+    environments = environments_of(request)
     if not environments:
-        return render(request, "pages/first_run.html")
+        return no_environment_page(request)
     page = page_request_or_404(request, environments=environments, kpi=kpi)
     comparison = compare_kpi(
         kpi=kpi,
@@ -67,7 +76,21 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
         is_previous_by_period=page.state.compares,
         now=page.now,
     )
-    return render(request, "pages/kpi.html", kpi_context(comparison, page=page), status=page.status)
+    limit = limit_of(request.user)
+    fired = fired_within(
+        start=page.range.start,
+        end=page.range.end,
+        environment=page.environment,
+        kpi=kpi.slug,
+        limit=limit,
+    )
+    alerts = firing(now=page.now, limit=limit, environment=page.environment, kpi=kpi.slug)
+    context = kpi_context(comparison, page=page, fired=fired)
+    context["alerts"] = AlertStrip.from_alerts(
+        alerts, environment=page.environment, zone=page.range.zone, now=page.now
+    )
+    context["may_export"] = has_right(request.user, Right.EXPORT)
+    return render(request, "pages/kpi.html", context, status=page.status)
 
 
 def kpi_or_404(slug: str) -> Kpi:
@@ -77,8 +100,8 @@ def kpi_or_404(slug: str) -> Kpi:
         raise Http404("There is no KPI of this name.") from None
 
 
-def kpi_context(comparison: Comparison, *, page: PageRequest) -> dict[str, Any]:
-    """What kpi.html prints; its fragments name what they take of it."""
+def kpi_context(comparison: Comparison, *, page: PageRequest, fired: Sequence[Alert] = ()) -> dict[str, Any]:
+    """What kpi.html prints; its fragments name what they take of it. `fired` are the alerts of the range."""
     current, state = comparison.current, page.state
     kpi = current.kpi
     headline = Headline.from_comparison(comparison)
@@ -89,7 +112,8 @@ def kpi_context(comparison: Comparison, *, page: PageRequest) -> dict[str, Any]:
         "headline": headline,
         "tiles": make_tiles(headline),
         "percentiles": headline.total.percentiles if current.total.denominator else [],
-        "chart": make_chart(comparison, periods=periods, compares=state.compares),
+        "chart": make_chart(comparison, periods=periods, compares=state.compares, fired=fired, now=page.now),
+        "fired": alert_texts(fired, zone=page.range.zone, now=page.now),
         "chart_script": chart_script_url(),
         "value_name": value_name(kpi),
         "periods": periods[::-1],

@@ -1,12 +1,15 @@
 """What the script draws a KPI's chart from. How lines look is in portal.css, how they are drawn in charts.js."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypedDict
 
+from alerts.models import Alert
+from kpis.reading.periods import Period
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
-from pages.formatting import value_text
-from pages.kpi_text import EvaluationText, Figure, PeriodText, summary_text, value_name
+from pages.formatting import Figure, value_text
+from pages.kpi.texts import EvaluationText, PeriodText, summary_text, value_name
 
 Values = Sequence[float | None]
 
@@ -39,19 +42,46 @@ class Chart(TypedDict):
     lines: Sequence[ChartLine]
 
 
-def make_chart(comparison: Comparison, *, periods: Sequence[PeriodText], compares: bool) -> Chart | None:
-    """The chart of the current series, whose texts are `periods`; None where no period has a value."""
+def make_chart(
+    comparison: Comparison,
+    *,
+    periods: Sequence[PeriodText],
+    compares: bool,
+    fired: Sequence[Alert] = (),
+    now: datetime,
+) -> Chart | None:
+    """The chart of the current series, whose texts are `periods`; None where no period has a value.
+
+    The periods in which one of the alerts fired are marked.
+    """
     current = comparison.current
     if all(evaluation.value is None for evaluation in current.series):
         return None
     previous = previous_values(comparison) if compares else []
+    marks = [names_of_alerts(fired, period=evaluation.period, now=now) for evaluation in current.series]
     return Chart(
         unit=current.kpi.unit,
         summary=f"{current.kpi.title}: {summary_text(current)}",
         count_name=current.kpi.denominator_label,
-        periods=make_periods(periods, previous=previous, kpi=current.kpi),
-        lines=make_lines(current, previous=previous),
+        periods=make_periods(periods, previous=previous, marks=marks, kpi=current.kpi),
+        lines=[*make_lines(current, previous=previous), *alert_lines(marks)],
     )
+
+
+def names_of_alerts(fired: Sequence[Alert], *, period: Period, now: datetime) -> list[str]:
+    """The names of the alerts that fired at some time in the period, each once, in their order."""
+    names = [
+        alert.name
+        for alert in fired
+        if alert.started_at < period.end and (alert.end_at(now) or now) >= period.start
+    ]
+    return list(dict.fromkeys(names))
+
+
+def alert_lines(marks: Sequence[Sequence[str]]) -> list[ChartLine]:
+    """A bar as high as the chart for each period with an alert; nothing where no period has one."""
+    values = [1.0 if names else None for names in marks]
+    return [make_line("alert", "Alert", values, is_bar=True)] if any(marks) else []
 
 
 def previous_values(comparison: Comparison) -> list[float | None]:
@@ -89,16 +119,21 @@ def make_line(
     return ChartLine(key=key, name=name, is_bar=is_bar, is_shown=is_shown, values=values)
 
 
-def make_periods(periods: Sequence[PeriodText], *, previous: Values, kpi: Kpi) -> list[ChartPeriod]:
-    """`previous` has a value a period, or none at all."""
+def make_periods(
+    periods: Sequence[PeriodText], *, previous: Values, marks: Sequence[Sequence[str]], kpi: Kpi
+) -> list[ChartPeriod]:
+    """`previous` has a value a period, or none at all; `marks` are the names of the alerts of each period."""
     before = [value_text(value, unit=kpi.unit) for value in previous] or [""] * len(periods)
     return [
         ChartPeriod(
             label=period.label,
             name=period.name,
-            figures=pointer_figures(period.evaluation, previous=previous_value, kpi=kpi),
+            figures=[
+                *pointer_figures(period.evaluation, previous=previous_value, kpi=kpi),
+                *(Figure("Alert", name) for name in names),
+            ],
         )
-        for period, previous_value in zip(periods, before, strict=True)
+        for period, previous_value, names in zip(periods, before, marks, strict=True)
     ]
 
 

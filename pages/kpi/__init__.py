@@ -1,0 +1,1 @@
+"""A KPI's page, and the texts of a KPI that the overview shows too."""
