@@ -1,4 +1,4 @@
-"""Signs of life of the scheduler and the workers: how long ago each of them last did something.
+"""Signs of life of the scheduler, the workers and the watch: how long ago each of them last did something.
 
 They stand in Redis where there is one, because the processes may run on several machines; else in DATA_DIR.
 Nothing of it is in the database: a quiet portal writes nothing there. No wall clock is asked, because it may
@@ -16,6 +16,9 @@ from django.conf import settings
 
 SCHEDULER = "scheduler"
 WORKER = "worker"
+# Who looks for alerts: the schedule, or a web process in its place.
+WATCH = "watch"
+WEB_WATCH = "web-watch"
 KEPT_SECONDS = 24 * 60 * 60
 
 
@@ -55,7 +58,7 @@ def silence(who: str) -> float | None:
 
 def forget() -> None:
     """Remove the signs that processes of an earlier start left in DATA_DIR."""
-    for who in (SCHEDULER, WORKER):
+    for who in (SCHEDULER, WORKER, WATCH, WEB_WATCH):
         sign(who).unlink(missing_ok=True)
 
 

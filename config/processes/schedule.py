@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 SMALLEST_STEP_SECONDS = 1.0
 
 
-class SteadyScheduler(Scheduler):  # type: ignore[misc]
+class SteadyScheduler(Scheduler):  # type: ignore[misc]  # It has no types.
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.offset = clock_offset()
         super().__init__(*args, **kwargs)

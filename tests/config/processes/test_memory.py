@@ -29,7 +29,8 @@ def test_no_two_portals_share_it(settings, tmp_path):
         settings.DATA_DIR = tmp_path / name
         settings.DATA_DIR.mkdir()
         names |= {memory.scratch_dir(), memory.scratch_dir()}
-    assert len(names) == 2
+    settings.PORT = 8001
+    assert len({*names, memory.scratch_dir(), memory.scratch_dir(port=8090)}) == 4
 
 
 def test_it_is_for_its_owner_and_begins_empty(settings, tmp_path, monkeypatch):

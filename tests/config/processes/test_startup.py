@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import resource
 import socket
@@ -25,11 +26,29 @@ def test_two_portals_on_one_data_dir_are_refused(tmp_path):
     os.close(startup.lock_data_dir(tmp_path))
 
 
+def test_a_lock_on_a_file_that_was_removed_meanwhile_is_taken_anew(tmp_path, monkeypatch):
+    path, flock, removals = tmp_path / "portal.lock", fcntl.flock, [1]
+
+    def flock_late(descriptor, how):
+        if removals:
+            removals.pop()
+            path.unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(startup.fcntl, "flock", flock_late)
+    lock = startup.lock_data_dir(tmp_path)
+    with pytest.raises(StartRefused, match="Another portal runs"):
+        startup.lock_data_dir(tmp_path)
+    os.close(lock)
+
+
 def test_a_port_that_is_taken_is_named(listener):
     port = listener.getsockname()[1]
 
     with pytest.raises(StartRefused, match=f"Can't listen on 127.0.0.1 port {port}: Address already in use"):
         startup.check_address(host="127.0.0.1", port=port)
+    with pytest.raises(StartRefused, match="Set WORKER_METRICS_PORT to a free one"):
+        startup.check_address(host="127.0.0.1", port=port, setting="WORKER_METRICS_PORT")
 
 
 def test_a_port_that_was_just_left_is_free(listener):
@@ -84,6 +103,21 @@ def test_static_files_stay_where_they_are_while_debugging(collected, settings):
     assert collected == []
 
 
+@pytest.mark.parametrize(("is_collected", "calls"), [(True, []), (False, ["collectstatic"])])
+def test_static_files_that_came_collected_stay_as_they_are(
+    collected, settings, monkeypatch, is_collected, calls
+):
+    """In a container image they belong to root and the file system is read only."""
+    settings.STATIC_ROOT.mkdir()
+    if is_collected:
+        (settings.STATIC_ROOT / "staticfiles.json").write_text("{}")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+
+    startup.collect_static_files()
+
+    assert collected == calls
+
+
 def test_a_full_disk_is_no_reason_not_to_start(collected, monkeypatch):
     def fail(path, text):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -124,6 +158,67 @@ def test_processes_may_open_as_many_connections_as_they_take():
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert (soft, hard) == (min(startup.MOST_DESCRIPTORS, before[1]), before[1])
+
+
+@pytest.fixture
+def executed(settings, tmp_path, monkeypatch):
+    """What the process would become; descriptors and the working directory stay as they are."""
+    settings.DATA_DIR = tmp_path
+    calls = []
+    monkeypatch.setattr(memory, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(startup, "raise_descriptor_limit", lambda: None)
+    monkeypatch.setattr(os, "chdir", lambda path: None)
+    monkeypatch.setattr(os, "execv", lambda program, words: calls.append(words))
+    # Of the other databases' connections this test knows nothing.
+    monkeypatch.setattr(startup.connections, "close_all", lambda: None)
+    return calls
+
+
+def test_a_web_server_alone_counts_in_a_directory_of_its_own(executed, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+
+    startup.become_web_server()
+
+    assert executed == [startup.web_command()]
+    assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(memory.scratch_dir())
+
+
+def test_a_web_server_alone_leaves_a_given_directory_as_it_is(executed, tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "shared"))
+    for _ in range(2):
+        startup.become_web_server()
+        (tmp_path / "shared" / "counter_1.db").touch(exist_ok=True)
+
+    assert [path.name for path in (tmp_path / "shared").iterdir()] == ["counter_1.db"]
+
+
+@pytest.mark.parametrize(
+    ("port", "is_given", "expected"),
+    [(8090, False, "own"), (8090, True, "shared"), (0, False, ""), (0, True, "shared")],
+)
+def test_a_worker_counts_in_a_directory_of_its_own_to_show_it(
+    executed, settings, tmp_path, monkeypatch, port, is_given, expected
+):
+    settings.WORKER_METRICS_PORT = port
+    folders = {"own": memory.scratch_dir(port=8090), "shared": tmp_path / "shared", "": ""}
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folders["shared"]) if is_given else "")
+
+    startup.become_worker(concurrency=3)
+
+    assert executed == [startup.worker_command(concurrency=3)]
+    assert "--concurrency=3" in executed[0]
+    assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(folders[expected])
+    assert not expected or folders[expected].is_dir()
+
+
+@pytest.mark.parametrize(
+    ("hard", "connections"),
+    [(256, 128), (2046, 1023), (2048, 1024), (100_000, 1024), (resource.RLIM_INFINITY, 1024)],
+)
+def test_a_web_worker_takes_no_more_connections_than_it_may_open(monkeypatch, hard, connections):
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (64, hard))
+
+    assert f"--backpressure={connections}" in startup.web_command()
 
 
 @pytest.mark.parametrize(
