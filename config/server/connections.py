@@ -6,6 +6,7 @@ descriptor of a database file would drop SQLite's locks.)
 """
 
 import os
+import resource
 import socket
 import stat
 import struct
@@ -90,6 +91,12 @@ class ConnectionWatch:
                 beyond[peer[0]] -= 1
                 found.append(by_peer[peer])
         return found
+
+
+def most_of_a_peer() -> int:
+    """MOST_OF_A_PEER, or an eighth of the descriptors where the system gives a process few."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_OF_A_PEER if soft == resource.RLIM_INFINITY else min(MOST_OF_A_PEER, soft // 8)
 
 
 def is_proxy(address: str) -> bool:
@@ -189,13 +196,13 @@ def start_watching(*, also: Callable[[], None]) -> None:
 
 
 def watch(*, ports: set[int], also: Callable[[], None]) -> None:
-    connection_watch = ConnectionWatch()
+    connection_watch, most = ConnectionWatch(), most_of_a_peer()
     connections: list[Connection] = []
     while True:
-        time.sleep(BUSY_LOOK_SECONDS if len(connections) > MOST_OF_A_PEER else LOOK_SECONDS)
+        time.sleep(BUSY_LOOK_SECONDS if len(connections) > most else LOOK_SECONDS)
         also()
         if ports:
             connections = open_connections(ports)
             stalled = connection_watch.stalled(connections, now=time.monotonic())
-            for connection in [*stalled, *connection_watch.too_many(connections)]:
+            for connection in [*stalled, *connection_watch.too_many(connections, most=most)]:
                 end(connection)

@@ -13,7 +13,7 @@ from config.server.threads import ThreadShare
 from telemetry import keys
 
 # Where the key stands outside of the body: without one, nothing is received.
-KEYED_PATHS = frozenset({"/api/workbench/telemetry", "/v1/traces"})
+KEYED_PATHS = frozenset({"/api/workbench/telemetry", "/v1/traces", "/api/alerts/webhook/"})
 # The paths that SDKs and other clients post events to.
 POST_PATHS = re.compile(settings.CORS_URLS_REGEX)
 # The view asks again, and at most a second late: this only says whose body may come in.

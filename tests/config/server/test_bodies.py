@@ -36,10 +36,19 @@ def test_a_long_body_is_kept_up_to_what_the_door_refuses(monkeypatch, sizes, kep
 
 
 def test_an_endless_body_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr(bodies, "KEPT_BYTES", 10)
     monkeypatch.setattr(bodies, "DRAINED_BYTES", 100)
     chunks = Chunks(*[b"x" * 30] * 100)
     receive(chunks)
     assert chunks.read == 120
+
+
+def test_a_body_of_spans_may_be_longer_than_what_is_dropped_of_others(monkeypatch):
+    monkeypatch.setattr(bodies, "DRAINED_BYTES", 100)
+    for size, kept in ((149, 149), (150, 150), (151, 150)):
+        body = Body((), limit=150)
+        content = asyncio.run(body.receive(Chunks(b"x" * 75, b"x" * (size - 75)), length=size))
+        assert len(content) == kept
 
 
 @pytest.mark.parametrize("length", [None, 0, 3])

@@ -1,3 +1,4 @@
+import resource
 import socket
 import sys
 import threading
@@ -49,6 +50,14 @@ def test_a_peer_with_too_many_connections_loses_its_oldest():
     assert too_many(watch, [connection(port=5), connection(port=3)]) == []
     more = [connection(port=number) for number in (1, 2, 3, 5)]
     assert too_many(watch, more) == [("192.0.2.1", 5), ("192.0.2.1", 3)]
+
+
+@pytest.mark.parametrize(
+    ("soft", "most"), [(256, 32), (2040, 255), (2048, 256), (4096, 256), (resource.RLIM_INFINITY, 256)]
+)
+def test_where_few_descriptors_are_left_to_a_process_a_peer_has_fewer_connections(monkeypatch, soft, most):
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (soft, soft))
+    assert connections.most_of_a_peer() == most
 
 
 def test_others_keep_theirs():

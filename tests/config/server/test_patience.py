@@ -1,3 +1,5 @@
+import time
+
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
@@ -26,6 +28,25 @@ def test_a_server_that_is_silent_is_given_up(connection, hurried):
     with pytest.raises(psycopg.OperationalError, match=r"no answer within 0\.2 s"):
         connection.execute("SELECT pg_sleep(5)")
     assert connection.closed
+
+
+@pytest.mark.postgres
+def test_all_waits_of_a_request_end_at_one_moment(connection, monkeypatch):
+    monkeypatch.setattr(patience, "LEAST_SECONDS", 0.05)
+    began_at = time.monotonic()
+    monkeypatch.setattr(patience.waits, "until", began_at + 0.3, raising=False)
+    connection.execute("SELECT pg_sleep(0.2)")
+
+    with pytest.raises(psycopg.OperationalError, match=r"no answer within 0\.1 s"):
+        connection.execute("SELECT pg_sleep(5)")
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(100.0, 100.0), (0.2, 0.5), (-5.0, 0.5)])
+def test_a_database_that_is_well_has_time_to_answer(seconds, expected, monkeypatch):
+    monkeypatch.setattr(patience.time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(patience.waits, "until", 1000.0 + seconds, raising=False)
+
+    assert patience.seconds_left() == expected
 
 
 @pytest.mark.postgres
@@ -62,7 +83,7 @@ def test_postgresql_gives_up_by_itself_and_the_urls_own_options_win(own, expecte
         assert database["OPTIONS"] == {
             "connect_timeout": 3,
             "options": expected,
-            "pool": {"max_size": 8, "timeout": 3, "connection_class": patience.HurriedConnection},
+            "pool": {"max_size": 8, "timeout": 1.5, "connection_class": patience.HurriedConnection},
         }
 
 

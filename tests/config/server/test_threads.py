@@ -58,5 +58,13 @@ def test_nobody_waits_for_a_thread_for_ever(monkeypatch):
     assert called == []
 
 
-def test_its_threads_wait_for_the_database_as_long_as_it_says():
-    assert asyncio.run(share().run(lambda: patience.waits.seconds)) == 4
+def test_what_a_call_waits_for_its_thread_it_does_not_wait_for_the_database():
+    async def ask():
+        one = share()
+        began_at = time.monotonic()
+        held = asyncio.create_task(one.run(time.sleep, 0.2))
+        until = await one.run(lambda: patience.waits.until)
+        await held
+        return until - began_at
+
+    assert 4 <= asyncio.run(ask()) < 4.2
