@@ -1,3 +1,6 @@
 from config.celery import app as celery_app
 
-__all__ = ["celery_app"]
+__all__ = ["VERSION", "celery_app"]
+
+# Of the portal and its clients.
+VERSION = "0.1.0"

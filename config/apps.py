@@ -7,4 +7,8 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
+        from alerts.rules.catalogue import add_rules
         from config import checks  # noqa: F401  (registers them)
+        from config.health import alerting
+
+        add_rules([alerting.RULE])

@@ -5,6 +5,8 @@ lost, late or doubled changes nothing.
 """
 
 import os
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from celery import Celery
@@ -16,6 +18,8 @@ from celery.signals import (
     task_postrun,
     task_prerun,
     worker_init,
+    worker_process_init,
+    worker_process_shutdown,
 )
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -23,7 +27,27 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # A message that waited this long is dropped: a newer one is there. It is longer than any two clocks differ,
 # because a worker whose clock is ahead by more would drop every message.
 MESSAGE_EXPIRES_SECONDS = 60
-SHRINK_SECONDS = 10 * 60
+# Name of an entry → its task, and when its bell rings: every so many seconds, or at a minute of each hour. Hourly,
+# though once a day is enough: a missed hour is made up for by the next one. `kpis.roll_up` comes from the settings.
+SCHEDULE: Mapping[str, tuple[str, float | crontab]] = {
+    # Erasures go on where they were: this is also what resumes one whose worker was killed.
+    "erase": ("workbench.erase", 5),
+    "shrink the log": ("config.shrink_log", 10 * 60),
+    "work on the quarantine": ("telemetry.work_on_quarantine", 3),
+    "send notices": ("telemetry.send_notices", 60),
+    # As often as config.processes.watch expects it.
+    "look for alerts": ("config.look_for_alerts", 20),
+    "note the uses of keys": ("telemetry.note_key_uses", 60),
+    "forget ended sessions": ("people.forget_ended_sessions", crontab(minute="37")),
+    "sum objectives up": ("objectives.sum_up", crontab(minute="23")),
+    "make partitions": ("telemetry.make_partitions", crontab(minute="7")),
+    # It opens one a day, after the hour in telemetry.lifecycle.retention.runs.
+    "open the night's run of retention": ("telemetry.open_retention_run", crontab(minute="11")),
+    # The first of a day measures.
+    "measure the tables": ("telemetry.measure_tables", crontab(minute="17")),
+    # A turn takes about a second, so an open run has a fifth of the time.
+    "carry on retention": ("telemetry.carry_on_retention", 5),
+}
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -34,23 +58,10 @@ app.autodiscover_tasks()
 def schedule(sender: Celery, **kwargs: Any) -> None:
     from django.conf import settings
 
+    entries = {"roll up": ("kpis.roll_up", settings.ROLLUP_INTERVAL_SECONDS), **SCHEDULE}
     sender.conf.beat_schedule = {
-        "roll up": {
-            "task": "kpis.roll_up",
-            "schedule": settings.ROLLUP_INTERVAL_SECONDS,
-            "options": {"expires": MESSAGE_EXPIRES_SECONDS},
-        },
-        "shrink the log": {
-            "task": "config.shrink_log",
-            "schedule": SHRINK_SECONDS,
-            "options": {"expires": MESSAGE_EXPIRES_SECONDS},
-        },
-        "make partitions": {
-            "task": "telemetry.make_partitions",
-            # Hourly, though once a day is enough: a missed hour is made up for by the next one.
-            "schedule": crontab(minute="7"),
-            "options": {"expires": MESSAGE_EXPIRES_SECONDS},
-        },
+        name: {"task": task, "schedule": bell, "options": {"expires": MESSAGE_EXPIRES_SECONDS}}
+        for name, (task, bell) in entries.items()
     }
 
 
@@ -67,6 +78,42 @@ def keep_files_private(**kwargs: Any) -> None:
     file_modes.keep_files_private()
 
 
+@worker_init.connect
+def show_metrics(**kwargs: Any) -> None:
+    from config.processes import worker_metrics
+
+    worker_metrics.begin()
+
+
+@worker_process_init.connect
+def leave_metrics(**kwargs: Any) -> None:
+    from config.processes import worker_metrics
+
+    worker_metrics.leave()
+
+
+@worker_process_init.connect
+def trace_worker(**kwargs: Any) -> None:
+    """In each process of the pool: the one that forks them runs no task."""
+    from web.tracing import start
+
+    start.start(process="worker")
+
+
+@worker_process_shutdown.connect
+def end_traces_of_worker(**kwargs: Any) -> None:
+    from web.tracing import start
+
+    start.stop()
+
+
+@beat_init.connect
+def trace_scheduler(**kwargs: Any) -> None:
+    from web.tracing import start
+
+    start.start(process="scheduler")
+
+
 @after_task_publish.connect
 def scheduler_is_alive(**kwargs: Any) -> None:
     from config.processes import heartbeat
@@ -74,9 +121,34 @@ def scheduler_is_alive(**kwargs: Any) -> None:
     heartbeat.leave(heartbeat.SCHEDULER)
 
 
+@beat_init.connect
+def keep_pulse(**kwargs: Any) -> None:
+    """Without a broker the scheduler runs the tasks: it says that it lives while a long one runs."""
+    from config.processes import pulse
+
+    if app.conf.task_always_eager:
+        pulse.of_scheduler.beat_in_background()
+
+
 @task_prerun.connect
+def task_begins(task: Any, **kwargs: Any) -> None:
+    from config.processes import pulse
+
+    if task.request.is_eager:
+        pulse.of_scheduler.task_started_at = time.monotonic()
+    worker_is_alive(task)
+
+
 @task_postrun.connect
-def worker_is_alive(task: Any, **kwargs: Any) -> None:
+def task_ended(task: Any, **kwargs: Any) -> None:
+    from config.processes import pulse
+
+    if task.request.is_eager:
+        pulse.of_scheduler.task_started_at = None
+    worker_is_alive(task)
+
+
+def worker_is_alive(task: Any) -> None:
     """Leave the worker's sign of life.
 
     Without a broker the scheduler runs the tasks. Then the sign is the scheduler's, and stale database

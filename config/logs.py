@@ -11,14 +11,17 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, OperationalError
 
+from web.log_fields import log_fields
 from web.request_ids import REQUEST_ID
+from web.tracing.spans import current_ids
 
 # Their texts speak of connections, files and locks. Any other exception may quote what a client sent.
 SPEAKING = (OSError, ImproperlyConfigured, InterfaceError, OperationalError)
 
-# A key of the portal, a header or parameter that carries one, and the paths that have one in them.
+# A key of the portal, a header or parameter that carries one, and the paths that have one in them: also links that
+# people get by mail, and what a provider of single sign-on sends them back with.
 SECRETS = (
-    (re.compile(r"(wb(?:_|%5f)(?:ingest|read|metrics)(?:_|%5f))[\w%-]+", re.IGNORECASE), r"\1…"),
+    (re.compile(r"(wb(?:_|%5f)[a-z]+(?:_|%5f))[\w%-]+", re.IGNORECASE), r"\1…"),
     (re.compile(r"\b((?:bearer|basic)\s+)[^\s'\",]+", re.IGNORECASE), r"\1…"),
     (
         re.compile(
@@ -27,8 +30,11 @@ SECRETS = (
         ),
         r"\1…",
     ),
-    (re.compile(r"([?&](?:key|token|api_key|writekey)=)[^\s&'\"]+", re.IGNORECASE), r"\1…"),
-    (re.compile(r"((?:^|/)(?:array|v1/projects)/)[^\s/'\"]+"), r"\1…"),
+    (
+        re.compile(r"((?:^|[?&\s'\"])(?:key|token|api_key|writekey|code|state)=)[^\s&'\"]+", re.IGNORECASE),
+        r"\1…",
+    ),
+    (re.compile(r"((?:^|/)(?:array|v1/projects|invitations|password/reset)/)[^\s/'\"]+"), r"\1…"),
 )
 # What databases add to their messages: the values of a row.
 ROW = re.compile(r"(?:DETAIL:|CONTEXT:|Failing row contains|Key \().*", re.DOTALL)
@@ -89,7 +95,10 @@ def is_answer_of_database(error: BaseException) -> bool:
 
 
 class JsonFormatter(logging.Formatter):
-    """{"time", "level", "logger", "message", "request_id"?, "exception"?}; time is UTC."""
+    """{"time", "level", "logger", "message", "request_id"?, "trace_id"?, "span_id"?, …, "exception"?}; time is UTC.
+
+    Further names are those of web.log_fields.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -100,6 +109,7 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := REQUEST_ID.get():
             line["request_id"] = masked(request_id)
+        line |= {**current_ids(), **log_fields()}
         if record.exc_info and record.exc_info[1]:
             line["exception"] = describe(record.exc_info[1])
         return json.dumps(line)

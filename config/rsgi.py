@@ -13,6 +13,7 @@ import ctypes
 import importlib
 import io
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,13 +27,28 @@ from django.db import connections as databases
 
 # It sets Django up, which the modules below need.
 from config import wsgi
-from config.processes import file_modes
-from config.server import connections, patience
-from config.server.bodies import Body, ByteBudget, IncompleteBody, TooManyBodies, drain
+from config.processes import file_modes, watch
+from config.server import connections, garbage, patience, threads
+from config.server.bodies import (
+    KEPT_BYTES,
+    KEPT_BYTES_OF_SPANS,
+    Body,
+    ByteBudget,
+    IncompleteBody,
+    TooManyBodies,
+    TooManyChunks,
+    drain,
+)
 from config.server.senders import KEYED_PATHS, KnownSenders, is_post
+from config.server.sign_ins import SignInGate, is_gated
 from config.server.threads import NoFreeThread, ThreadShare
-from metrics.requests import category_of, request_errors
+from metrics import recorder
+from metrics.requests import expect_posts, note_refusal
+from telemetry.door.protocols.otlp import answers as otlp
+from telemetry.plan.history import record_in_background
 from web.errors import RETRY_AFTER_SECONDS, Unavailable
+from web.tracing import start
+from web.tracing.spans import RECEIVED_AT
 
 RECEIVE_SECONDS = 15
 # How long a refused body is read and dropped, so that its client gets to read the answer.
@@ -48,9 +64,18 @@ TRIM_BYTES = 4 * 1024 * 1024
 Headers = list[tuple[str, str]]
 Answer = tuple[int, Headers, bytes]
 
+# The application's own answers have these, and more, from its middleware.
+SECURITY_HEADERS = [
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", settings.SECURE_REFERRER_POLICY),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", settings.PERMISSIONS_POLICY),
+]
 HEALTHY: Answer = (
     200,
-    [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")],
+    [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), *SECURITY_HEADERS],
     b"ok\n",
 )
 
@@ -76,8 +101,9 @@ class Refusal:
             ("content-type", "application/json"),
             ("connection", "close"),
             ("x-request-id", request_id),
+            *SECURITY_HEADERS,
         ]
-        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if self.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
             headers.append(("retry-after", str(RETRY_AFTER_SECONDS)))
         return self.status, headers, msgspec.json.encode(body)
 
@@ -94,8 +120,16 @@ TOO_SLOW = Refusal(
     f"The request's body did not arrive within {RECEIVE_SECONDS} seconds.",
 )
 CUT_OFF = Refusal(HTTPStatus.BAD_REQUEST, "incomplete_body", "The body ended early.")
+TOO_MANY_PIECES = Refusal(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_chunks", "The body came in too many small pieces."
+)
 TOO_BUSY = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "The portal has too much to do. Send the request again later."
+)
+TOO_MANY_SIGN_INS = Refusal(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "too_many_sign_ins",
+    "Your address asks for the sign-in too often. Try again in a few seconds.",
 )
 NO_DATABASE = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -117,7 +151,7 @@ class Application:
 
     # They wait for the database most of the time, and the interpreter runs one of them at a time.
     posts: ThreadShare = field(
-        default_factory=lambda: ThreadShare("posts", threads=2, queue=256, database_seconds=4)
+        default_factory=lambda: ThreadShare("posts", threads=2, queue=256, database_seconds=3)
     )
     others: ThreadShare = field(
         default_factory=lambda: ThreadShare("others", threads=2, queue=128, database_seconds=7)
@@ -125,6 +159,11 @@ class Application:
     probes: ThreadShare = field(
         default_factory=lambda: ThreadShare("probes", threads=2, queue=64, database_seconds=2)
     )
+    # A guessed password costs a third of a second. Guesses take no thread of the pages, and hardly a turn of theirs.
+    sign_ins: ThreadShare = field(
+        default_factory=lambda: ThreadShare("sign_ins", threads=1, queue=16, database_seconds=3)
+    )
+    sign_in_gate: SignInGate = field(default_factory=SignInGate)
     senders: KnownSenders = field(
         default_factory=lambda: KnownSenders(
             ThreadShare("keys", threads=1, queue=64, database_seconds=3),
@@ -139,10 +178,20 @@ class Application:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Granian calls this in each worker before the first request."""
         file_modes.keep_files_private()
+        threads.take_short_turns()
         # The views are imported now; the first requests would else wait for it, and the probes with them.
         importlib.import_module(settings.ROOT_URLCONF)
         patience.bound_waits(databases.settings["default"])
         connections.start_watching(also=self.give_memory_back)
+        record_in_background(process="web")
+        expect_posts()
+        recorder.record_in_background()
+        watch.watch_in_background()
+        garbage.spare_what_is_loaded()
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Granian calls this in each worker after the last request."""
+        start.stop()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.path == "/healthz" and scope.method in {"GET", "HEAD"}:
@@ -152,7 +201,11 @@ class Application:
             answer, is_received = await self.answer(scope, protocol)
         except Refused as refused:
             answer, is_received = refused.refusal.answer(), False
-            request_errors.labels(category_of(answer[0])).inc()
+            if is_for_spans(scope.path):
+                answer = as_status(
+                    answer, refused.refusal, content_type=scope.headers.get("content-type", "")
+                )
+            note_refusal(path=scope.path, method=scope.method, status=answer[0])
         protocol.response_bytes(*answer)
         if not is_received and self.lingering < MOST_LINGERING:
             self.lingering += 1
@@ -165,7 +218,10 @@ class Application:
 
     async def answer(self, scope: Any, protocol: Any) -> tuple[Answer, bool]:
         """The answer, and whether the request's body was received. Raises Refused."""
-        values = environ(scope)
+        values = environ(scope) | {RECEIVED_AT: time.time_ns()}
+        if is_gated(scope.path) and not self.sign_in_gate.admits(values, now=time.monotonic()):
+            await self.sign_in_gate.pause()
+            raise Refused(TOO_MANY_SIGN_INS)
         try:
             if not has_body(values):
                 return await self.share_of(scope).run(respond, values), True
@@ -187,7 +243,8 @@ class Application:
     async def answer_with_body(
         self, scope: Any, protocol: Any, *, values: dict[str, Any], is_known: bool
     ) -> Answer:
-        body = Body((self.bodies,) if is_known else (self.bodies, self.unknown_bodies))
+        budgets = (self.bodies,) if is_known else (self.bodies, self.unknown_bodies)
+        body = Body(budgets, limit=KEPT_BYTES_OF_SPANS if is_for_spans(scope.path) else KEPT_BYTES)
         try:
             content = await receive(protocol, body=body, length=length_of(values))
             values["wsgi.input"] = io.BytesIO(content)
@@ -200,6 +257,8 @@ class Application:
     def share_of(self, scope: Any) -> ThreadShare:
         if scope.path == "/readyz":
             return self.probes
+        if is_gated(scope.path):
+            return self.sign_ins
         return self.posts if is_post(scope.method, scope.path) else self.others
 
     def give_memory_back(self) -> None:
@@ -212,6 +271,23 @@ class Application:
 application = Application()
 
 
+def is_for_spans(path: str) -> bool:
+    return path.rstrip("/") == "/v1/traces"
+
+
+def as_status(answer: Answer, refusal: Refusal, *, content_type: str) -> Answer:
+    """The answer with the body that exporters read."""
+    status, headers, _ = answer
+    content, answered = otlp.status_body(
+        refusal.status,
+        code=refusal.code,
+        message=refusal.message,
+        content_type=content_type.partition(";")[0],
+    )
+    others = [(name, value) for name, value in headers if name != "content-type"]
+    return status, [("content-type", answered), *others], content
+
+
 async def receive(protocol: Any, *, body: Body, length: int | None) -> bytes:
     """The body's content. Raises Refused when it is late or cut off, and TooManyBodies."""
     try:
@@ -219,6 +295,8 @@ async def receive(protocol: Any, *, body: Body, length: int | None) -> bytes:
             return await body.receive(protocol, length=length)
     except TimeoutError:
         raise Refused(TOO_SLOW) from None
+    except TooManyChunks:
+        raise Refused(TOO_MANY_PIECES) from None
     except IncompleteBody:
         raise Refused(CUT_OFF) from None
 
@@ -294,7 +372,7 @@ def respond(values: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
     def start_response(status: str, headers: list[tuple[str, str]], error: Any = None) -> None:
         begun.append((int(status[:3]), headers))
 
-    answer = wsgi.application(values, start_response)  # type: ignore[arg-type]
+    answer = wsgi.application(values, start_response)  # type: ignore[arg-type]  # Nobody calls its `write`.
     try:
         body = b"".join(answer)
     finally:

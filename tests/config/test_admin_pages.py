@@ -20,7 +20,9 @@ from tests.rows import BUILDERS, environment
 pytestmark = pytest.mark.django_db
 
 OURS = [
-    model for app in ("telemetry", "workbench", "kpis") for model in apps.get_app_config(app).get_models()
+    model
+    for app in ("telemetry", "workbench", "kpis", "objectives")
+    for model in apps.get_app_config(app).get_models()
 ]
 REGISTERED = list(admin.site._registry)
 READ_ONLY = [
@@ -186,7 +188,15 @@ def test_the_sidebar_leads_to_every_table(admin_client: Client) -> None:
     for model in REGISTERED:
         assert f'href="{url_of(model, "changelist")}"' in page
 
-    assert [group["title"] for group in sidebar.NAVIGATION[1:]] == ["Pipeline", "Workbench", "KPIs", "Access"]
+    assert [group["title"] for group in sidebar.NAVIGATION[1:]] == [
+        "Pipeline",
+        "Tracking plan",
+        "Workbench",
+        "KPIs",
+        "Retention",
+        "Privacy",
+        "Access",
+    ]
 
 
 def test_the_sidebar_shows_only_what_a_person_may_see(client: Client) -> None:

@@ -1,8 +1,8 @@
 import pytest
 from celery.schedules import crontab
 
-from config.celery import app, worker_is_alive
-from config.processes import heartbeat
+from config.celery import app, task_begins, task_ended
+from config.processes import heartbeat, pulse
 
 
 class Task:
@@ -16,8 +16,18 @@ class Task:
 def test_the_schedule_rings_each_bell_by_name(settings):
     assert {name: (entry["task"], entry["schedule"]) for name, entry in app.conf.beat_schedule.items()} == {
         "roll up": ("kpis.roll_up", settings.ROLLUP_INTERVAL_SECONDS),
+        "erase": ("workbench.erase", 5),
         "shrink the log": ("config.shrink_log", 600),
+        "work on the quarantine": ("telemetry.work_on_quarantine", 3),
+        "send notices": ("telemetry.send_notices", 60),
+        "look for alerts": ("config.look_for_alerts", 20),
+        "note the uses of keys": ("telemetry.note_key_uses", 60),
+        "forget ended sessions": ("people.forget_ended_sessions", crontab(minute="37")),
+        "sum objectives up": ("objectives.sum_up", crontab(minute="23")),
         "make partitions": ("telemetry.make_partitions", crontab(minute="7")),
+        "open the night's run of retention": ("telemetry.open_retention_run", crontab(minute="11")),
+        "measure the tables": ("telemetry.measure_tables", crontab(minute="17")),
+        "carry on retention": ("telemetry.carry_on_retention", 5),
     }
 
 
@@ -49,6 +59,21 @@ def test_a_task_is_a_sign_of_life_of_the_process_that_runs_it(settings, tmp_path
     settings.DATA_DIR = tmp_path
     settings.REDIS_URL = ""
 
-    worker_is_alive(task=Task(is_eager=is_eager))
+    for note in (task_begins, task_ended):
+        note(task=Task(is_eager=is_eager))
 
-    assert [path.name for path in tmp_path.iterdir()] == [f"{who}.alive"]
+        assert [path.name for path in tmp_path.iterdir()] == [f"{who}.alive"]
+        (tmp_path / f"{who}.alive").unlink()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_eager", [True, False])
+def test_the_scheduler_has_a_pulse_while_it_runs_a_task_itself(settings, tmp_path, monkeypatch, is_eager):
+    settings.DATA_DIR, settings.REDIS_URL = tmp_path, ""
+    monkeypatch.setattr(pulse, "of_scheduler", pulse.Pulse())
+
+    task_begins(task=Task(is_eager=is_eager))
+    has_pulse = pulse.of_scheduler.task_started_at is not None
+    task_ended(task=Task(is_eager=is_eager))
+
+    assert (has_pulse, pulse.of_scheduler.task_started_at) == (is_eager, None)

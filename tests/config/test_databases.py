@@ -1,7 +1,13 @@
+import sqlite3
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config import databases
+from config.server.sessions import WritableSession
 
 
 def test_no_url_is_sqlite_in_data_dir(tmp_path):
@@ -19,6 +25,21 @@ def test_sqlite_waits_for_its_lock_and_makes_commits_durable(tmp_path):
     assert "journal_mode=WAL" in options["init_command"]
     assert "synchronous=FULL" in options["init_command"]
     assert "journal_size_limit=67108864" in options["init_command"]
+
+
+@pytest.mark.parametrize(("must_exist", "is_made"), [(False, True), (True, False)])
+def test_a_sqlite_file_that_must_exist_is_not_made(tmp_path, must_exist, is_made):
+    settings = databases.from_url("", data_dir=tmp_path, must_exist=must_exist)
+    connect = partial(
+        sqlite3.connect, settings["NAME"], factory=settings["OPTIONS"].get("factory", sqlite3.Connection)
+    )
+
+    with nullcontext() if is_made else pytest.raises(sqlite3.OperationalError, match="file is gone"):
+        connect().close()
+    assert Path(settings["NAME"]).exists() is is_made
+
+    Path(settings["NAME"]).touch()
+    connect().close()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +75,7 @@ def test_postgresql_connections_are_pooled_and_statements_planned_once(tmp_path)
     options = databases.from_url("postgres://db.example/portal", data_dir=tmp_path)["OPTIONS"]
 
     assert options == {
-        "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
+        "pool": {"min_size": 1, "max_size": 8, "timeout": 5, "connection_class": WritableSession},
         "server_side_binding": True,
         "prepare_threshold": 2,
     }

@@ -115,6 +115,17 @@ def test_a_directory_that_cannot_be_made_is_named(monkeypatch, tmp_path):
         env.directory("NAME", default=Path("unused"))
 
 
+def test_a_directory_that_was_there_is_not_made_anew(monkeypatch, tmp_path):
+    monkeypatch.setenv("NAME", str(tmp_path / "gone"))
+
+    with pytest.raises(ImproperlyConfigured, match=r"NAME is .*gone, which was there .* and is gone"):
+        env.directory("NAME", default=Path("unused"), may_create=False)
+    assert not (tmp_path / "gone").exists()
+
+    assert env.directory("NAME", default=Path("unused")).is_dir()
+    assert env.directory("NAME", default=Path("unused"), may_create=False) == tmp_path / "gone"
+
+
 def test_a_file_of_variables_fills_in_what_the_environment_leaves_open(monkeypatch, tmp_path):
     monkeypatch.setenv("GIVEN", "from the environment")
     for name in ("PLAIN", "QUOTED", "EMPTY"):
@@ -142,3 +153,119 @@ def test_a_line_without_an_equals_sign_is_named(tmp_path):
 
     with pytest.raises(ImproperlyConfigured, match=r"\.env has no NAME=value in line 2"):
         env.load(tmp_path / ".env")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://hooks.slack.com/services/T0/B0/x",
+        "http://127.0.0.1:8065/hooks/x",
+        "http://[::1]/x",
+        "http://localhost/x",
+    ],
+)
+def test_a_webhook_is_https_or_on_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", url)
+
+    assert env.webhook("HOOK") == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hooks.slack.com/secret",
+        "http://hooks.slack.com/secret",
+        "http://10.0.0.1/secret",
+        "http://169.254.169.254/secret",
+        "http://127.0.0.1.example.com/secret",
+        "http://127.0.0.1@evil.example/secret",
+        "https:///secret",
+        "https://a b/secret",
+        "https://[::1/secret",
+        "https://host:many/secret",
+        "file:///secret",
+        "ftp://127.0.0.1/secret",
+    ],
+)
+def test_another_webhook_is_refused_and_not_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", url)
+
+    with pytest.raises(ImproperlyConfigured, match="HOOK must begin with https") as caught:
+        env.webhook("HOOK")
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", "none"), ("staff", "staff"), (" ALL ", "all")])
+def test_a_choice_is_one_of_several(monkeypatch, value, expected):
+    monkeypatch.setenv("NAME", value)
+
+    assert env.choice("NAME", choices=("none", "staff", "all")) == expected
+
+
+def test_another_choice_is_refused(monkeypatch):
+    monkeypatch.setenv("NAME", "everybody")
+
+    with pytest.raises(ImproperlyConfigured, match="NAME is 'everybody'; it takes none, all"):
+        env.choice("NAME", choices=("none", "all"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", {}),
+        ("a=b", {"a": "b"}),
+        ("a=b, c = d ,", {"a": "b", "c": "d"}),
+        ("CN=staff=viewer", {"CN=staff": "viewer"}),
+        ("a=b,a=c", {"a": "c"}),
+    ],
+)
+def test_pairs_are_a_table(monkeypatch, value, expected):
+    monkeypatch.setenv("NAME", value)
+
+    assert env.pairs("NAME") == expected
+
+
+@pytest.mark.parametrize("value", ["a", "=b", "a=", "a=b,c"])
+def test_what_is_no_pair_is_refused(monkeypatch, value):
+    monkeypatch.setenv("NAME", value)
+
+    with pytest.raises(ImproperlyConfigured, match="NAME can't be read"):
+        env.pairs("NAME")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "hosts"),
+    [
+        ("", "", []),
+        ("https://Kpi.example.com", "https://kpi.example.com", ["kpi.example.com"]),
+        ("https://kpi.example.com/", "https://kpi.example.com", ["kpi.example.com"]),
+        ("http://10.1.2.3:8000", "http://10.1.2.3:8000", ["10.1.2.3"]),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443", ["[2001:db8::1]"]),
+    ],
+)
+def test_an_origin_is_a_scheme_and_a_host(monkeypatch, value, expected, hosts):
+    monkeypatch.setenv("NAME", value)
+
+    assert (env.origin("NAME"), env.hosts_of(env.origin("NAME"))) == (expected, hosts)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("kpi.example.com", "ftp://kpi.example.com", "https://", "https://kpi.example.com/portal"),
+        *(
+            "https://a:b@kpi.example.com",
+            "https://kpi.example.com:99999",
+            "https://kpi.example.com?a",
+            "https://[x",
+        ),
+        "https://kpi.example.com#a",
+    ],
+)
+def test_an_address_that_is_no_origin_is_refused(monkeypatch, value):
+    monkeypatch.setenv("NAME", value)
+
+    with pytest.raises(ImproperlyConfigured, match=r"NAME is .*; it takes an origin"):
+        env.origin("NAME")

@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from config.logs import JsonFormatter
+from telemetry.models import Scope
 from web.request_ids import REQUEST_ID
 
 
@@ -49,6 +50,11 @@ def test_an_exception_shows_where_it_was_and_not_what_it_quotes():
 
 def test_a_database_that_is_away_is_told_in_words():
     assert line(error=OperationalError("connection refused"))["exception"]["text"] == "connection refused"
+
+
+@pytest.mark.parametrize("scope", Scope.values)
+def test_a_key_of_any_scope_is_masked(scope):
+    assert line(f"Got wb_{scope}_Zx9-Zx9")["message"] == f"Got wb_{scope}_…"
 
 
 def test_the_cause_of_an_exception_is_shown():

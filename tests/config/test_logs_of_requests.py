@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import logging.config
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,9 +16,10 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponseBase
 from django.test import Client
+from granian.log import LogLevels, configure_logging, log_request_builder
 from pytest_django import Settings
 
-from config.celery import app, worker_is_alive
+from config.celery import app, task_begins, task_ended
 from config.logs import JsonFormatter
 from telemetry.models import Arrival, Environment
 from tests.routes import all_routes
@@ -99,6 +101,8 @@ def test_no_request_leaves_a_key_in_the_log(fails: bool, log: io.StringIO, setti
         f"Basic {MARKER}",
         f"GET /array/{MARKER}/config?x=1 and /v1/projects/{MARKER}/settings",
         f"?key={MARKER}&api_key={MARKER}",
+        f"GET /invitations/{MARKER}/ and /password/reset/1-{MARKER}/",
+        f"/login/sso/callback/?code={MARKER}&state={MARKER}",
     ],
 )
 def test_a_key_is_masked_wherever_it_stands(text: str, log: io.StringIO) -> None:
@@ -135,11 +139,11 @@ def send_bad_data() -> None:
 @contextmanager
 def open_connections_of_tasks() -> Iterator[None]:
     """A task in a test leaves the connection open that the test's own transaction is in."""
-    for signal in (task_prerun, task_postrun):
-        signal.disconnect(worker_is_alive)
+    task_prerun.disconnect(task_begins)
+    task_postrun.disconnect(task_ended)
     yield
-    for signal in (task_prerun, task_postrun):
-        signal.connect(worker_is_alive)
+    task_prerun.connect(task_begins)
+    task_postrun.connect(task_ended)
 
 
 TASKS = [break_a_constraint, repeat_a_key, send_bad_data]
@@ -180,3 +184,38 @@ class Breaking(Failing):
 
     def process_view(self, request: HttpRequest, *_: object) -> None:
         repeat_a_key()
+
+
+@pytest.fixture
+def _web_worker_loggers() -> None:
+    """Granian sets its loggers up before Django does."""
+    configure_logging(LogLevels.warning)
+    loggers = {name: django_settings.LOGGING["loggers"][name] for name in ("_granian", "granian.access")}
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "loggers": loggers})
+
+
+@pytest.mark.usefixtures("_web_worker_loggers")
+@pytest.mark.parametrize(
+    "form",
+    ["%(path)s?%(query_string)s", "%(query_string)s", "%(header{authorization})s", "%(header{x-api-key})s"],
+)
+def test_the_web_servers_own_lines_show_no_key(
+    form: str, log: io.StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    headers = {"authorization": f"Bearer {FOREIGN}", "x-api-key": SECRET}
+    request = {
+        "addr_remote": "127.0.0.1",
+        "protocol": "HTTP/1.1",
+        "path": f"/array/{FOREIGN}/config",
+        "qs": f"key={FOREIGN}&token={FOREIGN}",
+        "method": "GET",
+        "scheme": "http",
+        "headers": headers.get,
+    }
+
+    log_request_builder(f"%(method)s {form}")(0.0, 0.0, request, 500)
+    logging.getLogger("_granian").error("Application callable raised at /array/%s/config", SECRET)
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["logger"] for line in lines] == ["granian.access", "_granian"]
+    assert MARKER not in log.getvalue() + "".join(capfd.readouterr())

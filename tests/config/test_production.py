@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.redis, pytest.mark.postgres]
 ROOT = Path(__file__).resolve().parent.parent.parent
 CELERY = [sys.executable, "-m", "celery", "-A", "config"]
 PROCESSES = {
-    "worker": [*CELERY, "worker", "--concurrency=1"],
+    "web": [sys.executable, "manage.py", "web"],
+    "worker": [sys.executable, "manage.py", "worker", "--concurrency=1"],
     "scheduler": [*CELERY, "beat", "--pidfile="],
 }
 
@@ -31,8 +32,9 @@ PROCESSES = {
 class Production:
     """The processes of a production portal, and what its clients do."""
 
-    def __init__(self, *, port, environment, redis):
+    def __init__(self, *, port, metrics_port, environment, redis):
         self.port = port
+        self.metrics_port = metrics_port
         self.environment = environment
         self.redis = redis
         self.processes = {}
@@ -46,11 +48,11 @@ class Production:
     def start(self, name, command):
         self.processes[name] = subprocess.Popen(command, cwd=ROOT, env=self.environment, process_group=0)
 
-    def get(self, path):
+    def get(self, path, *, port=None):
         """(status, body, seconds)."""
         began_at = time.monotonic()
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}{path}", timeout=10) as answer:
                 status, body = answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read().decode()
@@ -84,7 +86,7 @@ class Production:
 @pytest.fixture(scope="module")
 def production(fresh_postgres, tmp_path_factory):
     """A portal that is ready when the first test gets it."""
-    port, redis_port = free_port(), free_port()
+    port, redis_port, metrics_port = free_port(), free_port(), free_port()
     tmp_path = tmp_path_factory.mktemp("production")
     redis = subprocess.Popen(
         ["redis-server", "--port", str(redis_port), "--save", "", "--dir", str(tmp_path)],
@@ -92,16 +94,19 @@ def production(fresh_postgres, tmp_path_factory):
     )
     production = Production(
         port=port,
+        metrics_port=metrics_port,
         redis=redis,
         environment=environment(
-            tmp_path, port=port, DATABASE_URL=fresh_postgres, REDIS_URL=f"redis://127.0.0.1:{redis_port}/0"
+            tmp_path,
+            port=port,
+            DATABASE_URL=fresh_postgres,
+            REDIS_URL=f"redis://127.0.0.1:{redis_port}/0",
+            WORKER_METRICS_PORT=str(metrics_port),
         ),
     )
     try:
         production.manage("migrate")
         production.manage("collectstatic", "--noinput")
-        web = [sys.executable, "-m", "granian", "--interface=rsgi", "--http=1", "--no-ws", f"--port={port}"]
-        production.start("web", [*web, "config.rsgi:application"])
         for name, command in PROCESSES.items():
             production.start(name, command)
         wait_until(production.is_ready, seconds=40)
@@ -129,6 +134,42 @@ def test_an_event_is_rolled_up_by_worker_and_scheduler(production, fresh_postgre
     wait_until(lambda: sessions_in("staging", database=fresh_postgres) == [1])
 
 
+def test_each_process_says_which_plan_it_loaded(production, fresh_postgres):
+    wait_until(lambda: plan_loads(database=fresh_postgres) == {"web": 1, "worker": 1, "scheduler": 1})
+
+
+def plan_loads(*, database):
+    """The number of plans by process, all of one version."""
+    query = "SELECT process, count(DISTINCT plan_id) FROM telemetry_planload GROUP BY process"
+    with psycopg.connect(database) as connection:
+        return dict(connection.execute(query).fetchall())
+
+
+def test_what_the_worker_counts_is_in_its_own_scrape_and_in_no_other(production):
+    key = production.create_key(environment="production")
+    production.post(key, session="s-7")
+    wait_until(lambda: rollups_in(production.get("/metrics", port=production.metrics_port)[1]) > 0)
+
+    of_worker = samples_in(production.get("/metrics", port=production.metrics_port)[1])
+    of_web = samples_in(production.get("/metrics")[1])
+
+    # Both count the statements of their own processes.
+    shared = {"_bucket", "_count", "_sum"}
+    assert of_worker & of_web == {f"portal_database_query_seconds{suffix}" for suffix in shared}
+    assert {"portal_task_failures_total", "portal_task_backoff_seconds"} <= of_worker
+    assert {"portal_rollup_lag_seconds", "portal_raw_events"} <= of_web
+
+
+def samples_in(text):
+    """The names of the samples of a scrape."""
+    return {line.partition("{")[0].split()[0] for line in text.splitlines() if not line.startswith("#")}
+
+
+def rollups_in(text):
+    lines = [line for line in text.splitlines() if line.startswith("portal_rollup_seconds_count")]
+    return sum(float(line.split()[-1]) for line in lines)
+
+
 def sessions_in(environment, *, database):
     """The sessions that the template suggestion rate counts, by base bucket."""
     query = (
@@ -137,6 +178,29 @@ def sessions_in(environment, *, database):
     )
     with psycopg.connect(database) as connection:
         return [row[0] for row in connection.execute(query, [environment])]
+
+
+def test_maintenance_that_a_command_switches_reaches_the_running_server(production):
+    key = production.create_key(environment="production")
+
+    production.manage("maintenance", "on", "--message", "We move.")
+    wait_until(lambda: answer_of(production, key) == 503)
+
+    assert production.is_ready()
+    assert "portal_maintenance 1.0" in production.get("/metrics")[1]
+
+    production.manage("maintenance", "off")
+    wait_until(lambda: answer_of(production, key) == 200)
+
+
+def answer_of(production, key):
+    """The status of a post."""
+    try:
+        production.post(key, session="s-9")
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    return 200
 
 
 def test_a_frozen_redis_stops_neither_posts_nor_health(production):

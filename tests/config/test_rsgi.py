@@ -1,14 +1,19 @@
 import asyncio
+import gc
 import json
+import sys
 import threading
 from types import SimpleNamespace
 
 import pytest
+from django.urls import get_resolver
 
 from config import rsgi
+from config.server import bodies, sign_ins
 from config.server.bodies import ByteBudget
 from config.server.threads import ThreadShare
 from telemetry import keys
+from tests.routes import Route, routes_below
 from web.errors import Unavailable
 
 DOOR = "/api/workbench/telemetry"
@@ -84,7 +89,33 @@ def known_key(monkeypatch):
 
 def test_the_application_gets_the_whole_body_and_its_answer_is_sent(echo):
     answer = answer_to(post("/login/"), b"ab", b"cd")
-    assert answer == (201, {"Content-Type": "text/plain", "Set-Cookie": "a=1"}, b"POST abcd others")
+    assert answer == (201, {"Content-Type": "text/plain", "Set-Cookie": "a=1"}, b"POST abcd sign_ins")
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """A web worker before its first request, without what it would start in the background."""
+    monkeypatch.setattr(rsgi.connections, "start_watching", lambda *, also: None)
+    monkeypatch.setattr(rsgi.patience, "bound_waits", lambda database: None)
+    monkeypatch.setattr(rsgi.file_modes, "keep_files_private", lambda: None)
+    monkeypatch.setattr(rsgi, "record_in_background", lambda *, process: None)
+    monkeypatch.setattr(rsgi.watch, "watch_in_background", lambda: None)
+    monkeypatch.setattr(rsgi.recorder, "record_in_background", lambda: None)
+    before = sys.getswitchinterval()
+    loaded = [[] for _ in range(1000)]
+    rsgi.Application().__rsgi_init__(None)
+    yield loaded
+    sys.setswitchinterval(before)
+
+
+def test_threads_of_a_worker_leave_the_interpreter_to_the_event_loop_soon(begun):
+    assert sys.getswitchinterval() <= 0.001
+
+
+def test_a_full_search_for_garbage_does_not_look_at_what_is_loaded(begun):
+    searched = {id(thing) for thing in gc.get_objects()}
+
+    assert [thing for thing in begun if id(thing) in searched] == []
 
 
 def test_health_is_answered_without_a_thread_and_without_the_application(monkeypatch):
@@ -102,7 +133,12 @@ def test_health_is_answered_without_a_thread_and_without_the_application(monkeyp
         (scope(path="/readyz"), b"probes"),
         (scope(path="/metrics"), b"others"),
         (scope(path="/api/kpis/"), b"others"),
-        (post("/login/"), b"others"),
+        (scope(path="/logout/"), b"others"),
+        (scope(path="/login/"), b"sign_ins"),
+        (post("/login/"), b"sign_ins"),
+        (scope(path="/admin/login/"), b"sign_ins"),
+        (scope(path="/login"), b"others"),
+        (scope(path="/admin/"), b"others"),
         (scope(method="POST", path="/v1/track"), b"posts"),
         (scope(method="POST", path=DOOR), b"posts"),
     ],
@@ -317,3 +353,37 @@ def test_the_answer_is_closed_when_it_was_read(monkeypatch):
     monkeypatch.setattr(rsgi.wsgi, "application", application)
     assert answer_to(scope()) == (200, {}, b"x")
     assert answer.is_closed
+
+
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/", "/login/passkey/", "/invitations/x/"])
+def test_who_asks_for_the_sign_in_too_often_waits_and_takes_no_thread(echo, monkeypatch, path):
+    monkeypatch.setattr(sign_ins, "BURST", 1)
+    monkeypatch.setattr(sign_ins, "DELAY_SECONDS", 0.0)
+    application = rsgi.Application()
+
+    assert answer_to(scope(path=path), application=application)[0] == 201
+    for request in (scope(path=path), post(path)):
+        status, headers, body = answer_to(request, b"abcd", application=application)
+        assert (status, headers["retry-after"]) == (429, "5")
+        assert json.loads(body)["code"] == "too_many_sign_ins"
+    assert answer_to(scope(path="/"), application=application)[0] == 201
+
+
+@pytest.mark.parametrize(("pieces", "status", "received"), [(4, 201, 4), (5, 413, 9)])
+def test_a_body_in_too_many_pieces_is_refused_and_not_read_to_its_end(
+    echo, monkeypatch, pieces, status, received
+):
+    monkeypatch.setattr(bodies, "MOST_CHUNKS", 4)
+    request = scope(method="POST", path="/v1/track", headers=[("transfer-encoding", "chunked")])
+
+    protocol = exchange(request, *[b"x"] * (pieces if status == 201 else 100))
+
+    assert (protocol.answer[0], protocol.received) == (status, received)
+
+
+def test_every_page_of_signing_in_and_of_ones_account_is_gated() -> None:
+    paths = {
+        route.path for route in routes_below(get_resolver("people.urls"), parts={}, before=Route("", "", "/"))
+    }
+
+    assert {path for path in paths if not sign_ins.is_gated(path)} == {"/logout/", "/admin/password_change/"}

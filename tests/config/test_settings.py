@@ -11,13 +11,14 @@ from django.core.management import get_commands
 from tests.run import setting_names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+ENDPOINT = "http://127.0.0.1:4318"
 # In the public interface, but nothing reads them yet.
-RESERVED = {"OTEL_EXPORTER_OTLP_ENDPOINT", "RETRY_WEBHOOK_URL"}
+RESERVED = {"RETRY_WEBHOOK_URL"}
 
 
 def names_read():
-    text = (ROOT / "config" / "settings.py").read_text()
-    return set(re.findall(r"""\b(?:env\.\w+|zone)\(\s*"([A-Z_]+)\"""", text))
+    text = (ROOT / "config" / "settings" / "__init__.py").read_text()
+    return set(re.findall(r"""\benv\.\w+\(\s*"([A-Z_]+)\"""", text))
 
 
 def names_documented():
@@ -94,3 +95,34 @@ def test_an_unknown_zone_is_refused(tmp_path):
     process = in_a_process_of_its_own("", DATA_DIR=str(tmp_path), REPORTING_TIME_ZONE="Mars/Olympus")
 
     assert "REPORTING_TIME_ZONE is 'Mars/Olympus'; it takes a zone" in process.stderr
+
+
+IMPORTED = "import config.rsgi, config.celery, redis, sys; print('opentelemetry.sdk.trace' in sys.modules)"
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_traced"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ENDPOINT}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ENDPOINT, "OTEL_SDK_DISABLED": "true"}, False),
+    ],
+)
+def test_only_an_endpoint_switches_tracing_on(tmp_path, environment, is_traced):
+    code = f"{IMPORTED}; print(settings.MIDDLEWARE[0])"
+    printed = in_a_process_of_its_own(code, DATA_DIR=str(tmp_path), **environment).stdout.split()
+
+    assert printed[0] == str(is_traced)
+    assert (printed[1] == "web.tracing.server.TracingMiddleware") is is_traced
+
+
+def test_without_tracing_nothing_of_it_is_imported(tmp_path):
+    """Neither by the portal nor by its libraries: they would spend time and memory of every process on it."""
+    code = """
+import config.rsgi, config.celery, config.urls, redis, sys
+config.celery.app.loader.import_default_modules()
+print([name for name, module in sys.modules.items() if name.startswith("opentelemetry") and module])
+"""
+    process = in_a_process_of_its_own(code, DATA_DIR=str(tmp_path))
+
+    assert process.stdout.strip() == "[]"
