@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.servers import NotStarted
 from faults.catalogue import FAULTS
 from faults.clients import Crowd, posting
 from faults.clock import make_clock
@@ -28,7 +29,7 @@ from faults.truth import Truth, find_truth
 from tests import services
 
 # Clients post undisturbed for so long before and after a fault.
-CALM_SECONDS = 1.5
+CALM_SECONDS = 1.0
 SHORT_CALM_SECONDS = 0.5
 READY_SECONDS = 60
 RECOVERY_SECONDS = 60
@@ -38,7 +39,7 @@ SMALL_DISK = "size=40m"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class FaultOutcome:
     """What a fault did. `recovery_seconds` is None where the portal did not recover in time."""
 
     answers: Counter[str]
@@ -50,11 +51,15 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A line of the table: green without complaints. Without an outcome the fault was not tried."""
+    """A line of the table: green without complaints. Without an outcome the fault was not tried, or not to its end.
+
+    `seconds` is how long the row took, from the first post until the KPIs were compared.
+    """
 
     fault: str
     database: str
-    outcome: Outcome | None = None
+    outcome: FaultOutcome | None = None
+    seconds: float = 0.0
     complaints: Sequence[str] = ()
     missing: Sequence[str] = ()
 
@@ -85,7 +90,12 @@ class Campaign:
         if missing := missing_programs(database):
             yield from not_tried(names, database=database, missing=missing)
             return
-        with servers_for(database, folder=folder) as servers:
+        with ExitStack() as stack:
+            try:
+                servers = stack.enter_context(servers_for(database, folder=folder))
+            except NotStarted as failure:
+                yield from not_started(names, database=database, failure=failure)
+                return
             for place in dict.fromkeys(map(self.place_of, names)):
                 here = [name for name in names if self.place_of(name) == place]
                 yield from self.run_at(place, database=database, names=here, servers=servers, folder=folder)
@@ -93,11 +103,28 @@ class Campaign:
     def run_at(
         self, place: str, *, database: str, names: Sequence[str], servers: Sequence[Program], folder: Path
     ) -> Iterator[Row]:
-        needs = {need for name in names for need in FAULTS[name].needs}
-        if missing := sorted(needs.intersection(services.missing())):
-            yield from not_tried(names, database=database, missing=missing)
-            return
-        with stage_for(place, servers=servers, folder=folder, is_short=self.is_short) as stage:
+        possible = []
+        for name in names:
+            if missing := sorted(set(FAULTS[name].needs).intersection(services.missing())):
+                yield from not_tried([name], database=database, missing=missing)
+            else:
+                possible.append(name)
+        if possible:
+            yield from self.run_on_a_stage(
+                place, database=database, names=possible, servers=servers, folder=folder
+            )
+
+    def run_on_a_stage(
+        self, place: str, *, database: str, names: Sequence[str], servers: Sequence[Program], folder: Path
+    ) -> Iterator[Row]:
+        with ExitStack() as stack:
+            try:
+                stage = stack.enter_context(
+                    stage_for(place, servers=servers, folder=folder, is_short=self.is_short)
+                )
+            except NotStarted as failure:
+                yield from not_started(names, database=database, failure=failure)
+                return
             yield from (self.strike(name, stage=stage, database=database) for name in names)
 
     def place_of(self, name: str) -> str:
@@ -105,10 +132,20 @@ class Campaign:
 
     def strike(self, name: str, *, stage: Stage, database: str) -> Row:
         stage.complaints.clear()
-        outcome, heard = try_out(name, stage=stage)
+        began_at = time.monotonic()
+        try:
+            stage.portal.start_if_ended()
+            outcome, heard = try_out(name, stage=stage)
+        except NotStarted as failure:
+            [row] = not_started([name], database=database, failure=failure)
+            return row
         measured = complaints_of(outcome, fault=FAULTS[name], judges_times=self.judges_times)
         return Row(
-            fault=name, database=database, outcome=outcome, complaints=[*measured, *heard, *stage.complaints]
+            fault=name,
+            database=database,
+            outcome=outcome,
+            seconds=time.monotonic() - began_at,
+            complaints=[*measured, *heard, *stage.complaints],
         )
 
 
@@ -116,19 +153,27 @@ def not_tried(names: Sequence[str], *, database: str, missing: Sequence[str]) ->
     yield from (Row(fault=name, database=database, missing=missing) for name in names)
 
 
-def try_out(name: str, *, stage: Stage) -> tuple[Outcome, list[str]]:
+def not_started(names: Sequence[str], *, database: str, failure: NotStarted) -> Iterator[Row]:
+    """Red rows: the faults could not be tried, and the campaign goes on without them."""
+    yield from (Row(fault=name, database=database, complaints=[str(failure)]) for name in names)
+
+
+def try_out(name: str, *, stage: Stage) -> tuple[FaultOutcome, list[str]]:
     """(what the fault did, what the clients complain of)."""
     port, key = stage.portal.port, stage.portal.prepared["keys"][name]["ingest"]
     seed = list(FAULTS).index(name)
     calm_seconds = SHORT_CALM_SECONDS if stage.is_short else CALM_SECONDS
-    with probing(port=port) as probes, posting(port=port, key=key, seed=seed) as crowd:
-        time.sleep(calm_seconds)
-        FAULTS[name].strike(stage)
-        recovery_seconds = recover(stage, crowd=crowd)
-        time.sleep(calm_seconds)
-    outcome = Outcome(
+    with FAULTS[name].watch(stage) as check:
+        with probing(port=port) as probes, posting(port=port, key=key, seed=seed) as crowd:
+            time.sleep(calm_seconds)
+            FAULTS[name].strike(stage)
+            recovery_seconds = recover(stage, crowd=crowd)
+            time.sleep(calm_seconds)
+        truth = find_truth(stage.portal, environment=name, settled=crowd.settled)
+        check(name, truth)
+    outcome = FaultOutcome(
         answers=crowd.answers,
-        truth=find_truth(stage.portal, environment=name, settled=crowd.settled),
+        truth=truth,
         healthz=probes["/healthz"],
         readyz=probes["/readyz"],
         recovery_seconds=recovery_seconds,
@@ -145,7 +190,7 @@ def recover(stage: Stage, *, crowd: Crowd) -> float | None:
     return time.monotonic() - began_at if is_well else None
 
 
-def complaints_of(outcome: Outcome, *, fault: Fault, judges_times: bool) -> list[str]:
+def complaints_of(outcome: FaultOutcome, *, fault: Fault, judges_times: bool) -> list[str]:
     """Why the row is red."""
     truth = outcome.truth
     faults = {

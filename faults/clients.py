@@ -16,7 +16,6 @@ from benchmarks.ingest_batch import DOOR
 
 SENDERS = 2
 EVENTS_A_POST = 25
-MOST_POSTS = 2_000
 PAUSE_SECONDS = 0.1
 RETRY_SECONDS = 0.3
 TIMEOUT_SECONDS = 10
@@ -44,10 +43,10 @@ class Sender:
 
     def run(self) -> None:
         now = datetime.now(UTC)
-        events = make_events(
-            MOST_POSTS * EVENTS_A_POST, seed=self.seed, start=now - timedelta(hours=3), end=now
-        )
-        while not self.stopping.is_set() and (batch := list(islice(events, EVENTS_A_POST))):
+        # Without an end: a client that has nothing more to post looks like a portal that does not recover.
+        events = make_events(None, seed=self.seed, start=now - timedelta(hours=3), end=now)
+        while not self.stopping.is_set():
+            batch = list(islice(events, EVENTS_A_POST))
             self.deliver(make_bodies(iter(batch), size=EVENTS_A_POST)[0], count=len(batch))
             self.stopping.wait(PAUSE_SECONDS)
 

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 TIMEOUT_SECONDS = 5
-PAUSES = {"/healthz": 0.1, "/readyz": 1.0}
+# Often enough that one outlier in a short row is not its p99.
+PAUSES = {"/healthz": 0.04, "/readyz": 1.0}
 
 
 @dataclass

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.memory import ancestry, parent_by_pid
-from benchmarks.servers import ROOT, STOP_SECONDS, environment, free_port, wait_for
+from benchmarks.servers import ROOT, STOP_SECONDS, NotStarted, environment, free_port, wait_for
 
 CELERY = (sys.executable, "-m", "celery", "--quiet", "--app", "config")
 POSTGRES_PROGRAMS = Path("/usr/lib/postgresql")
@@ -46,7 +46,7 @@ class Program:
         return self.process.pid if self.process else 0
 
     def start(self) -> None:
-        """Returns when it listens."""
+        """Returns when it listens. Raises NotStarted, with the end of its log."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -60,7 +60,19 @@ class Program:
                 extra_groups=[] if self.user else None,
             )
         if self.port:
-            wait_for(self.process, port=self.port)
+            try:
+                wait_for(self.process, port=self.port)
+            except NotStarted as failure:
+                raise NotStarted(f"{failure}. {self.last_words()}") from failure
+
+    def start_if_ended(self) -> None:
+        if self.process is not None and self.process.poll() is not None:
+            self.start()
+
+    def last_words(self) -> str:
+        """The end of its log, which goes with its folder."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return f"Its log ends with: {lines[-1][:500]}" if lines else "Its log is empty."
 
     def signal_all(self, number: signal.Signals) -> None:
         """To it and to everything that it started."""
@@ -187,8 +199,12 @@ class Portal(Program):
 
     def child(self, name: str) -> int:
         """The id of the web server, the scheduler or the worker; 0 while it is down."""
+        return self.children()[name]
+
+    def children(self) -> dict[str, int]:
+        """The id of each by its name. There is a worker only with Redis; else the scheduler does its work."""
         state = json.loads((self.data_dir / "supervisor.json").read_text(encoding="utf-8"))
-        return int(state[name]["pid"])
+        return {name: int(child["pid"]) for name, child in state.items()}
 
     def get(self, path: str, *, timeout: float = 10, key: str = "") -> tuple[int, bytes]:
         """(status, body); 0 where there is no answer."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from faults.campaign import Outcome, Row
+from faults.campaign import FaultOutcome, Row
 
 COLUMNS = (
-    ("fault", 18),
+    ("fault", 20),
     ("database", 10),
     ("posts", 28),
     ("accepted", 8),
@@ -16,6 +16,7 @@ COLUMNS = (
     ("/healthz p99, max", 17),
     ("/readyz max", 11),
     ("recovery", 8),
+    ("took", 5),
     ("verdict", 7),
 )
 VERDICT_GREEN = "green"
@@ -28,14 +29,15 @@ def header() -> str:
 
 def row_text(row: Row) -> str:
     """One line of the table, and under a red one its complaints."""
-    if row.outcome is None:
+    if row.missing:
         return line([row.fault, row.database, f"not tried, missing: {', '.join(row.missing)}"])
     verdict = VERDICT_RED if row.complaints else VERDICT_GREEN
-    first = line([row.fault, row.database, *cells(row.outcome), verdict])
+    found = cells(row.outcome) if row.outcome else ["not tried", *[""] * 8]
+    first = line([row.fault, row.database, *found, f"{row.seconds:.0f} s", verdict])
     return "\n".join([first, *(f"    {complaint}" for complaint in row.complaints)])
 
 
-def cells(outcome: Outcome) -> list[str]:
+def cells(outcome: FaultOutcome) -> list[str]:
     truth, healthz, recovery = outcome.truth, outcome.healthz, outcome.recovery_seconds
     return [
         " ".join(f"{status}:{count}" for status, count in sorted(outcome.answers.items())),

@@ -1,101 +1,104 @@
-"""Generated requests over every route of the URL conf: odd methods, headers, queries and bodies of each role."""
+"""Generated requests over every route of the URL conf: each method and role, with odd headers, queries and bodies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle, islice
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from itertools import islice, product
 from random import Random
 
-from faults.requests import Request, ask
+from benchmarks.memory import parent_by_pid
+from faults.kinds import hostile_parts as parts
+from faults.requests import Answer, RawRequest, ask, step_back
 from faults.stage import Stage
 
-REQUESTS = 2_000
-SHORT_REQUESTS = 200
-CLIENTS = 4
+FIRST_SENDER = IPv4Address("127.2.0.1")
+SENDERS = 500
+# Of all combinations, about twice as many: every path is met with every method by some of the roles.
+REQUESTS = 20_000
+SHORT_REQUESTS = 300
+CLIENTS = 6
 SEED = 7
+# How many are listed of those that were answered wrongly.
+MOST_COMPLAINTS = 20
 
-METHODS = ("GET", "GET", "POST", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW")
-QUERIES = (
-    "",
-    "",
-    "?%00",
-    "?key=%ff%fe",
-    "?from=0000-00-00&to=9999-99-99",
-    "?environment=%00&granularity=century",
-    "?_to_field=id",
-    "?_popup=1&_to_field=password",
-    "?e=1&o=-1.999&p=99999999999999999999&q=%F0%9F%92%A3",
-    "?id__in=" + "1," * 500,
-    "?limit=-1&format=exe",
-    "?" + "&".join(f"a{number}=1" for number in range(1_200)),
-    "?next=//evil.example/",
-)
-ENDINGS = ("", "", "", "%00", "%ff", "../../", ";a=b", "%0d%0aSet-Cookie:a=b", "\u00e4", "9" * 300)
-HEADERS: Sequence[dict[str, str]] = (
-    {},
-    {},
-    {"Host": "evil.example"},
-    {"Host": ""},
-    {"Content-Type": "multipart/form-data; boundary="},
-    {"Content-Type": "multipart/form-data; boundary=x", "Content-Encoding": "gzip"},
-    {"Content-Type": "application/json; charset=bz2_codec"},
-    {"Content-Encoding": "gzip"},
-    {"Content-Encoding": "br"},
-    {"Accept": "text/csv;q=abc, */*;q=-1"},
-    {"Cookie": "csrftoken=" + "a" * 32},
-    {"Cookie": "sessionid=%00; csrftoken=\u00ff"},
-    {"Authorization": "Bearer \u00ff\u0001"},
-    {"Authorization": "Basic ////"},
-    {"X-Forwarded-For": "127.0.0.1, evil", "X-Forwarded-Proto": "https"},
-    {"X-Request-ID": "a" * 5_000},
-    {"Range": "bytes=0-,-1,5-2"},
-    {"If-Modified-Since": "yesterday"},
-    {"Origin": "null", "Access-Control-Request-Method": "POST"},
-)
-BODIES = (
-    b"",
-    b"",
-    b"{",
-    b"null",
-    b'{"events": [null, 1, "a", [], {}]}',
-    b'{"events": [{"event": "\\ud800", "properties": {"\\u0000": 1e999}}]}',
-    b'{"batch": [{"event": 1, "properties": {"a": NaN}}], "api_key": "\\u0000"}',
-    b"username=%00&password=%ff&next=javascript:1",
-    b"csrfmiddlewaretoken=&_selected_action=1&action=delete_selected",
-    b"--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n",
-    b"\x1f\x8b\x08\x00broken",
-    b"[" * 3_000,
-)
+# The last two are no methods.
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "get", "BREW")
+MIGHTIEST = "superuser"
+MORE_METHODS = ("GET", "POST") * 4
+CSRF_TOKEN = "a" * 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostileRequest:
+    """A request with its number: the same number is the same request in every run."""
+
+    number: int
+    role: str
+    request: RawRequest
+
+    def describe(self, answer: Answer, *, role_headers: Mapping[str, str]) -> str:
+        """All that it takes to send it again; the role's own key or session is left out."""
+        own = {name: value for name, value in self.request.headers.items() if role_headers.get(name) != value}
+        return (
+            f"request {self.number} as {self.role} was answered {answer.status}: "
+            f"{self.request.method} {self.request.path!a} headers={own!a} body={self.request.body!a}"
+        )
 
 
 def send_hostile_requests(stage: Stage) -> None:
-    """No answer is a fault of the portal, but 503 with Retry-After."""
-    requests = generate(stage, count=SHORT_REQUESTS if stage.is_short else REQUESTS)
-
-    def send(request: Request) -> None:
-        answer = ask(request, port=stage.portal.port)
-        if not answer.is_allowed_to_anybody:
-            stage.expect(False, f"{request.method} {request.path[:80]}: {answer.status}")
-
-    with ThreadPoolExecutor(CLIENTS) as clients:
-        list(clients.map(send, requests))
-
-
-def generate(stage: Stage, *, count: int) -> list[Request]:
-    """As many requests, half of them to the admin, which has most of the routes; all are met if they suffice."""
-    dice = Random(SEED)
+    """No answer is a fault of the portal, but 503 with Retry-After; and no web worker dies of one."""
+    workers, roles = web_workers(stage), stage.portal.prepared["visitors"]
     paths = [path for _, path in stage.portal.prepared["routes"]]
-    dice.shuffle(paths)
-    admin = cycle(path for path in paths if path.startswith("/admin/"))
-    others = cycle(path for path in paths if not path.startswith("/admin/"))
-    roles = list(stage.portal.prepared["visitors"].values())
-    turns = islice(cycle((admin, others)), count)
-    return [make_request(dice, path=next(turn), role=dice.choice(roles)) for turn in turns]
+    requests = islice(generate(paths, roles=roles), SHORT_REQUESTS if stage.is_short else REQUESTS)
+
+    def send(hostile: HostileRequest) -> None:
+        # An address may ask for the pages of signing in 40 times; here many clients ask.
+        sender = str(FIRST_SENDER + hostile.number % SENDERS)
+        answer = ask(hostile.request, port=stage.portal.port, sender=sender)
+        if not answer.is_allowed_to_anybody and len(stage.complaints) < MOST_COMPLAINTS:
+            stage.expect(False, hostile.describe(answer, role_headers=roles[hostile.role]))
+
+    with ThreadPoolExecutor(CLIENTS, initializer=step_back) as clients:
+        list(clients.map(send, requests))
+    stage.expect(web_workers(stage) == workers, "a web worker ended")
+    # Else the rest of the requests were anybody's.
+    own_page = ask(RawRequest(method="GET", path="/admin/", headers=roles[MIGHTIEST]), port=stage.portal.port)
+    stage.expect(own_page.status == 200, "the superuser was signed out")
 
 
-def make_request(dice: Random, *, path: str, role: dict[str, str]) -> Request:
-    return Request(
-        method=dice.choice(METHODS),
-        path=path + dice.choice(ENDINGS) + dice.choice(QUERIES),
-        headers={**role, **dice.choice(HEADERS)},
-        body=dice.choice(BODIES),
+def web_workers(stage: Stage) -> set[int]:
+    web = stage.portal.child("web")
+    return {pid for pid, parent in parent_by_pid().items() if parent == web}
+
+
+def generate(
+    paths: Sequence[str], *, roles: Mapping[str, Mapping[str, str]], seed: int = SEED
+) -> Iterator[HostileRequest]:
+    """Each path with each method of each role, in any order; the superuser, who reaches most, has more."""
+    dice = Random(seed)
+    combinations = [*product(paths, METHODS, roles), *product(paths, MORE_METHODS, [MIGHTIEST])]
+    dice.shuffle(combinations)
+    for number, (path, method, role) in enumerate(combinations):
+        request = make_request(dice, method=method, path=path, role=roles[role])
+        yield HostileRequest(number=number, role=role, request=request)
+
+
+def make_request(dice: Random, *, method: str, path: str, role: Mapping[str, str]) -> RawRequest:
+    content_type, body = parts.content(dice)
+    return RawRequest(
+        method=method,
+        path=parts.path_of(dice, path) + parts.query(dice, path),
+        headers={
+            **content_type,
+            **(with_csrf_token(role) if "logout" not in path and dice.random() < 0.5 else role),
+            **parts.headers(dice),
+        },
+        body=body,
     )
+
+
+def with_csrf_token(role: Mapping[str, str]) -> dict[str, str]:
+    """The role's headers, with which forms are taken. (Not to sign out: the session is needed on.)"""
+    cookies = "; ".join(filter(None, [role.get("Cookie", ""), f"csrftoken={CSRF_TOKEN}"]))
+    return {**role, "Cookie": cookies, "X-CSRFToken": CSRF_TOKEN}

@@ -53,6 +53,25 @@ def fill_redis(stage: Stage) -> None:
         connection.config_set("maxmemory", 0)
 
 
+def misuse_redis(stage: Stage) -> None:
+    """Everything that the portal keeps there becomes something of another type."""
+    with client(stage) as connection:
+        for _ in range(OUTAGE_SECONDS):
+            for name in connection.scan_iter():
+                replace_by_other_type(connection, name)
+            stage.hold(1)
+        connection.flushdb()
+
+
+def replace_by_other_type(connection: redis.Redis, name: bytes) -> None:
+    is_text = connection.type(name) == b"string"
+    connection.delete(name)
+    if is_text:
+        connection.rpush(name, "not a text")
+    else:
+        connection.set(name, "nothing but a text")
+
+
 def server(program: Program | None) -> Program:
     """Raises ValueError for a fault that stands in the wrong place."""
     if program is None:
@@ -87,13 +106,18 @@ def killing(name: str) -> Strike:
     def kill(stage: Stage) -> None:
         for _ in range(1 if stage.is_short else KILLS):
             before = stage.portal.child(name)
-            for pid in family(before):
-                end(pid)
+            kill_child(stage, name)
             is_back = wait_until(partial(is_another, stage, name, before), seconds=BACK_SECONDS)
             stage.expect(is_back, f"{name} was not started again")
             stage.hold(1)
 
     return kill
+
+
+def kill_child(stage: Stage, name: str) -> None:
+    """With all that it started."""
+    for pid in family(stage.portal.child(name)):
+        end(pid)
 
 
 def is_another(stage: Stage, name: str, before: int) -> bool:
@@ -102,12 +126,16 @@ def is_another(stage: Stage, name: str, before: int) -> bool:
 
 def kill_web_worker(stage: Stage) -> None:
     """One process of the web server; the others answer meanwhile."""
-    for _ in range(1 if stage.is_short else KILLS):
-        web = stage.portal.child("web")
-        workers = [pid for pid, parent in parent_by_pid().items() if parent == web]
-        end(max(workers))
-        # Granian gives up when its workers keep dying.
-        stage.hold(BETWEEN_WORKERS_SECONDS)
+    for kill in range(1 if stage.is_short else KILLS):
+        if kill:
+            # Granian gives up when its workers keep dying.
+            stage.hold(BETWEEN_WORKERS_SECONDS)
+        end_web_worker(stage)
+
+
+def end_web_worker(stage: Stage) -> None:
+    web = stage.portal.child("web")
+    end(max(pid for pid, parent in parent_by_pid().items() if parent == web))
 
 
 def kill_supervisor(stage: Stage) -> None:
@@ -116,6 +144,11 @@ def kill_supervisor(stage: Stage) -> None:
     end(stage.portal.pid)
     if stage.portal.process:
         stage.portal.process.wait()
+    start_again(stage, below=below)
+
+
+def start_again(stage: Stage, *, below: list[int]) -> None:
+    """Start the portal, once all of these processes of its are gone."""
     stage.expect(
         wait_until(lambda: not parent_by_pid().keys() & set(below), seconds=BACK_SECONDS),
         "children outlived the supervisor",

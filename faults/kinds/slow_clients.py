@@ -1,16 +1,19 @@
-"""Clients that send slowly, read slowly, or leave their bodies unfinished."""
+"""Clients that send slowly, read slowly, leave their bodies unfinished, or guess passwords."""
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from benchmarks.ingest_batch import DOOR
 from faults.memory import watching_memory
+from faults.requests import RawRequest, ask
 from faults.stage import Stage
 
-SLOW_CLIENTS = 100
+SLOW_CLIENTS = 80
 UNFINISHED_BODIES = 900
 READERS = 30
 PIPELINED = 30
@@ -19,9 +22,34 @@ LARGE_FILE = "/static/admin/js/vendor/jquery/jquery.js"
 HEADER_SECONDS = 14
 BODY_SECONDS = 20
 READER_SECONDS = 40
+GUESSING = 16
+GUESS_SECONDS = 15
+# 302, 400, 404 and 405: a wrong passkey, a second factor without a password, a provider that there is none of.
+GUESS_ANSWERS = {200, 302, 400, 404, 405, 429, 503}
+# Pages that a stranger may ask for, and what is posted to them.
+GUESSES = (
+    ("/login/", "username=admin&password=guess"),
+    ("/login/passkey/", "credential={}"),
+    ("/login/second-factor/", "code=123456"),
+    ("/login/sso/", ""),
+    ("/password/reset/", "email=admin@example.org"),
+    ("/password/reset/1-guess/", "password1=guess&password2=guess"),
+    ("/invitations/guess/", "username=guess&password1=guess&password2=guess"),
+    ("/account/sessions/", ""),
+)
+CSRF_TOKEN = "a" * 32
 SHORT_SHARE = 10
 # linux/tcp.h
 TCP_ESTABLISHED = 1
+
+
+def be_slow(stage: Stage) -> None:
+    """All three kinds at once: none of them may take from the others what ends it."""
+    with ThreadPoolExecutor() as threads:
+        for kind in [
+            threads.submit(kind, stage) for kind in (send_headers_slowly, send_bodies_slowly, read_slowly)
+        ]:
+            kind.result()
 
 
 def send_headers_slowly(stage: Stage) -> None:
@@ -61,6 +89,40 @@ def leave_bodies_unfinished(stage: Stage) -> None:
         for client in clients:
             send(client, body)
         stage.hold(5)
+
+
+def guess_passwords(stage: Stage) -> None:
+    """Each guess has a connection of its own; the clients share the pages between them, asked for and posted to."""
+    ended = threading.Event()
+    guesses = [
+        guess
+        for path, form in GUESSES
+        for guess in (posted_form(path, form), RawRequest(method="GET", path=path))
+    ]
+
+    def guess(request: RawRequest) -> None:
+        while not ended.is_set():
+            status = ask(request, port=stage.portal.port).status
+            stage.expect(status in GUESS_ANSWERS, f"a guess is answered {status}")
+
+    with ThreadPoolExecutor(GUESSING) as clients:
+        for number in range(GUESSING):
+            clients.submit(guess, guesses[number % len(guesses)])
+        stage.hold(GUESS_SECONDS)
+        ended.set()
+
+
+def posted_form(path: str, form: str) -> RawRequest:
+    return RawRequest(
+        method="POST",
+        path=path,
+        headers={
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": f"csrftoken={CSRF_TOKEN}",
+            "X-CSRFToken": CSRF_TOKEN,
+        },
+        body=form.encode(),
+    )
 
 
 def post_head(authorization: str, *, length: int) -> bytes:
