@@ -9,7 +9,17 @@ from types import ModuleType
 
 import psycopg
 
-from benchmarks import fold, hostile, ingest_batch, ingest_single, memory, reading
+from benchmarks import (
+    erasure,
+    fold,
+    hostile,
+    ingest_batch,
+    ingest_single,
+    memory,
+    reading,
+    retention,
+    tracing,
+)
 from benchmarks.options import Options, quick
 from benchmarks.report import table
 from benchmarks.servers import Databases
@@ -21,6 +31,9 @@ BENCHMARKS: dict[str, ModuleType] = {
     "reading": reading,
     "memory": memory,
     "hostile": hostile,
+    "retention": retention,
+    "erasure": erasure,
+    "tracing": tracing,
 }
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 

@@ -51,23 +51,26 @@ class Session:
         )
 
 
-def make_events(count: int, *, seed: int, start: datetime, end: datetime) -> Iterator[bytes]:
-    """`count` JSON texts, one an event, with timestamps in [start, end) (aware).
+def make_events(
+    count: int | None, *, seed: int, start: datetime, end: datetime, user: str = ""
+) -> Iterator[bytes]:
+    """`count` JSON texts, one an event, with timestamps in [start, end) (aware); of one user if there is a name.
 
-    The same arguments give the same events; two seeds share no id, session, draft or run.
+    With None as the count there is no end. The same arguments give the same events; two seeds share no id, session,
+    draft or run.
     """
-    random = Random(f"{seed}:{start.isoformat()}")
-    return islice(endless_events(random, start=start, end=end), count)
+    random = Random(f"{seed}:{start.isoformat()}{user}")
+    return islice(endless_events(random, start=start, end=end, user=user), count)
 
 
-def endless_events(random: Random, *, start: datetime, end: datetime) -> Iterator[bytes]:
+def endless_events(random: Random, *, start: datetime, end: datetime, user: str) -> Iterator[bytes]:
     while True:
-        yield from make_session(random, start=start + (end - start) * random.random(), end=end)
+        yield from make_session(random, start=start + (end - start) * random.random(), end=end, user=user)
 
 
-def make_session(random: Random, *, start: datetime, end: datetime) -> list[bytes]:
+def make_session(random: Random, *, start: datetime, end: datetime, user: str = "") -> list[bytes]:
     session = Session(random=random, start=start, end=end)
-    user = f"u_{random.getrandbits(128):032x}"
+    user = user or f"u_{random.getrandbits(128):032x}"
     session.add("workbench.session_started", userId=user)
     talk(session)
     for _ in range(session.number(0, 2)):

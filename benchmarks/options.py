@@ -20,6 +20,12 @@ class Options:
     large_environment: int = 1_000_000
     # (f) tries one case in so many: there are 5,000.
     every_worst_case: int = 41
+    # (h) prunes all but the newest six days of these, on PostgreSQL and on SQLite.
+    old_events: int = 10_000_000
+    old_events_sqlite: int = 1_000_000
+    old_days: int = 60
+    # Days over which (g) spreads the events.
+    history_days: int = 29
     # (e) measures the memory after each of these numbers of events.
     memory_samples: tuple[int, ...] = (250_000, 500_000, 1_000_000)
 
@@ -35,5 +41,9 @@ def quick(server_url: str) -> Options:
         small_environment=300,
         large_environment=3_000,
         every_worst_case=1_000,
+        old_events=3_000,
+        old_events_sqlite=3_000,
+        old_days=9,
+        history_days=3,
         memory_samples=(1_000, 2_000, 3_000),
     )

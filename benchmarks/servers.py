@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from config.processes.supervisor import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -67,12 +70,18 @@ class Inside:
             initializer=set_up_django,
             initargs=(variables,),
         )
+        self.latest: Future[Any] = self.executor.submit(os.getpid)
+        self.pid: int = self.latest.result()
 
     def call(self, function: str, *arguments: Any, **named: Any) -> Any:
         """The answer of the function of that name; what it raises is raised here."""
-        return self.executor.submit(call_inside, function, arguments, named).result()
+        self.latest = self.executor.submit(call_inside, function, arguments, named)
+        return self.latest.result()
 
     def stop(self) -> None:
+        if not self.latest.done():
+            # The benchmarks were told to stop. What it does may take minutes more.
+            os.kill(self.pid, signal.SIGKILL)
         # A Ctrl-C in the terminal has reached it as well.
         with contextlib.suppress(BrokenProcessPool):
             self.call("hang_up")
@@ -89,11 +98,20 @@ def inside(variables: dict[str, str]) -> Iterator[Inside]:
 
 
 def set_up_django(variables: dict[str, str]) -> None:
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(variables)
     import django
 
     django.setup()
+
+
+def end_with_parent() -> None:
+    """Nobody else ends this process when the benchmarks are killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def call_inside(function: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -154,13 +172,16 @@ class Site:
 
 
 @contextmanager
-def site(databases: Databases, *, settings: str = "config.settings") -> Iterator[Site]:
-    """A site with a database of its own; its web server has two workers and the portal's command line."""
+def site(databases: Databases, *, settings: str = "config.settings", **more: str) -> Iterator[Site]:
+    """A site with a database of its own; its web server has two workers and the portal's command line.
+
+    `more` are settings that differ from their defaults.
+    """
     database_url = databases.make()
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         variables = environment(
-            data_dir=folder, database_url=database_url, port=port, DJANGO_SETTINGS_MODULE=settings
+            data_dir=folder, database_url=database_url, port=port, DJANGO_SETTINGS_MODULE=settings, **more
         )
         with inside(variables) as process:
             process.call("prepare_static_files")
@@ -174,8 +195,15 @@ def site(databases: Databases, *, settings: str = "config.settings") -> Iterator
 
 @contextmanager
 def running(command: list[str], variables: dict[str, str], *, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that listens; all of its processes are gone afterwards."""
-    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, process_group=0)
+    """A server that listens; all of its processes are gone afterwards, and when the benchmarks are killed."""
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        process_group=0,
+        preexec_fn=die_with_parent,
+    )
     try:
         wait_for(process, port=port)
         yield process

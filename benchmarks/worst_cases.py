@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 BODY_BYTES = 1_000_000
@@ -22,6 +23,8 @@ UNITS = (
         "4111 1111 ",
         "4111111111111111-",
         "5-4-3-",
+        "4-4-100-",
+        "4-4-4-12345678901234567890-",
         "0190a1f2-7c3b-4d21-8f7e-",
     ),
     *("a@", "@", "a@b.", "a@a-", "a%40", "%40", "%40a.", "a@b.c1", "@a.a"),
@@ -63,15 +66,23 @@ class WorstCase:
     events: list[bytes]
 
 
-def worst_cases(*, body_bytes: int = BODY_BYTES) -> Iterator[WorstCase]:
-    """Every unit, in every place, in texts of every length; then what is many of something."""
+def worst_cases(*, body_bytes: int = BODY_BYTES, every: int = 1) -> Iterator[WorstCase]:
+    """Every unit, in every place, in texts of every length; then what is many of something.
+
+    Only one case in `every` is made.
+    """
+    for name, event in islice(worst_events(), 0, None, every):
+        yield WorstCase(name, posted(event, body_bytes=body_bytes))
+
+
+def worst_events() -> Iterator[tuple[str, object]]:
+    """The name and the event of each case."""
     for length in LENGTHS:
         for unit in UNITS:
             text = repeated(unit, length=length)
             for place, event in places(text).items():
-                yield WorstCase(f"{unit!r} x {length} as {place}", posted(event, body_bytes=body_bytes))
-    for name, event in crowds().items():
-        yield WorstCase(name, posted(event, body_bytes=body_bytes))
+                yield f"{unit!r} x {length} as {place}", event
+    yield from crowds().items()
 
 
 def plain_text(*, body_bytes: int = BODY_BYTES) -> WorstCase:
@@ -101,7 +112,7 @@ def good(**changes: Any) -> dict[str, Any]:
     return {**event, **changes}
 
 
-def places(text: str) -> Mapping[str, dict[str, Any]]:
+def places(text: str) -> Mapping[str, object]:
     """Events that have the text in one place each."""
     known = {"source": "chat", "draftId": "d-1"}
     return {
@@ -116,6 +127,12 @@ def places(text: str) -> Mapping[str, dict[str, Any]]:
             properties={"draftId": "d", "contextType": "incident", "toolIds": [text, "a"]},
         ),
         "unknown property": good(properties={**known, "other": text}),
+        "unknown id": good(properties={**known, "otherId": text}),
+        "unknown ids": good(properties={**known, "otherIds": ["o-1029", text]}),
+        "properties of an unknown event": good(
+            event="workbench.nonsense",
+            properties=dict.fromkeys(("draftId", "source", "trigger", "intent", "referrer", "runId"), text),
+        ),
         "name of a property": good(properties={**known, text: 1}),
         "nested": good(properties={**known, "other": [[text], {text: text}]}),
         "number": good(properties={**known, "nodeCount": text}),
@@ -126,7 +143,7 @@ def places(text: str) -> Mapping[str, dict[str, Any]]:
         "session": good(sessionId=text),
         "timestamp": good(timestamp=text),
         "other key": good(**{text: text}),
-        "event": text,  # type: ignore[dict-item]
+        "event": text,
     }
 
 
@@ -145,6 +162,10 @@ def crowds() -> Mapping[str, dict[str, Any]]:
         cases[f"{count} names of persons"] = good(
             properties={"userId": "a", **{f"{n}@": "a" for n in range(count)}}
         )
+        cases[f"{count} unknown ids"] = good(
+            properties={f"p{n}OtherId": f"other-{n + 10}" for n in range(count)}
+        )
+        cases[f"{count} unlisted ids"] = good(properties={"otherIds": [f"o-{n + 10}" for n in range(count)]})
         cases[f"{count} other keys"] = good(**{f"k{n}": {} for n in range(count)})
         cases[f"{count} items"] = good(properties={**known, "toolIds": ["a"] * count})
         cases[f"{count} items of an unknown event"] = good(event="a.b", properties={"a": ["4-4-"] * count})
