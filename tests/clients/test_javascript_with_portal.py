@@ -114,7 +114,8 @@ def test_sample_workbench_shows_each_events_verdict(
     assert page.locator("[data-verdict=rejected]").count() == 1
     assert page.locator(".reason").all_inner_texts() == [
         "not_in_enum properties.source: This must be one of: chat, template, blank.",
-        "unknown_property properties.colour: The plan does not list this property.",
+        "unknown_property properties.colour: The plan does not list this property. "
+        "Leave it out, or add it to the plan.",
     ]
     assert RawEvent.objects.count() == 12
     assert all(url.startswith((scripted_portal.url, live_server.url, "data:")) for url in asked)

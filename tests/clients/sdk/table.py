@@ -21,8 +21,9 @@ SEGMENT_REFUSALS = ("identify",)
 class Sdk:
     """A row of the table.
 
-    `program` is a file of `programs/`, and `arguments` stand before the portal's address. `bundle` is what a page
-    loads. `sends` are the fields of id and time that its requests have. `refused` are the names that the
+    `program` is a file of `programs/`, or of `recorded/` where the version cannot be installed beside another. In
+    those FIRST, NOW, KEY and BASIC stand for what differs. `arguments` stand before the portal's address. `bundle`
+    is what a page loads. `sends` are the fields of id and time that its requests have. `refused` are the names that the
     quarantine gives the calls without a place in the plan. `gives_time`: an application can say when an event was.
     `session` is that of the second event, which the SDK knows.
     """
@@ -53,6 +54,30 @@ class Sdk:
 SEGMENT_FIELDS = ("messageId", "timestamp", "sentAt")
 RUDDERSTACK_FIELDS = ("messageId", "timestamp", "originalTimestamp", "sentAt")
 CLOUDEVENT_FIELDS = ("id", "time")
+
+
+def older_sdk(
+    package: str,
+    version: str,
+    *,
+    program: str,
+    runs_in: str = "Node",
+    posts_to: tuple[str, ...] = ("/v1/batch",),
+    sends: tuple[str, ...] = SEGMENT_FIELDS,
+    refused: tuple[str, ...] = SEGMENT_REFUSALS,
+) -> Sdk:
+    """A version that is still common. What it sent once was recorded, because two versions cannot be installed."""
+    return Sdk(
+        package=package,
+        runs_in=runs_in,
+        program=program,
+        posts_to=posts_to,
+        sends=sends,
+        refused=refused,
+        recorded_version=version,
+    )
+
+
 SDKS = (
     Sdk(
         package="segment-analytics-python",
@@ -67,10 +92,11 @@ SDKS = (
         runs_in="Python",
         # It can't be installed beside segment-analytics-python, whose package it also has.
         recorded_version="1.4.post1",
-        program="analytics-python.json",
+        program="analytics-python-1.4.json",
         posts_to=("/v1/batch",),
         sends=SEGMENT_FIELDS,
     ),
+    older_sdk("analytics-python", "1.2.9", program="analytics-python-1.2.json", runs_in="Python"),
     Sdk(
         package="@segment/analytics-node",
         runs_in="Node",
@@ -79,6 +105,7 @@ SDKS = (
         posts_to=("/v1/batch",),
         sends=SEGMENT_FIELDS,
     ),
+    older_sdk("@segment/analytics-node", "1.3.0", program="segment-analytics-node-1.json"),
     Sdk(
         package="analytics-node",
         runs_in="Node",
@@ -86,12 +113,23 @@ SDKS = (
         posts_to=("/v1/batch",),
         sends=SEGMENT_FIELDS,
     ),
+    older_sdk("analytics-node", "4.0.1", program="analytics-node-4.json"),
+    older_sdk("analytics-node", "3.5.0", program="analytics-node-3.json"),
     Sdk(
         package="@segment/analytics-next",
         runs_in="browser",
         program="segment.browser.js",
         bundle="@segment/analytics-next/dist/umd/index.js",
         posts_to=("/v1/t", "/v1/i"),
+        sends=SEGMENT_FIELDS,
+    ),
+    Sdk(
+        package="@segment/analytics-next",
+        variant="batches",
+        runs_in="browser",
+        program="segment.browser.js",
+        bundle="@segment/analytics-next/dist/umd/index.js",
+        posts_to=("/v1/b",),
         sends=SEGMENT_FIELDS,
     ),
     Sdk(
@@ -102,12 +140,16 @@ SDKS = (
         posts_to=("/v1/batch",),
         sends=SEGMENT_FIELDS,
     ),
+    older_sdk("rudder-sdk-python", "1.0.6", program="rudder-sdk-python-1.0.json", runs_in="Python"),
     Sdk(
         package="@rudderstack/rudder-sdk-node",
         runs_in="Node",
         program="rudderstack.mjs",
         posts_to=("/v1/batch",),
         sends=RUDDERSTACK_FIELDS,
+    ),
+    older_sdk(
+        "@rudderstack/rudder-sdk-node", "2.1.10", program="rudder-sdk-node-2.json", sends=RUDDERSTACK_FIELDS
     ),
     Sdk(
         package="@rudderstack/analytics-js",
@@ -160,10 +202,30 @@ SDKS = (
         sends=("uuid", "timestamp", "sent_at"),
         refused=("$set",),
     ),
+    *(
+        older_sdk(
+            "posthog",
+            version,
+            program=f"posthog-{version[0]}.json",
+            runs_in="Python",
+            posts_to=("/batch/",),
+            sends=("timestamp", "sentAt"),
+            refused=("$set",),
+        )
+        for version in ("5.4.0", "3.25.0", "2.5.0")
+    ),
     Sdk(
         package="posthog-node",
         runs_in="Node",
         program="posthog.mjs",
+        posts_to=("/batch/",),
+        sends=("uuid", "timestamp", "sent_at"),
+        refused=("$identify",),
+    ),
+    older_sdk(
+        "posthog-node",
+        "3.6.3",
+        program="posthog-node-3.json",
         posts_to=("/batch/",),
         sends=("uuid", "timestamp", "sent_at"),
         refused=("$identify",),
@@ -175,6 +237,16 @@ SDKS = (
         bundle="posthog-js/dist/array.full.no-external.js",
         posts_to=("/e/",),
         sends=("uuid", "timestamp", "offset"),
+        refused=("$identify",),
+    ),
+    Sdk(
+        package="posthog-js",
+        variant="beacons",
+        runs_in="browser",
+        program="posthog.browser.js",
+        bundle="posthog-js/dist/array.full.no-external.js",
+        posts_to=("/e/",),
+        sends=("uuid", "timestamp"),
         refused=("$identify",),
     ),
     Sdk(

@@ -92,7 +92,7 @@ def test_in_a_shell(example: Example, adapt: Callable[[str], str]) -> None:
         assert printed == example.answer.strip()
         is_stored_as_written()
     else:
-        assert printed == '{"events":[]}'
+        assert printed == '{"environment":"production","events":[]}'
 
 
 @pytest.mark.processes

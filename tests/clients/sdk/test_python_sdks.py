@@ -25,6 +25,7 @@ from tests.clients.sdk.conftest import refused, stored
 
 CREATED = "workbench.draft_created"
 STARTED = "workbench.session_started"
+UNKNOWN_KEY = f"The key is not known. Send it whole, as it was printed. {keys.NEW_KEY}"
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +100,7 @@ def test_segment_sends_a_refused_request_once(live_server: LiveServer, transacti
     client.shutdown()
     segment_request._session.close()
     assert [(error.status, error.code, error.message) for error in errors] == [
-        (401, "unknown_key", "The key is not known.")
+        (401, "unknown_key", UNKNOWN_KEY)
     ]
     assert time.monotonic() - started_at < 5
 
@@ -170,7 +171,7 @@ def test_posthog_sends_a_refused_request_once(live_server: LiveServer, transacti
     client.log.setLevel(logging.CRITICAL)
     client.capture(STARTED, distinct_id="s-1")
     client.shutdown()
-    assert [(error.status, error.message) for error in errors] == [(401, "The key is not known.")]
+    assert [(error.status, error.message) for error in errors] == [(401, UNKNOWN_KEY)]
 
 
 # CloudEvents ----------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-// posthog-js in a page.
-([host, key, moment]) => {
+// posthog-js in a page. `variant`: "beacons" or nothing.
+([host, key, moment, variant]) => {
   posthog.init(key, {
     api_host: host,
     autocapture: false,
+    ...(variant === "beacons" ? { api_transport: "sendBeacon", request_batching: false } : {}),
     capture_pageview: false,
     capture_pageleave: false,
     save_campaign_params: false,

@@ -1,8 +1,8 @@
-// @rudderstack/analytics-js in a page. `useBeacon`: as beacons.
-([host, writeKey, moment, useBeacon]) => {
+// @rudderstack/analytics-js in a page. `variant`: "beacons" or nothing.
+([host, writeKey, moment, variant]) => {
   const analytics = new rudderanalytics.RudderAnalytics();
   const beaconQueueOptions = { flushQueueInterval: 500 };
-  analytics.load(writeKey, host, { configUrl: host, useBeacon, beaconQueueOptions });
+  analytics.load(writeKey, host, { configUrl: host, useBeacon: variant === "beacons", beaconQueueOptions });
   analytics.startSession(1234567890);
   const event = "workbench.draft_created";
   const properties = { source: "chat", draftId: "d-1" };
