@@ -5,12 +5,11 @@ A visit is a new tab that notes what a page must not do: errors, warnings, reque
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client, modify_settings
 from django.utils import timezone
@@ -19,7 +18,12 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from kpis.registry import DEFINITIONS, Kind
+from objectives.definitions import get_objectives
+from people.models import Role
+from tests.alerts.builders import make_alert
 from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment
+from tests.objectives.builders import count
+from tests.people.builders import make_person
 
 FRONTEND = Path(settings.BASE_DIR) / "frontend"
 BUNDLE = Path(settings.BASE_DIR) / "static" / "build" / "charts.js"
@@ -70,6 +74,7 @@ def fill() -> None:
     now = timezone.now()
     make_environment(computed_until=now)
     make_baseline("time-to-create-workflow", "1500", since=date(2026, 1, 1))
+    fill_objectives(now=now)
     for number in range(28):
         start = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=number)
         for kpi in DEFINITIONS:
@@ -79,11 +84,36 @@ def fill() -> None:
                 # Of 100, or in micro-dollars.
                 share = (30 + number) * (1_000_000 if kpi.kind is Kind.SUM else 1)
                 make_bucket(kpi.slug, period_start=start, numerator=share, denominator=100)
+    fill_alerts(now)
+
+
+def fill_alerts(now: datetime) -> None:
+    """Four that fire, on one KPI or on none, and two that are over, of which one was never reported as such."""
+    kept, day = {"expires_at": now + timedelta(days=1)}, timedelta(days=1)
+    cost = {"kpi": "execution-cost", "summary": "Execution cost is off target in production"}
+    lag = {"name": "RollupLagHigh", "kpi": "", "summary": "The KPIs of production stand still"}
+    make_alert(1, started_at=now - 2 * day, **cost, **kept)
+    make_alert(2, started_at=now - 12 * day, ended_at=now - 9 * day, **cost, **kept)
+    make_alert(3, started_at=now - day / 200, severity="page", **lag, **kept)
+    make_alert(4, started_at=now - 3 * day, severity="info", kpi="approval-wait", **kept)
+    make_alert(5, started_at=now - 3 * day, kpi="approval-rate", **kept)
+    make_alert(6, started_at=now - 9 * day, expires_at=now - 8 * day, kpi="", source="portal")
+
+
+def fill_objectives(*, now: datetime) -> None:
+    """Each objective with a bad hour; the first one burns, and the last has no data."""
+    places = [(name, "" if name.startswith("ingest") else "production") for name in get_objectives()]
+    for number, (name, environment) in enumerate(places[:-1]):
+        for day in range(28):
+            start = (now - timedelta(days=day, hours=2)).replace(minute=0, second=0, microsecond=0)
+            bad = 90 if day % 9 == 2 + number else 0
+            count(name, start=start, good=5000 - bad, total=5000, environment=environment, minutes=15)
+    count(places[0][0], start=now.replace(second=0, microsecond=0), good=900, total=1000)
 
 
 def sign_in() -> str:
     client = Client()
-    client.force_login(get_user_model().objects.create_user("reader"))
+    client.force_login(make_person("reader", role=Role.ANALYST))
     return client.cookies["sessionid"].value
 
 

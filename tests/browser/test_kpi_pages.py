@@ -11,6 +11,10 @@ PATHS = {
     "overview": "/",
     "KPI": f"{TIMES}?compare=1&breakdown=source",
     "KPI in dollars": "/kpis/execution-cost/",
+    "objectives": "/slos/",
+    "runbook": "/runbooks/alerts/",
+    "KPI with an alert": "/kpis/approval-rate/",
+    "alerts": "/alerts/",
 }
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.
@@ -202,3 +206,16 @@ def test_keeps_the_names_of_the_periods_in_sight_on_a_phone(visit: Visit) -> Non
     assert name is not None
     assert frame is not None
     assert name["x"] == frame["x"]
+
+
+def test_the_chart_has_a_band_where_an_alert_fired(visit: Visit, bundle: Path) -> None:
+    page = visit.goto("/kpis/approval-rate/")
+    canvas = page.locator("[data-chart-canvas] canvas")
+    button = page.get_by_role("button", name="Alert")
+    with_band = canvas.evaluate("element => element.toDataURL()")
+
+    button.press("Enter")
+
+    assert canvas.evaluate("element => element.toDataURL()") != with_band
+    assert page.get_by_role("heading", name="Alerts in this range").is_visible()
+    assert visit.faults == []
