@@ -14,6 +14,9 @@ NODE_MODULES := $(NODE_PACKAGES:%=%/node_modules/.package-lock.json)
 BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
+# Settings as of a production, for the checks that depend on them.
+PRODUCTION := PUBLIC_URL=https://kpi.example.com TRUSTED_PROXIES=10.0.0.0/8 HOST=0.0.0.0 DEBUG=false
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fix docs bench faults bundle
 
@@ -32,8 +35,11 @@ lint: $(INSTALLED_DEV)  ## Check style, types, migrations, pins, settings and th
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) manage.py makemigrations --check --dry-run
-	$(PY) manage.py check --deploy --fail-level WARNING
+	env $(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 	$(PY) manage.py export_clients --check
+	$(PY) manage.py export_rules --check
+	$(PY) manage.py export_families --check
+	$(PY) manage.py export_dashboards --check
 	cd clients/python && $(abspath $(PY)) -m mypy
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@! grep -nEv '^(#|$$|-r |[A-Za-z0-9_.-]+(\[[a-z,]+\])?==[0-9A-Za-z.]+$$)' requirements*.txt \
@@ -43,8 +49,11 @@ fix: $(INSTALLED_DEV)  ## Fix what the linter can fix
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: $(INSTALLED)  ## Write docs/events.md, the typed clients and the table of SDKs anew
+docs: $(INSTALLED)  ## Write what follows from the plan, the KPIs and the metrics anew: docs, clients, dashboards, rules
 	$(PY) manage.py export_clients
+	$(PY) manage.py export_families
+	$(PY) manage.py export_rules
+	$(PY) manage.py export_dashboards
 	$(PY) -m tests.clients.sdk.table
 
 bench: $(INSTALLED_DEV) bundle  ## Measure, and print ratios
