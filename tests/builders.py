@@ -64,6 +64,7 @@ def store(
         accepted=len(events),
         duplicates=counts.get("duplicates", 0),
         rejected=counts.get("rejected", {}),
+        rejected_kinds=counts.get("rejected_kinds"),
         first_day=min(days, default=None),
         last_day=max(days, default=None),
     )

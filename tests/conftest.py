@@ -1,25 +1,32 @@
 """Fixtures that every test may use. The same tests run on SQLite and, with DATABASE_URL, on PostgreSQL."""
 
+import gc
+import math
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db import connection
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django import Settings
 
+from people.models import Role
+from telemetry import maintenance
+from telemetry.intake import erased
 from tests import services
 from tests.builders import NOW
 from tests.chromium import running_chromium
+from tests.people.builders import make_person
 
 NOT_FOUND = "not on this machine:"
 # They share a browser or running processes in a module: one worker has the whole module.
@@ -46,6 +53,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=f"{NOT_FOUND} {marker}"))
         if any(item.get_closest_marker(marker) for marker in HAVE_SET_UPS):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays until the end. Python's search for garbage would look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def is_chosen(item: pytest.Item, *, needs_database: bool) -> bool:
@@ -82,8 +95,8 @@ def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> datetime:
 
 @pytest.fixture
 def reader(client: Client, db: None) -> Client:
-    """A signed-in person without any rights."""
-    client.force_login(get_user_model().objects.create_user("reader"))
+    """A signed-in analyst: reads everything and exports it."""
+    client.force_login(make_person("reader", role=Role.ANALYST))
     return client
 
 
@@ -92,6 +105,23 @@ def plain_static_files(settings: Settings) -> None:
     """Pages name static files as they are; nothing has to be collected for a test."""
     storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": django_settings.PLAIN_STATIC_FILES}}
     settings.STORAGES = storages
+    # Each test has clients of its own, and each client would look through all static files when it is made.
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flushed_audit() -> Iterator[None]:
+    """Lets a test that commits empty the audit's table at its end; SQLite deletes its rows, which is refused."""
+    operations = DatabaseWrapper.ops_class
+    flush = operations.sql_flush
+
+    def sql_flush(self: Any, *args: Any, **kwargs: Any) -> list[str]:
+        allow = "INSERT INTO audit_horizon (kept_from) VALUES ('9999-12-31')"
+        return [allow, "DELETE FROM audit_auditentry", *flush(self, *args, **kwargs)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "sql_flush", sql_flush)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +137,19 @@ def quick_passwords(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def nobody_was_erased() -> None:
+    """The door does not remember the erasures of another test."""
+    erased.forget_cached()
+
+
+@pytest.fixture(autouse=True)
+def no_known_maintenance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process read a moment ago that no maintenance is on. Whoever switches it on or off has it read anew."""
+    monkeypatch.setattr(maintenance.cache, "windows", ())
+    monkeypatch.setattr(maintenance.cache, "next_read", math.inf)
 
 
 @pytest.fixture

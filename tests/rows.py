@@ -1,32 +1,57 @@
 """Rows of every model that the admin shows, for tests that want some in each table."""
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 
+from alerts.models import Alert
+from audit.models import AuditEntry
 from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, Target
+from objectives.models import ObjectiveCount, ObjectiveLevel
+from people.models import Invitation
 from telemetry.models import (
     ApiKey,
     Arrival,
     BridgeCounter,
     Environment,
+    ErasedEvents,
+    ErasedSubject,
+    Erasure,
+    ErasureThing,
     LedgerHour,
+    MaintenanceWindow,
+    Notice,
+    NoticeRoute,
+    PlanLoad,
+    PlanVersion,
     QuarantinedEvent,
+    QuarantineJob,
     RawEvent,
+    RejectionGroup,
+    RejectionHour,
+    RetentionHold,
+    RetentionPolicy,
+    RetentionReport,
+    RetentionRun,
+    TableSize,
 )
 from workbench.models import (
     AgentRun,
     ApprovalDecision,
     ApprovalRequest,
     AppServerState,
+    AppServerStream,
     Draft,
     DraftCreation,
     EventCount,
     Session,
+    SessionLink,
     TouchedBucket,
     WorkflowRun,
 )
@@ -119,6 +144,48 @@ def quarantined_event(number: int = 0, **fields: Any) -> QuarantinedEvent:
     return QuarantinedEvent.objects.create(**defaults | fields)
 
 
+def erasure(number: int = 0, **fields: Any) -> Erasure:
+    defaults = {
+        "environment": environment(),
+        "kind": ("user", "session", "draft", "run")[number % 4],
+        "digest": f"{number:032x}",
+        "state": ("previewed", "done", "failed")[number % 3],
+        "position": {"failed_in": "previewing", "at": {}} if number % 3 == 2 else {},
+        "working_id": "" if number % 3 == 1 else f"s-{number}",
+        "requested_by": "admin",
+        "requested_at": MOMENT,
+        "not_before": MOMENT,
+        "preview": {"raw_events": {"workbench.draft_created": 3}, "raw_events_total": 3},
+        "receipt": {"raw_events": {"workbench.draft_created": 3}, "raw_events_total": 3},
+    }
+    return Erasure.objects.create(**defaults | fields)
+
+
+def shared_erasure() -> Erasure:
+    return Erasure.objects.first() or erasure()
+
+
+def maintenance_window(number: int = 0, **fields: Any) -> MaintenanceWindow:
+    defaults = {
+        "message": "We move to a larger disk.",
+        "starts_at": MOMENT + timedelta(hours=number),
+        "ends_at": MOMENT + timedelta(hours=number, minutes=30),
+        "started_by": shared_user(),
+    }
+    return MaintenanceWindow.objects.create(**defaults | fields)
+
+
+def plan_version(number: int = 0, **fields: Any) -> PlanVersion:
+    defaults = {
+        "digest": f"{number:064x}",
+        "version": str(number + 1),
+        "content": json.dumps({"version": number + 1, "events": []}),
+        "first_loaded_at": MOMENT,
+        "last_loaded_at": MOMENT + timedelta(hours=number),
+    }
+    return PlanVersion.objects.create(**defaults | fields)
+
+
 def user(number: int = 0, **fields: Any) -> User:
     return User.objects.create(username=f"user-{number}", **fields)
 
@@ -127,14 +194,69 @@ def shared_user() -> User:
     return User.objects.first() or user()
 
 
+def invitation(number: int = 0, **fields: Any) -> Invitation:
+    defaults = {
+        "email": f"person-{number}@example.com",
+        "role": "viewer",
+        "digest": f"{number:064x}",
+        "created_by": shared_user(),
+        "expires_at": MOMENT + timedelta(days=7),
+    }
+    return Invitation.objects.create(**defaults | fields)
+
+
+def user_session(number: int = 0) -> UserSession:
+    return UserSession.objects.create(
+        user=shared_user(), ip="192.0.2.1", user_agent="A browser", session_key=f"key-{number}"
+    )
+
+
+def retention_run(number: int = 0) -> RetentionRun:
+    moment = MOMENT + timedelta(hours=number)
+    return RetentionRun.objects.create(
+        requested_by="schedule",
+        started_at=moment,
+        stepped_at=moment,
+        finished_at=moment,
+        status="finished",
+        today=moment.date(),
+    )
+
+
+def shared_run() -> RetentionRun:
+    return RetentionRun.objects.first() or retention_run()
+
+
+def audit_entry(number: int = 0) -> Model:
+    """That of an environment which is created."""
+    made = environment(f"audited-{number}")
+    return AuditEntry.objects.filter(object_pk=made.pk).get()
+
+
 BUILDERS: dict[type[Model], Callable[[int], Model]] = {
     User: user,
     Group: lambda number: Group.objects.create(name=f"group-{number}"),
+    Invitation: invitation,
+    UserSession: user_session,
+    AuditEntry: audit_entry,
     Environment: lambda number: environment(f"env-{number}"),
     ApiKey: api_key,
     Arrival: arrival,
     RawEvent: raw_event,
     QuarantinedEvent: quarantined_event,
+    Erasure: erasure,
+    ErasureThing: lambda number: ErasureThing.objects.create(
+        erasure=shared_erasure(), kind="draft", thing_id=f"d-{number}"
+    ),
+    ErasedSubject: lambda number: ErasedSubject.objects.create(
+        environment="production", kind="session", digest=f"{number:032x}", later_events="refuse"
+    ),
+    ErasedEvents: lambda number: ErasedEvents.objects.create(
+        environment="production",
+        event="workbench.draft_created",
+        day=MOMENT.date() + timedelta(days=number),
+        events=2,
+    ),
     LedgerHour: lambda number: LedgerHour.objects.create(
         key=shared_key(),
         environment="production",
@@ -143,12 +265,90 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         reason="",
         events=4,
     ),
+    RejectionGroup: lambda number: RejectionGroup.objects.create(
+        environment="production",
+        source="app-0",
+        code="wrong_type",
+        event="workbench.draft_created",
+        client=f"app/{number}",
+        events=number + 1,
+        first_seen_at=MOMENT - timedelta(days=1),
+        last_seen_at=MOMENT,
+    ),
+    RejectionHour: lambda number: RejectionHour.objects.create(
+        environment="production",
+        source="app-0",
+        code="wrong_type",
+        event="workbench.draft_created",
+        hour=MOMENT.replace(minute=0) + timedelta(hours=number),
+        events=2,
+    ),
+    QuarantineJob: lambda number: QuarantineJob.objects.create(
+        work=("replay", "delete")[number % 2],
+        selection={"environment": "production", "code": "wrong_type"},
+        requested_by="jo",
+        created_at=MOMENT,
+        last_id=10,
+        finished_at=MOMENT if number % 3 else None,
+    ),
+    Alert: lambda number: Alert.objects.create(
+        source="alertmanager",
+        fingerprint=f"{number:016x}",
+        name="KpiOffTarget",
+        severity="ticket",
+        environment="production",
+        kpi="approval-rate",
+        labels={"alertname": "KpiOffTarget"},
+        summary="The approval rate is off target",
+        started_at=MOMENT,
+        ended_at=MOMENT + timedelta(hours=1) if number % 2 else None,
+        expires_at=MOMENT + timedelta(hours=2),
+    ),
+    NoticeRoute: lambda number: NoticeRoute.objects.create(
+        channel="mail", environment=f"env-{number}", severity="ticket", is_told=False
+    ),
+    Notice: lambda number: Notice.objects.create(
+        topic="new rejection",
+        subject=f"production/app-0/wrong_type/{number}",
+        title="A new kind of rejection",
+        text="Of app-0 in production.",
+        opened_at=MOMENT,
+        next_attempt_at=MOMENT,
+    ),
     BridgeCounter: lambda number: BridgeCounter.objects.create(
         family="workbench_events_total",
         environment="production",
         labels=f'["event-{number}"]',
         bin="",
         value=4,
+    ),
+    RetentionPolicy: lambda number: RetentionPolicy.objects.create(
+        subject="raw_events", environment=f"env-{number}", keep_days=90, set_by=shared_user()
+    ),
+    RetentionHold: lambda number: RetentionHold.objects.create(
+        environment=f"env-{number}", reason="An audit", set_by=shared_user()
+    ),
+    RetentionRun: retention_run,
+    RetentionReport: lambda number: RetentionReport.objects.create(
+        run=shared_run(),
+        subject="raw_events",
+        environment="production",
+        event="workbench.draft_created",
+        day=MOMENT.date() - timedelta(days=number),
+        rows=12,
+        bytes=4096,
+        seconds=0.5,
+    ),
+    TableSize: lambda number: TableSize.objects.create(
+        day=MOMENT.date() - timedelta(days=number), table="telemetry_rawevent", bytes=1 << 30
+    ),
+    MaintenanceWindow: maintenance_window,
+    PlanVersion: plan_version,
+    PlanLoad: lambda number: PlanLoad.objects.create(
+        machine=f"machine-{number}",
+        process="web",
+        plan=PlanVersion.objects.first() or plan_version(),
+        loaded_at=MOMENT,
     ),
     Session: lambda number: Session.objects.create(
         environment="production", session_id=f"s-{number}", started_at=MOMENT
@@ -197,12 +397,22 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         changed_at=MOMENT,
         event_key=event_key(number),
     ),
+    AppServerStream: lambda number: AppServerStream.objects.create(
+        environment="production",
+        stream_id=f"st-{number}",
+        session_id=f"s-{number}",
+        opened_at=MOMENT,
+        seen_at=MOMENT,
+    ),
     EventCount: lambda number: EventCount.objects.create(
         environment="production",
         bucket_start=MOMENT + timedelta(minutes=15 * number),
         event="workbench.draft_created",
         variant="chat",
         events=5,
+    ),
+    SessionLink: lambda number: SessionLink.objects.create(
+        environment="production", kind="draft", thing_id=f"d-{number}", session_id=f"s-{number}"
     ),
     TouchedBucket: lambda number: TouchedBucket.objects.create(environment="production", bucket_start=MOMENT),
     KpiBucket: lambda number: KpiBucket.objects.create(
@@ -238,5 +448,15 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         source="console",
         workflows=2,
         entered_by=shared_user(),
+    ),
+    ObjectiveCount: lambda number: ObjectiveCount.objects.create(
+        objective="ingest-latency",
+        start=MOMENT + timedelta(minutes=number),
+        minutes=1,
+        good=9,
+        total=10,
+    ),
+    ObjectiveLevel: lambda number: ObjectiveLevel.objects.create(
+        source=f"source-{number}", objective="ingest-latency", good=9, total=10, seen_at=MOMENT
     ),
 }

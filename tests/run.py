@@ -20,6 +20,8 @@ NOTHING_COLLECTED = 5
 SHARED_MEMORY = Path("/dev/shm")
 ROOM = 256 * 1024 * 1024
 ROOT = Path(__file__).resolve().parent.parent
+# One more than the two cores: many tests wait for a process or a browser.
+WORKERS = "3"
 # They start processes of their own and choose their database themselves: once is enough.
 ONCE = "processes or browser or prometheus or alertmanager or sdks"
 
@@ -48,7 +50,7 @@ def run(arguments: list[str], *, database_url: str) -> tuple[int, float]:
     with tempfile.TemporaryDirectory(dir=memory()) as data_dir:
         environment = {name: value for name, value in os.environ.items() if name not in setting_names()}
         environment |= {"DATA_DIR": data_dir, "DATABASE_URL": database_url}
-        command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments]
+        command = [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist", "loadgroup", *arguments]
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     return status, time.monotonic() - started_at
 

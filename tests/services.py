@@ -18,6 +18,7 @@ REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 SDKS = Path(__file__).parent / "clients" / "sdk" / "node_modules" / ".package-lock.json"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ALERTMANAGER = ("prometheus-alertmanager", "alertmanager")
+NGINX = ("nginx", "/usr/sbin/nginx")
 COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -70,6 +71,9 @@ NEEDS: dict[str, Callable[[], bool]] = {
     "prometheus": lambda: bool(program(("prometheus",)) and program(("promtool",))),
     "alertmanager": lambda: bool(program(ALERTMANAGER)),
     "browser": lambda: bool(program(CHROMIUM)),
+    "nginx": lambda: bool(program(NGINX)),
+    "caddy": lambda: bool(program(("caddy",))),
+    "systemd": lambda: bool(program(("systemd-analyze",))),
     "sdks": SDKS.exists,
     "mount": can_mount,
     "compiler": lambda: bool(program(COMPILERS)),

@@ -55,6 +55,12 @@ def test_one_worker_has_a_module_with_costly_set_ups(monkeypatch, marker):
     assert [item.added for item in items] == [[], [("xdist_group", "tests/test_one.py")]]
 
 
+def test_pytest_xdist_can_name_the_group_of_a_test(request, monkeypatch):
+    monkeypatch.setattr(request.node, "_nodeid", "tests/test_one.py::test_it@group")
+
+    assert request.node.nodeid == "tests/test_one.py::test_it@group"
+
+
 @pytest.mark.parametrize(
     ("item", "is_kept"),
     [
