@@ -14,13 +14,11 @@ import importlib
 import io
 import sys
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.db import connections as databases
@@ -39,6 +37,20 @@ from config.server.bodies import (
     TooManyChunks,
     drain,
 )
+from config.server.refusals import (
+    CUT_OFF,
+    NO_DATABASE,
+    RECEIVE_SECONDS,
+    SECURITY_HEADERS,
+    TOO_BUSY,
+    TOO_MANY_PIECES,
+    TOO_MANY_SIGN_INS,
+    TOO_SLOW,
+    Answer,
+    Refusal,
+    Refused,
+    wants_page,
+)
 from config.server.senders import KEYED_PATHS, KnownSenders, is_post
 from config.server.sign_ins import SignInGate, is_gated
 from config.server.threads import NoFreeThread, ThreadShare
@@ -46,11 +58,10 @@ from metrics import recorder
 from metrics.requests import expect_posts, note_refusal
 from telemetry.door.protocols.otlp import answers as otlp
 from telemetry.plan.history import record_in_background
-from web.errors import RETRY_AFTER_SECONDS, Unavailable
+from web.errors import Unavailable
 from web.tracing import start
 from web.tracing.spans import RECEIVED_AT
 
-RECEIVE_SECONDS = 15
 # How long a refused body is read and dropped, so that its client gets to read the answer.
 LINGER_SECONDS = 5
 # So many at once. Under a flood of them the event loop has better things to do.
@@ -61,80 +72,10 @@ UNKNOWN_BODIES_BYTES = 16 * 1024 * 1024
 # Memory is given back when bodies have held as much as this.
 TRIM_BYTES = 4 * 1024 * 1024
 
-Headers = list[tuple[str, str]]
-Answer = tuple[int, Headers, bytes]
-
-# The application's own answers have these, and more, from its middleware.
-SECURITY_HEADERS = [
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", settings.SECURE_REFERRER_POLICY),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("permissions-policy", settings.PERMISSIONS_POLICY),
-]
 HEALTHY: Answer = (
     200,
     [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), *SECURITY_HEADERS],
     b"ok\n",
-)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What is answered without asking the application."""
-
-    status: HTTPStatus
-    code: str
-    message: str
-
-    def answer(self) -> Answer:
-        """In the one shape of errors (web.errors)."""
-        request_id = uuid.uuid4().hex
-        body = {
-            "code": self.code,
-            "message": self.message,
-            "detail": self.message,
-            "request_id": request_id,
-        }
-        headers = [
-            ("content-type", "application/json"),
-            ("connection", "close"),
-            ("x-request-id", request_id),
-            *SECURITY_HEADERS,
-        ]
-        if self.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
-            headers.append(("retry-after", str(RETRY_AFTER_SECONDS)))
-        return self.status, headers, msgspec.json.encode(body)
-
-
-class Refused(Exception):
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.code)
-        self.refusal = refusal
-
-
-TOO_SLOW = Refusal(
-    HTTPStatus.REQUEST_TIMEOUT,
-    "request_timeout",
-    f"The request's body did not arrive within {RECEIVE_SECONDS} seconds.",
-)
-CUT_OFF = Refusal(HTTPStatus.BAD_REQUEST, "incomplete_body", "The body ended early.")
-TOO_MANY_PIECES = Refusal(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many_chunks", "The body came in too many small pieces."
-)
-TOO_BUSY = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", "The portal has too much to do. Send the request again later."
-)
-TOO_MANY_SIGN_INS = Refusal(
-    HTTPStatus.TOO_MANY_REQUESTS,
-    "too_many_sign_ins",
-    "Your address asks for the sign-in too often. Try again in a few seconds.",
-)
-NO_DATABASE = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "database_unavailable",
-    "The database does not answer. Send the request again.",
 )
 
 
@@ -200,7 +141,8 @@ class Application:
         try:
             answer, is_received = await self.answer(scope, protocol)
         except Refused as refused:
-            answer, is_received = refused.refusal.answer(), False
+            is_page = wants_page(path=scope.path, accept=scope.headers.get("accept", ""))
+            answer, is_received = refused.refusal.answer(is_page=is_page), False
             if is_for_spans(scope.path):
                 answer = as_status(
                     answer, refused.refusal, content_type=scope.headers.get("content-type", "")

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import escape
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
@@ -129,33 +130,44 @@ def unavailable_database(error: DatabaseError | InterfaceError) -> Unavailable:
     )
 
 
-def error_page(status: HTTPStatus, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """A page that needs neither the request nor the database, with the id to find the fault by.
+def page_text(status: HTTPStatus, *, message: str, request_id: str) -> str:
+    """A page of a fault, with the id to find it by. It needs no template, style or database."""
+    title = f"{status.phrase} ({status.value})"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+</head>
+<body><h1>{title}</h1><p>{escape(message)}</p><p><small>Request {request_id}</small></p></body>
+</html>
+"""
+
+
+def error_page(status: HTTPStatus, *, message: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """A page that needs neither the request nor the database.
 
     Django's own handlers check the CSRF token again, and so read a body that may be what broke the request.
     """
-    title = f"{status.phrase} ({status.value})"
-    text = f"""<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{title}</title></head>
-<body><h1>{title}</h1><p>Request {REQUEST_ID.get()}</p></body>
-</html>
-"""
+    text = page_text(status, message=message, request_id=REQUEST_ID.get())
     return HttpResponse(text, status=status, headers=dict(headers or {}))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: a request that Django itself refuses, for its Host header or too many query parameters."""
-    if not is_api(request):
-        return error_page(HTTPStatus.BAD_REQUEST)
     message = "The request could not be read: its host, path or query is not acceptable."
+    if not is_api(request):
+        return error_page(HTTPStatus.BAD_REQUEST, message=message)
     return error_response(status=HTTPStatus.BAD_REQUEST, code="bad_request", message=message)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403: a request without the permission that its view asks for."""
     if not is_api(request):
-        return error_page(HTTPStatus.FORBIDDEN)
+        message = "Your account may not see this. An administrator can give it the right."
+        return error_page(HTTPStatus.FORBIDDEN, message=message)
     return from_rest_framework(exceptions.PermissionDenied())
 
 
@@ -179,8 +191,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(fault, Unavailable):
         if is_api(request):
             return from_api_error(fault)
-        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, headers=fault.headers)
-    if not is_api(request):
-        return error_page(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, message=fault.message, headers=fault.headers)
     message = "The portal failed to answer. The request may be sent again."
+    if not is_api(request):
+        return error_page(HTTPStatus.INTERNAL_SERVER_ERROR, message=message)
     return error_response(status=HTTPStatus.INTERNAL_SERVER_ERROR, code="server_error", message=message)

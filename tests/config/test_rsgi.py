@@ -46,7 +46,7 @@ def scope(*, method="GET", path="/", query="", headers=()):
         method=method,
         path=path,
         query_string=query,
-        headers=SimpleNamespace(items=lambda: list(headers)),
+        headers=SimpleNamespace(items=lambda: list(headers), get=dict(headers).get),
         server="127.0.0.1:8000",
         client="[::1]:5000",
         scheme="http",
@@ -163,23 +163,45 @@ def test_posts_that_wait_leave_threads_for_the_rest(echo):
     assert asyncio.run(ask())[0] == 201
 
 
-def test_a_queue_that_is_too_long_is_answered_503(echo):
+def answer_when_busy(request):
     released = threading.Event()
 
     async def ask():
         application = rsgi.Application()
-        application.others = ThreadShare("others", threads=1, queue=0, database_seconds=1)
+        application.others = application.sign_ins = ThreadShare(
+            "others", threads=1, queue=0, database_seconds=1
+        )
         stuck = [asyncio.create_task(application.others.run(released.wait))]
         await asyncio.sleep(0)
         protocol = Protocol()
-        await application(scope(path="/"), protocol)
+        await application(request, protocol)
         released.set()
         await asyncio.gather(*stuck)
         return protocol.answer
 
-    status, headers, body = asyncio.run(ask())
+    return asyncio.run(ask())
+
+
+def test_a_queue_that_is_too_long_is_answered_503(echo):
+    status, headers, body = answer_when_busy(scope(path="/"))
+
     assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close")
     assert json.loads(body)["code"] == "too_busy"
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "expected"),
+    [
+        ("/login/", "text/html,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("/login/", "*/*", "application/json"),
+        ("/api/kpis/", "text/html,*/*;q=0.8", "application/json"),
+    ],
+)
+def test_a_person_reads_a_refusal_as_a_page(echo, path, accept, expected):
+    _, headers, body = answer_when_busy(scope(path=path, headers=[("accept", accept)]))
+
+    assert headers["content-type"] == expected
+    assert b"too much to do" in body
 
 
 def test_a_body_that_does_not_come_is_answered_408(echo, monkeypatch):
