@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -45,6 +46,13 @@ def masked(text: str) -> str:
     for pattern, replacement in SECRETS:
         text = pattern.sub(replacement, text)
     return ROW.sub("…", text)
+
+
+class FaultsOnly(logging.Filter):
+    """Lets no record of a 503 pass: who is told to come later meets no fault, and there may be thousands."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def safe_message(record: logging.LogRecord) -> str:

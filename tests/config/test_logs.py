@@ -1,9 +1,13 @@
 import json
 import logging
+import logging.config
 import sys
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
+from django.http import HttpResponse
+from django.utils.log import log_response
 
 from config.logs import JsonFormatter
 from telemetry.models import Scope
@@ -69,3 +73,13 @@ def test_a_message_never_breaks_the_line(text):
     assert "\n" not in JsonFormatter().format(
         logging.LogRecord("x", logging.INFO, __file__, 1, "%s", (text,), None)
     )
+
+
+@pytest.mark.parametrize(("status", "lines"), [(500, 1), (502, 1), (503, 0)])
+def test_who_is_told_to_come_later_leaves_no_line(rf, caplog, status, lines):
+    logging.config.dictConfig(settings.LOGGING)
+    logging.getLogger().addHandler(caplog.handler)
+
+    log_response("%s", "Answered", request=rf.get("/"), response=HttpResponse(status=status))
+
+    assert len(caplog.records) == lines
