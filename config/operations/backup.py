@@ -42,7 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_backup(folder: Path, *, now: datetime) -> Manifest:
-    """Write a backup to a folder that must not be there yet; only its owner can read it.
+    """Write a backup to a folder that must not be there yet; only its owner can read it. Folders above it are made.
 
     Every event that was answered `accepted` before this was called is in it. Posts go on meanwhile and wait for
     nothing. Raises BackupFailed.
@@ -52,6 +52,7 @@ def make_backup(folder: Path, *, now: datetime) -> Manifest:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir(mode=0o700)
         manifest = fill(partial, now=now)
         partial.rename(folder)

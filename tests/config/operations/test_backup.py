@@ -87,8 +87,16 @@ def test_a_backup_that_fails_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(dumped, tmp_path):
-    with pytest.raises(BackupFailed, match=r"Can't write .*: No such file or directory"):
-        make_backup(tmp_path / "missing" / "backup", now=NOW)
+    (tmp_path / "file").touch()
+
+    with pytest.raises(BackupFailed, match=r"Can't write .*: File exists"):
+        make_backup(tmp_path / "file" / "backup", now=NOW)
+
+
+def test_the_folders_above_a_backup_are_made(dumped, tmp_path):
+    make_backup(tmp_path / "nightly" / "monday", now=NOW)
+
+    assert [path.name for path in (tmp_path / "nightly").iterdir()] == ["monday"]
 
 
 @pytest.mark.parametrize(
