@@ -55,11 +55,17 @@ class PostCounts:
 
 
 def post_events(
-    events: Sequence[Event], *, url: str, key: str, tell: Callable[[str], None] = lambda text: None
+    events: Sequence[Event],
+    *,
+    url: str,
+    key: str,
+    tell: Callable[[str], None] = lambda text: None,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> PostCounts:
     """Posts the events in order. Safe to repeat: each has an id of its own. Raises PostFailed.
 
-    `tell` gets a sentence before each wait for a portal that does not take them now.
+    `tell` gets a sentence before each wait for a portal that does not take them now. A post waits for
+    `patience_seconds` in all.
     """
     if not url.startswith(("http://", "https://")):
         raise PostFailed(f"{url}: a portal's address begins with http:// or https://.")
@@ -68,13 +74,13 @@ def post_events(
     for start in range(0, len(events), EVENTS_A_POST):
         body = json.dumps({"events": events[start : start + EVENTS_A_POST]}).encode()
         request = Request(url.rstrip("/") + TELEMETRY_PATH, data=body, headers=headers)  # noqa: S310 (checked above)
-        counts += _post_patiently(request, tell=tell)
+        counts += _post_patiently(request, tell=tell, patience_seconds=patience_seconds)
     return counts
 
 
-def _post_patiently(request: Request, *, tell: Callable[[str], None]) -> PostCounts:
+def _post_patiently(request: Request, *, tell: Callable[[str], None], patience_seconds: float) -> PostCounts:
     """The same body again and again, until it is taken. Raises PostFailed."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while True:
         try:
             return _post(request)
@@ -82,7 +88,7 @@ def _post_patiently(request: Request, *, tell: Callable[[str], None]) -> PostCou
             pause = fault.pause_seconds
             if time.monotonic() + pause > deadline:
                 raise PostFailed(
-                    f"{fault} The next try would be in {pause:g} s; a post waits for {PATIENCE_SECONDS:g} s at most."
+                    f"{fault} The next try would be in {pause:g} s; a post waits for {patience_seconds:g} s at most."
                 ) from fault
             tell(f"{fault} The same events are sent again in {pause:g} s.")
             time.sleep(pause)

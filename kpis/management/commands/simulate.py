@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from kpis.demo.posting import PostCounts, PostFailed, post_events
+from kpis.demo.posting import PATIENCE_SECONDS, PostCounts, PostFailed, post_events
 from kpis.demo.simulation import Simulation
 
 DEFAULT_RATE = 5.0
@@ -25,9 +25,23 @@ class Command(BaseCommand):
         parser.add_argument("--rate", type=float, default=DEFAULT_RATE, help="events a second (default: 5)")
         parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same things happen")
         parser.add_argument("--seconds", type=float, default=None, help="how long (default: without end)")
+        parser.add_argument(
+            "--patience",
+            type=float,
+            default=PATIENCE_SECONDS,
+            help="seconds for which a post waits for a portal that takes none now (default: 60)",
+        )
 
     def handle(
-        self, *args: Any, url: str, key: str, rate: float, seed: int, seconds: float | None, **options: Any
+        self,
+        *args: Any,
+        url: str,
+        key: str,
+        rate: float,
+        seed: int,
+        seconds: float | None,
+        patience: float,
+        **options: Any,
     ) -> None:
         simulation = Simulation(seed=seed, start=timezone.now())
         counts = PostCounts()
@@ -36,7 +50,7 @@ class Command(BaseCommand):
         try:
             for tick in itertools.count(1):
                 events = simulation.due(now=timezone.now(), least=round(rate * tick * TICK_SECONDS) - posted)
-                counts += post_events(events, url=url, key=key, tell=self._warn)
+                counts += post_events(events, url=url, key=key, tell=self._warn, patience_seconds=patience)
                 posted += len(events)
                 elapsed = time.monotonic() - started_at
                 self._tell(counts, posted=posted, elapsed=elapsed)
