@@ -15,4 +15,6 @@ class Command(BaseCommand):
         except startup.StartRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         startup.collect_static_files()
+        self.stdout.write(f"The web server starts at http://{settings.HOST}:{settings.PORT}/")
+        self.stdout.flush()
         startup.become_web_server()
