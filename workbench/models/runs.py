@@ -31,6 +31,8 @@ class WorkflowRun(models.Model):
     # The numbers of the folds that counted its completion and its duration in the metric bridge; 0 while none has.
     counted_in = models.BigIntegerField(db_default=0, editable=False)
     observed_in = models.BigIntegerField(db_default=0, editable=False)
+    # Only model calls name it: it goes when all of them turn out to belong to agents of other runs.
+    is_only_called = models.BooleanField(db_default=False, editable=False)
 
     class Meta:
         constraints = [
@@ -85,6 +87,8 @@ class AgentRun(models.Model):
     prior_run_id = models.CharField(max_length=128, db_default="", editable=False)
     counted_in = models.BigIntegerField(db_default=0, editable=False)
     observed_in = models.BigIntegerField(db_default=0, editable=False)
+    # Of its own cost: what the metric bridge has counted, and costs of model calls have not made up for yet.
+    counted_micro_usd = models.BigIntegerField(db_default=0, editable=False)
 
     class Meta:
         constraints = [
@@ -94,6 +98,10 @@ class AgentRun(models.Model):
             models.Index(name="agent_run_completed", fields=["completed_at", "environment"]),
             # A run's agents, on its page and for its cost.
             models.Index(name="agent_run_of_run", fields=["run_id", "environment"]),
+            # The agents of a trace, to which its model calls belong.
+            models.Index(
+                name="agent_run_trace", fields=["trace_id", "environment"], condition=~Q(trace_id="")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -121,6 +129,8 @@ class ModelCall(models.Model):
     cost_micro_usd = models.BigIntegerField(null=True)
     # The agent run that made the call, empty when none is known; recomputed for the whole trace.
     owner_id = models.CharField(max_length=128, db_default="")
+    # The metric bridge has counted its cost.
+    is_counted = models.BooleanField(db_default=False, editable=False)
 
     class Meta:
         indexes = [
@@ -130,6 +140,14 @@ class ModelCall(models.Model):
             models.Index(
                 name="model_call_owner", fields=["owner_id", "environment"], condition=~Q(owner_id="")
             ),
+            # Calls that named an agent run before it was known.
+            models.Index(
+                name="model_call_agent",
+                fields=["agent_run_id", "environment"],
+                condition=~Q(agent_run_id=""),
+            ),
+            # An erasure asks for the calls of a session.
+            models.Index(name="model_call_session", fields=["session_id", "environment"]),
         ]
 
     def __str__(self) -> str:
