@@ -30,6 +30,10 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('trace_id', ''), _negated=True), fields=['trace_id', 'environment'], name='agent_run_trace'),
         ),
         migrations.AddIndex(
+            model_name='workflowrun',
+            index=models.Index(condition=models.Q(('retry_of_run_id', ''), _negated=True), fields=['retry_of_run_id', 'environment'], name='workflow_run_retry'),
+        ),
+        migrations.AddIndex(
             model_name='modelcall',
             index=models.Index(condition=models.Q(('agent_run_id', ''), _negated=True), fields=['agent_run_id', 'environment'], name='model_call_agent'),
         ),

@@ -39,6 +39,12 @@ class WorkflowRun(models.Model):
             models.UniqueConstraint(name="workflow_run_unique", fields=["run_id", "environment"]),
         ]
         indexes = [
+            # Who repeats a run.
+            models.Index(
+                name="workflow_run_retry",
+                fields=["retry_of_run_id", "environment"],
+                condition=~Q(retry_of_run_id=""),
+            ),
             models.Index(name="workflow_run_completed", fields=["completed_at", "environment"]),
             # Active runs, newest first.
             models.Index(
