@@ -54,7 +54,9 @@ def test_no_statement_of_a_fold_reads_all_things(now: datetime) -> None:
     with CaptureQueriesContext(connection) as queries:
         pending.fold_pending(now=now)
 
-    statements = [query["sql"] for query in queries if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", query["sql"])]
+    statements = [
+        query["sql"] for query in queries if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", query["sql"])
+    ]
 
     assert len(statements) > 30
 
