@@ -171,7 +171,7 @@ def test_the_receipt_names_nobody(key: ApiKey, now: datetime, capsys: pytest.Cap
     printed = capsys.readouterr().out
     receipt = json.loads(printed)["receipt"]
     assert found_in(printed.encode(), [*MARKS.values(), USER, pseudonymise(USER)]) == []
-    assert receipt["raw_events_total"] == 15
+    assert receipt["raw_events_total"] == 16
     assert receipt["quarantined_events"] == 3
     assert receipt["rows"] == {
         "agent run": 1,
