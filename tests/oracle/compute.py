@@ -543,20 +543,10 @@ def agent_facts(events: Iterable[AcceptedEvent]) -> Iterator[Fact]:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Link:
-    """A span that is nothing to the portal but the way from one span to another."""
-
-    environment: str
-    trace_id: str
-    span_id: str
-    parent_span_id: str
-
-
 Calls = dict[tuple[str, str], list[AcceptedEvent]]
 
 
-def calls_of_agents(events: Sequence[AcceptedEvent], *, links: Iterable[Link] = ()) -> Calls:
+def calls_of_agents(events: Sequence[AcceptedEvent]) -> Calls:
     """Environment and agent run to its model calls; those of no agent stand under an empty agent run."""
     agents = by_property(named(events, "agent.run_started", "agent.run_completed"), "agentRunId")
     places = {
@@ -567,7 +557,7 @@ def calls_of_agents(events: Sequence[AcceptedEvent], *, links: Iterable[Link] = 
     edges = {
         (call.environment, *(call.properties.get(name) for name in ("traceId", "spanId", "parentSpanId")))
         for call in called
-    } | {(link.environment, link.trace_id, link.span_id, link.parent_span_id) for link in links}
+    }
     return grouped(called, lambda call: (call.environment, agent_of(call, agents, places, edges)))
 
 

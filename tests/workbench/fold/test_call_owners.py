@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db.models import Sum
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -315,6 +316,7 @@ def test_calls_of_an_agent_that_runs_count_when_it_has_completed() -> None:
 NOW = MOMENT + timedelta(hours=2)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 AGENT, CALL, WITHIN, BETWEEN_SERVICES = "agent", "call", "within", "between services"
+WORKFLOW, APPROVAL = "workflow.execute", "approval.wait"
 
 
 @dataclass(frozen=True)
@@ -329,7 +331,9 @@ class Told:
 @st.composite
 def trees(draw: Any) -> list[Told]:
     size = draw(st.integers(1, 9))
-    roles = st.sampled_from((AGENT, CALL, CALL, WITHIN, WITHIN, BETWEEN_SERVICES))
+    roles = st.sampled_from(
+        (AGENT, AGENT, CALL, CALL, CALL, WITHIN, WITHIN, BETWEEN_SERVICES, WORKFLOW, APPROVAL)
+    )
     costs = st.none() | st.integers(0, 3_000_000)
     return [Told(draw(roles), draw(st.integers(-1, place - 1)), draw(costs)) for place in range(size)]
 
@@ -339,6 +343,7 @@ def posted_span(tree: Sequence[Told], place: int) -> PostedSpan:
     marks: Mapping[str, Any] = {
         AGENT: {"gen_ai.operation.name": "invoke_agent", "workflow.run.id": f"r-{place % 2}"},
         CALL: {"gen_ai.operation.name": "chat"},
+        WORKFLOW: {"workflow.name": "w"},
     }.get(told.role, {})
     cost = {} if told.cost is None or not marks else {"gen_ai.usage.cost": told.cost / 1_000_000}
     start = int(MOMENT.timestamp() * 1e9) + place * 10**9 * 600
@@ -380,12 +385,13 @@ def owner_in(tree: Sequence[Told], place: int) -> int | None:
     """The agent above the call in the tree, if only what may lie between them does."""
     above = tree[place].parent
     while above >= 0 and tree[above].role != AGENT:
-        if tree[above].role == BETWEEN_SERVICES:
+        if tree[above].role not in {CALL, WITHIN}:
             return None
         above = tree[above].parent
     return above if above >= 0 else None
 
 
+@override_settings(COST_USD_PER_MINUTE=0.0)
 @examples(25)
 @given(tree=trees(), first=st.integers(0, 2**32), second=st.integers(0, 2**32))
 def test_spans_in_any_order_give_the_tree_its_owners_and_its_cost(
