@@ -89,6 +89,7 @@ NAVIGATION = [
         item("Drafts without id", "draft_orders", "workbench.draftcreation"),
         item("Workflow runs", "play_circle", "workbench.workflowrun"),
         item("Agent runs", "smart_toy", "workbench.agentrun"),
+        item("Model calls", "neurology", "workbench.modelcall"),
         item("Approvals requested", "how_to_reg", "workbench.approvalrequest"),
         item("Approvals decided", "gavel", "workbench.approvaldecision"),
         item("App servers", "memory", "workbench.appserverstate"),

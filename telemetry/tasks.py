@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from telemetry import key_use
 from telemetry.lifecycle import disk, partitions, quarantine_jobs
-from telemetry.lifecycle.retention import runs
+from telemetry.lifecycle.retention import runs, span_links
 from telemetry.notices import rounds
 from telemetry.plan.history import record_running_plan
 
@@ -40,6 +40,7 @@ def note_key_uses() -> None:
 @shared_task(name="telemetry.open_retention_run")
 def open_retention_run() -> None:
     runs.open_nightly(now=timezone.now())
+    span_links.forget_links(now=timezone.now())
 
 
 @shared_task(name="telemetry.carry_on_retention")

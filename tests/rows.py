@@ -39,6 +39,7 @@ from telemetry.models import (
     RetentionPolicy,
     RetentionReport,
     RetentionRun,
+    SpanLink,
     TableSize,
 )
 from workbench.models import (
@@ -50,6 +51,7 @@ from workbench.models import (
     Draft,
     DraftCreation,
     EventCount,
+    ModelCall,
     Session,
     SessionLink,
     TouchedBucket,
@@ -339,6 +341,13 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         bytes=4096,
         seconds=0.5,
     ),
+    SpanLink: lambda number: SpanLink.objects.create(
+        environment="production",
+        trace_id=f"{number:032x}",
+        span_id="00000000000000a2",
+        parent_span_id="00000000000000a1",
+        received_at=MOMENT,
+    ),
     TableSize: lambda number: TableSize.objects.create(
         day=MOMENT.date() - timedelta(days=number), table="telemetry_rawevent", bytes=1 << 30
     ),
@@ -368,6 +377,24 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
     ),
     AgentRun: lambda number: AgentRun.objects.create(
         environment="production", agent_run_id=f"a-{number}", run_id=f"r-{number}", status="cancelled"
+    ),
+    ModelCall: lambda number: ModelCall.objects.create(
+        event_key=event_key(number),
+        environment="production",
+        session_id=f"s-{number}",
+        run_id=f"r-{number}",
+        agent_run_id="",
+        trace_id=f"t-{number}",
+        span_id="2",
+        parent_span_id="1",
+        model="small-1",
+        called_at=MOMENT,
+        duration_ms=1500,
+        status="completed",
+        error_type="",
+        input_tokens=120,
+        output_tokens=30,
+        cost_micro_usd=2500,
     ),
     ApprovalRequest: lambda number: ApprovalRequest.objects.create(
         event_key=event_key(number),

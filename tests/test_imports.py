@@ -63,7 +63,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "clients",
         "admin apps checks management tasks",
     ),
-    "telemetry.models": ("keys", "counters erasures events maintenance notices plans quarantine retention"),
+    "telemetry.models": ("keys", "counters erasures events maintenance notices plans quarantine retention spans"),
     "telemetry.door": (
         "body client_names misreadings openapi posting recent strict_json throttling",
         "protocols",
@@ -94,7 +94,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "audit": ("hiding", "models", "acting trail", "apps receivers"),
     "telemetry.lifecycle": ("partitions raw_scan replay", "erasure quarantine_jobs retention", "disk"),
     "telemetry.lifecycle.retention": (
-        "portions rules subjects",
+        "portions rules span_links subjects",
         "reports",
         "raw_events",
         "audit_entries ledger rows",

@@ -1,10 +1,13 @@
-"""What run time costs: an estimate for a run of which no agent run reports a cost."""
+"""What executions cost: what agent runs and their model calls report, else an estimate by run time."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 
 SECONDS_A_MINUTE = 60
+# SQL: what an agent run cost. What its model calls report counts, and its own figure only where none of them reports
+# one: it may be their sum, and nothing shall count twice.
+REPORTED_COST = "coalesce(called_cost_micro_usd, cost_micro_usd)"
 
 
 def usd_per_minute() -> Decimal:

@@ -1,7 +1,8 @@
 """What retention may remove of the workbench's things, as data (see telemetry/lifecycle/retention/).
 
 A thing goes by its last moment. It stays while a newer thing is computed together with it: a run and its agents (the
-name under which a cost counts, and whether a cost is estimated), and what is paired within a session. So a bucket
+name under which a cost counts, and whether a cost is estimated), an agent and its model calls (their sums are its
+cost), and what is paired within a session. So a bucket
 at or after `things_kept_from` still has all that it counts. Buckets before are never computed again.
 """
 
@@ -22,6 +23,7 @@ from workbench.models import (
     DraftCreation,
     EventCount,
     LinkKind,
+    ModelCall,
     Session,
     SessionLink,
     TouchedBucket,
@@ -32,6 +34,7 @@ SUBJECT = RetentionSubject.THINGS
 KEPT_FROM = "things_kept_from"
 DRAFT_MOMENTS = ("created_at", "accepted_at", "rejected_at", "edited_at", "template_inserted_at")
 RUN_MOMENTS = ("started_at", "completed_at")
+WORKFLOW_RUN_MOMENTS = (*RUN_MOMENTS, "first_seen_at", "last_seen_at")
 SESSION_MOMENTS = (
     "started_at",
     "ended_at",
@@ -81,6 +84,9 @@ LINKED = (
     (AgentRun, "session_id", ""),
     (AgentRun, "run_id", LinkKind.RUN),
     (AgentRun, "agent_run_id", LinkKind.AGENT_RUN),
+    (ModelCall, "session_id", ""),
+    (ModelCall, "run_id", LinkKind.RUN),
+    (ModelCall, "agent_run_id", LinkKind.AGENT_RUN),
 )
 
 
@@ -123,16 +129,20 @@ def things(
     )
 
 
-def same_run(model: type[Model]) -> tuple[RelatedRows, ...]:
-    return (RelatedRows(own="run_id", model=model, theirs="run_id", moments=RUN_MOMENTS),)
+RUN = RelatedRows(own="run_id", model=WorkflowRun, theirs="run_id", moments=WORKFLOW_RUN_MOMENTS)
+AGENTS = RelatedRows(own="run_id", model=AgentRun, theirs="run_id", moments=RUN_MOMENTS)
+CALLS = RelatedRows(own="run_id", model=ModelCall, theirs="run_id", moments=("called_at",))
+OWNER = RelatedRows(own="owner_id", model=AgentRun, theirs="agent_run_id", moments=RUN_MOMENTS)
+OWNED = RelatedRows(own="agent_run_id", model=ModelCall, theirs="owner_id", moments=("called_at",))
 
 
 TABLES = (
     things(Session, moments=SESSION_MOMENTS),
     things(Draft, moments=DRAFT_MOMENTS, related=drafts_of("accepted_session_id")),
     things(DraftCreation, moments=("created_at",), related=drafts_of("session_id")),
-    things(WorkflowRun, moments=RUN_MOMENTS, related=same_run(AgentRun)),
-    things(AgentRun, moments=RUN_MOMENTS, related=same_run(WorkflowRun)),
+    things(WorkflowRun, moments=WORKFLOW_RUN_MOMENTS, related=(AGENTS, CALLS)),
+    things(AgentRun, moments=RUN_MOMENTS, related=(RUN, OWNED)),
+    things(ModelCall, moments=("called_at",), related=(RUN, OWNER)),
     things(ApprovalRequest, moments=("requested_at", "decided_at"), related=APPROVALS),
     things(ApprovalDecision, moments=("decided_at", "requested_at"), related=APPROVALS),
     # After the things that they name.

@@ -17,11 +17,11 @@ from kpis.days import day_start, local_day
 from kpis.histogram import LOG_GAMMA, ZERO_BIN
 from kpis.models import EnteredCount
 from workbench.buckets import Bucket, bucket_of
-from workbench.costs import estimate_cost
+from workbench.costs import REPORTED_COST, estimate_cost
 from workbench.dialect import Dialect, current
 from workbench.durations import APPROVAL, DRAFT, RUN, Duration
 from workbench.labels import UNKNOWN, WORKFLOW, or_unknown
-from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, WorkflowRun
+from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, ModelCall, WorkflowRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,38 +177,52 @@ def _count_entered(within: MeasuredRanges) -> Iterator[MeasuredRow]:
                 )
 
 
-# Indexes: agent_run_completed (completed_at, environment); the run's name by workflow_run_unique (run_id,
-# environment).
-REPORTED_COSTS = TableMeasure(
-    model=AgentRun,
-    moment="completed_at",
-    where="cost_micro_usd IS NOT NULL",
-    dimensions={
-        "workflow": f"""coalesce((
+# The name of the run that a thing is part of. Index: workflow_run_unique (run_id, environment).
+WORKFLOW_OF_RUN = f"""coalesce((
     SELECT {WORKFLOW} FROM {WorkflowRun._meta.db_table} AS run
     WHERE run.environment = thing.environment AND run.run_id = thing.run_id
   ), '{UNKNOWN}')"""
-    },
+
+# Index: agent_run_completed (completed_at, environment).
+REPORTED_COSTS = TableMeasure(
+    model=AgentRun,
+    moment="completed_at",
+    where=f"{REPORTED_COST} IS NOT NULL",
+    dimensions={"workflow": WORKFLOW_OF_RUN},
+    numerator=REPORTED_COST,
+)
+
+# Index: model_call_called (called_at, environment).
+COSTS_WITHOUT_AGENT = TableMeasure(
+    model=ModelCall,
+    moment="called_at",
+    where="owner_id = '' AND cost_micro_usd IS NOT NULL",
+    dimensions={"workflow": WORKFLOW_OF_RUN},
     numerator="cost_micro_usd",
 )
 
 # Indexes: workflow_run_completed (completed_at, environment); the run's agents by agent_run_of_run (run_id,
-# environment).
+# environment), its calls by model_call_run (run_id, environment).
 RUNS_WITHOUT_REPORTED_COST = TableMeasure(
     model=WorkflowRun,
     moment="completed_at",
     where=f"""{RUN.counts} AND NOT EXISTS (
     SELECT 1 FROM {AgentRun._meta.db_table} AS agent
     WHERE agent.environment = thing.environment AND agent.run_id = thing.run_id
-      AND agent.cost_micro_usd IS NOT NULL
+      AND agent.completed_at IS NOT NULL AND {REPORTED_COST} IS NOT NULL
+  ) AND NOT EXISTS (
+    SELECT 1 FROM {ModelCall._meta.db_table} AS call
+    WHERE call.environment = thing.environment AND call.run_id = thing.run_id
+      AND call.owner_id = '' AND call.cost_micro_usd IS NOT NULL
   )""",
     dimensions={"workflow": WORKFLOW},
 )
 
 
 def execution_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:
-    """Reported costs of agent runs, and an estimate for the workflow runs of which no agent run reports one."""
+    """Reported costs of agent runs and of model calls without one; an estimate for workflow runs with neither."""
     yield from count(REPORTED_COSTS, within=within)
+    yield from count(COSTS_WITHOUT_AGENT, within=within)
     run_time = replace(RUNS_WITHOUT_REPORTED_COST, numerator=RUN.microseconds(current()))
     for runs in count(run_time, within=within):
         cost = estimate_cost(runs.numerator, usd_per_minute=within.cost_usd_per_minute)

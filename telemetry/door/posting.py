@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from telemetry.door.client_names import client_of
 from telemetry.intake.ingest import IngestResult, PostedEvent, ingest_events
+from telemetry.intake.storage import SpanLinkRow
 from telemetry.intake.wording import WordingOf, own_wording
 from telemetry.models import ApiKey
 from web.errors import ApiError, Unavailable
@@ -63,6 +64,7 @@ def store(
     sent_moments: Sequence[datetime | None] | None = None,
     wording_of: WordingOf = own_wording,
     client: str = "",
+    links: Sequence[SpanLinkRow] = (),
 ) -> IngestResult:
     """Pass a request's events to `ingest_events`, with `dry_run` and `verbose` from its query.
 
@@ -82,6 +84,7 @@ def store(
             sent_moments=sent_moments,
             wording_of=wording_of,
             client=client or client_of(request),
+            links=links,
         )
     except DatabaseError as error:
         raise not_stored(error) from error

@@ -27,7 +27,7 @@ from telemetry.intake.event_keys import (
     may_lie_elsewhere,
 )
 from telemetry.intake.instruments import count_dry_run
-from telemetry.intake.storage import EventRow, QuarantineRow
+from telemetry.intake.storage import EventRow, QuarantineRow, SpanLinkRow
 from telemetry.intake.validation import (
     Problem,
     RejectedEvent,
@@ -113,6 +113,7 @@ def ingest_events(
     sent_moments: Sequence[datetime | None] | None = None,
     wording_of: WordingOf = own_wording,
     client: str = "",
+    links: Sequence[SpanLinkRow] = (),
 ) -> IngestResult:
     """Check the events against the plan, store the good ones once and quarantine the others; then answer.
 
@@ -120,8 +121,9 @@ def ingest_events(
     receipt (aware). `origins`, one an event, are what the ids are unique within where the key's source is not
     enough (a CloudEvent's own source). `sent_moments`, one an event, are the timestamps that the client sent,
     where a protocol corrected them; None: the client sent none. `wording_of` gives the words for the problems of an
-    event, by its index. `client` is the name and version of what sent them, at most 64 characters. With `dry_run`
-    the answer is the same and nothing is stored. With `verbose` accepted events have a result too.
+    event, by its index. `client` is the name and version of what sent them, at most 64 characters. `links` are what
+    came with the events of spans that are none, and are stored with them or, without events, alone. With `dry_run` the
+    answer is the same and nothing is stored. With `verbose` accepted events have a result too.
 
     Everything is committed, in one transaction, when this returns. Safe to repeat: an event of the same
     environment, source, id and UTC day as sent is a duplicate, or without a day if the client sent no timestamp.
@@ -129,6 +131,8 @@ def ingest_events(
     errors, and then nothing is stored.
     """
     if not posted:
+        if links and not dry_run:
+            storage.store_links(links, key=key, now=now)
         return IngestResult(accepted=0, duplicates=0, rejected=0, results=[])
     check = partial(
         check_events,
@@ -143,7 +147,7 @@ def ingest_events(
         batch = check(kept=0)
         stored_before = try_out(batch, key=key, now=now)
     else:
-        batch, stored_before = check_and_store(check, key=key, now=now, client=client)
+        batch, stored_before = check_and_store(check, key=key, now=now, client=client, links=links)
     duplicates = batch.repeats + [batch.storable[event_key] for event_key in stored_before]
     remarks = remarks_on(batch, duplicates=duplicates, verbose=verbose)
     results = list(islice(results_of(remarks, events=batch.events), None if all_results else MAX_RESULTS))
@@ -165,13 +169,18 @@ def try_out(batch: CheckedBatch, *, key: ApiKey, now: datetime) -> Collection[st
 
 
 def check_and_store(
-    check: Callable[..., CheckedBatch], *, key: ApiKey, now: datetime, client: str
+    check: Callable[..., CheckedBatch],
+    *,
+    key: ApiKey,
+    now: datetime,
+    client: str,
+    links: Sequence[SpanLinkRow] = (),
 ) -> tuple[CheckedBatch, Collection[str]]:
     """Check and store, and return the batch and the event keys that were in the table before."""
     while True:
         batch = check(kept=MAX_QUARANTINED)
         try:
-            return batch, store(batch, key=key, now=now, client=client)
+            return batch, store(batch, key=key, now=now, client=client, links=links)
         except storage.RawEventsKeptFromMoved:
             # It moves a few times a night. What it made too old must be refused, so the check begins anew.
             key.environment.refresh_from_db()
@@ -275,7 +284,9 @@ def verdicts(
     return found
 
 
-def store(batch: CheckedBatch, *, key: ApiKey, now: datetime, client: str) -> Collection[str]:
+def store(
+    batch: CheckedBatch, *, key: ApiKey, now: datetime, client: str, links: Sequence[SpanLinkRow] = ()
+) -> Collection[str]:
     """Store the batch, and return the event keys that were in the table before."""
     stored = storage.store_batch(
         storage.PostedRows(
@@ -295,6 +306,7 @@ def store(batch: CheckedBatch, *, key: ApiKey, now: datetime, client: str) -> Co
             rejected_kinds=kinds_of(batch.rejected.values()) if batch.rejected else (),
             client=client,
             traceparent=spans.current_traceparent(),
+            links=links,
         ),
         key=key,
         now=now,

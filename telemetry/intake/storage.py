@@ -15,8 +15,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
-from telemetry.models import ApiKey, Arrival, Environment, RawEvent
+from telemetry.models import ApiKey, Arrival, Environment, RawEvent, SpanLink
 from web.tracing import spans
+
+LINKS_PER_STATEMENT = 2_000
 
 # (day, event key as 32 hex digits, event, client's id, session, occurred at, properties as JSON text). A plain
 # tuple, day and key first: thousands are made and sorted a second.
@@ -36,6 +38,14 @@ class QuarantineRow(NamedTuple):
     delivery: str | None = None
 
 
+class SpanLinkRow(NamedTuple):
+    """A span of no role, and the one above it (see SpanLink)."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+
+
 class PostedRows(NamedTuple):
     """What one post brings to the database. No event key stands twice in `rows`.
 
@@ -53,6 +63,7 @@ class PostedRows(NamedTuple):
     rejected_kinds: Sequence[tuple[str, str, int]] = ()
     client: str = ""
     traceparent: str | None = None
+    links: Sequence[SpanLinkRow] = ()
 
 
 class RawEventsKeptFromMoved(Exception):
@@ -152,9 +163,12 @@ COPY_LOCKS = 64
 
 
 def store_on_postgresql(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreResult:
-    if not batch.unplaced:
+    if not batch.unplaced and not batch.links:
         return insert_on_postgresql(batch, key=key, now=now)
     with transaction.atomic():
+        store_links(batch.links, key=key, now=now)
+        if not batch.unplaced:
+            return insert_on_postgresql(batch, key=key, now=now)
         lock_copies(batch.unplaced)
         return insert_on_postgresql(place_with_copies(batch, today=now.date()), key=key, now=now)
 
@@ -235,6 +249,17 @@ def columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, 
     return dict(zip(names, arrays, strict=True))
 
 
+def store_links(links: Collection[SpanLinkRow], *, key: ApiKey, now: datetime) -> None:
+    """Store the links that are not stored yet. Safe to repeat."""
+    # Sorted, so that two posts with the same links wait for each other instead of deadlocking.
+    rows = [
+        SpanLink(environment=key.environment_id, received_at=now, **link._asdict())
+        for link in sorted(set(links))
+    ]
+    # Index: span_link_unique (trace_id, span_id, parent_span_id, environment).
+    SpanLink.objects.bulk_create(rows, batch_size=LINKS_PER_STATEMENT, ignore_conflicts=True)
+
+
 SQLITE_STORE_EVENT = """
 INSERT INTO telemetry_rawevent (
     day, event_key, event, event_id, session_id, occurred_at, properties, arrival_id, environment, source
@@ -262,6 +287,7 @@ def store_on_sqlite(batch: PostedRows, *, key: ApiKey, now: datetime) -> StoreRe
         all_new = accepted == len(batch.rows)
         first_day, last_day = day_range(batch.rows) if all_new else stored_day_range(arrival)
         quarantine_on_sqlite(batch.quarantined, arrival=arrival)
+        store_links(batch.links, key=key, now=now)
         Arrival.objects.filter(pk=arrival.pk).update(
             accepted=accepted,
             duplicates=len(batch.rows) + batch.repeats - accepted,

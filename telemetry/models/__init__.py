@@ -57,6 +57,10 @@ from telemetry.models.retention import (
     RunStatus,
     TableSize,
 )
+from telemetry.models.spans import (
+    SpanLink,
+    SpanLinkQuerySet,
+)
 
 __all__ = [
     "ApiKey",
@@ -95,6 +99,8 @@ __all__ = [
     "RetentionSubject",
     "RunStatus",
     "Scope",
+    "SpanLink",
+    "SpanLinkQuerySet",
     "SubjectKind",
     "TableSize",
     "WindowState",

@@ -83,8 +83,8 @@ DEFINITIONS = (
     ),
     measure(
         "workflow_run.cost",
-        "what a workflow run cost: as its agent runs report it, else estimated from its duration",
-        events=(*RUN_EVENTS, "agent.run_completed"),
+        "what a workflow run cost: as its agent runs and model calls report it, else estimated from its duration",
+        events=(*RUN_EVENTS, "agent.run_completed", "agent.model_called"),
         value=ValueKind.MONEY,
         open_fields="workflow",
     ),

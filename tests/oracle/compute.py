@@ -493,6 +493,7 @@ class CompletedAgentRun:
     """An agent run at its earliest completion; `cost` is in micro-dollars, None where none was reported."""
 
     environment: str
+    agent_run_id: str
     run_id: str
     agent: str
     completed_at: datetime
@@ -503,13 +504,14 @@ class CompletedAgentRun:
 def completed_agent_runs(events: Iterable[AcceptedEvent]) -> list[CompletedAgentRun]:
     runs = []
     agent_events = named(events, "agent.run_started", "agent.run_completed")
-    for (environment, _), own in by_property(agent_events, "agentRunId").items():
+    for (environment, agent_run_id), own in by_property(agent_events, "agentRunId").items():
         completion = earliest(named(own, "agent.run_completed"))
         if completion is None:
             continue
         runs.append(
             CompletedAgentRun(
                 environment=environment,
+                agent_run_id=agent_run_id,
                 run_id=smallest(own, "runId"),
                 agent=smallest(own, "agentName") or UNKNOWN,
                 completed_at=completion.occurred_at,
@@ -541,21 +543,79 @@ def agent_facts(events: Iterable[AcceptedEvent]) -> Iterator[Fact]:
             )
 
 
+Calls = dict[tuple[str, str], list[AcceptedEvent]]
+
+
+def calls_of_agents(events: Sequence[AcceptedEvent]) -> Calls:
+    """Environment and agent run to its model calls; those of no agent stand under an empty agent run."""
+    agents = by_property(named(events, "agent.run_started", "agent.run_completed"), "agentRunId")
+    places = {
+        (environment, smallest(own, "traceId"), smallest(own, "spanId"), agent_run_id)
+        for (environment, agent_run_id), own in agents.items()
+    }
+    called = named(events, "agent.model_called")
+    edges = {
+        (call.environment, *(call.properties.get(name) for name in ("traceId", "spanId", "parentSpanId")))
+        for call in called
+    }
+    return grouped(called, lambda call: (call.environment, agent_of(call, agents, places, edges)))
+
+
+def agent_of(call: AcceptedEvent, agents: Iterable[Any], places: set[Any], edges: set[Any]) -> str:
+    """The agent run that the call names, if there is one; else the first on the shortest way up."""
+    given = call.properties.get("agentRunId")
+    if given and (call.environment, given) in set(agents):
+        return str(given)
+    trace = (call.environment, call.properties["traceId"])
+    reached = {call.properties.get("parentSpanId")}
+    for _ in range(len(edges) + 1):
+        found = [
+            agent for *place, span, agent in places if tuple(place) == trace and span in reached and span
+        ]
+        if found:
+            return str(min(found))
+        reached = {
+            parent for *place, span, parent in edges if tuple(place) == trace and span in reached and span
+        }
+    return ""
+
+
+def called_cost(calls: Iterable[AcceptedEvent]) -> int | None:
+    """What the calls report in micro-dollars; None where none of them reports any."""
+    costs = [cost for call in calls if (cost := micro_dollars(call.properties.get("costUsd"))) is not None]
+    return sum(costs) if costs else None
+
+
 def cost_facts(events: Sequence[AcceptedEvent], *, rate: float) -> Iterator[Fact]:
     names = ("workbench.workflow_run_started", "workbench.workflow_run_completed")
     workflows = {run: workflow_of(own) for run, own in by_property(named(events, *names), "runId").items()}
-    costed = [run for run in completed_agent_runs(events) if run.cost is not None]
-    for agent_run in costed:
+    reported = set()
+    for environment, run_id, at, cost in reported_costs(events):
+        reported.add((environment, run_id))
         yield Fact(
             kpi="execution-cost",
-            environment=agent_run.environment,
-            at=agent_run.completed_at,
-            numerator=agent_run.cost or 0,
-            values={"workflow": workflows.get((agent_run.environment, agent_run.run_id), UNKNOWN)},
+            environment=environment,
+            at=at,
+            numerator=cost,
+            values={"workflow": workflows.get((environment, run_id), UNKNOWN)},
         )
-    reported = {(agent_run.environment, agent_run.run_id) for agent_run in costed}
     runs = (run for run in completed_runs(events) if (run.environment, run.run_id) not in reported)
     yield from estimates(runs, rate=rate)
+
+
+def reported_costs(events: Sequence[AcceptedEvent]) -> Iterator[tuple[str, str, datetime, int]]:
+    """(environment, run, moment, micro-dollars): of completed agent runs by their calls, else by themselves, and of
+    calls of no agent."""
+    calls = calls_of_agents(events)
+    for run in completed_agent_runs(events):
+        called = called_cost(calls.get((run.environment, run.agent_run_id), []))
+        cost = run.cost if called is None else called
+        if cost is not None:
+            yield run.environment, run.run_id, run.completed_at, cost
+    for (environment, agent_run_id), own in calls.items():
+        for call in own if not agent_run_id else ():
+            if (cost := called_cost([call])) is not None:
+                yield environment, call.properties.get("runId", ""), call.occurred_at, cost
 
 
 def estimates(runs: Iterable[CompletedRun], *, rate: float) -> Iterator[Fact]:

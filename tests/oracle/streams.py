@@ -126,7 +126,11 @@ WORKFLOW = {
     "workflowId": pick(("w-1", "W-1", "w_2")),
     "workflowName": pick(WORKFLOWS),
     "traceId": pick(("x", "y")),
+    "retryOfRunId": pick(RUNS),
 }
+TRACES = pick(("x", "y", "s-1"))
+SPANS = pick(("1", "2", "3"))
+SPAN = {"traceId": TRACES, "spanId": SPANS, "parentSpanId": SPANS}
 AGENT = {"runId": pick(RUNS), "agentRunId": pick(AGENT_RUNS), "agentName": pick(AGENTS)}
 AGENT_MORE = {"model": pick(("m-1", "M-1")), "action": pick(("plan", "act")), "attempt": pick((1, 2))}
 
@@ -174,7 +178,30 @@ AGENT_EVENTS = (
             "errorType": pick(("refused",)),
         },
     ),
-    event("agent.run_completed", {**AGENT, "status": pick(STATUSES), "costUsd": pick(COSTS)}, {}),
+    event("agent.run_completed", {**AGENT, "status": pick(STATUSES), "costUsd": pick(COSTS)}, SPAN),
+    event("agent.run_started", {**AGENT, **SPAN}, {}),
+    event(
+        "agent.model_called",
+        {"traceId": TRACES, "spanId": SPANS},
+        {
+            "parentSpanId": SPANS,
+            "runId": pick(RUNS),
+            "agentRunId": pick(AGENT_RUNS),
+            "inputTokens": COUNTS,
+            "costUsd": pick(COSTS),
+        },
+    ),
+    event(
+        "agent.model_called",
+        {
+            "traceId": TRACES,
+            "spanId": SPANS,
+            "parentSpanId": SPANS,
+            "runId": pick(RUNS),
+            "costUsd": pick(COSTS),
+        },
+        {},
+    ),
 )
 APPROVAL_EVENTS = (
     event("workbench.approval_requested", {"toolIds": tools(0), "contextType": pick(("workflow",))}, {}),

@@ -49,6 +49,8 @@ SCRATCH = {
     "is_observed",
     "counted_in",
     "observed_in",
+    "is_counted",
+    "counted_micro_usd",
 }
 
 

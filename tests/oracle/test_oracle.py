@@ -67,6 +67,11 @@ def agent_completed(clock: str, agent_run: str = "a", **rest: Any) -> AcceptedEv
     return event("agent.run_completed", clock, agentRunId=agent_run, **given)
 
 
+def called(clock: str, span: str = "2", parent: str = "1", **rest: Any) -> AcceptedEvent:
+    given = {"traceId": "t", "spanId": span, "parentSpanId": parent, "runId": "r", **rest}
+    return event("agent.model_called", clock, **given)
+
+
 def requested(clock: str, tools: str = "t", **rest: Any) -> AcceptedEvent:
     return event("approval_requested", clock, toolIds=tools.split(), contextType="workflow", **rest)
 
@@ -757,6 +762,43 @@ def test_estimates_of_a_bucket_and_workflow_are_rounded_once() -> None:
 def test_estimates_follow_the_rate() -> None:
     runs = [run_started("10:00"), run_completed("10:02", status="cancelled")]
     assert short(rows_of("execution-cost", *runs, rate=2.5))["", ""] == (5_000_000, 1)
+
+
+IN_TRACE = {"traceId": "t", "spanId": "1"}
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        (
+            [called("10:00", costUsd=0.5), agent_completed("10:20", costUsd=9, **IN_TRACE)],
+            ("10:15", 500_000, 1),
+        ),
+        ([called("10:00"), agent_completed("10:20", costUsd=9, **IN_TRACE)], ("10:15", 9_000_000, 1)),
+        (
+            [called("10:00", costUsd=0.5), agent_completed("10:20", **IN_TRACE, environment="f")],
+            ("10:00", 500_000, 1),
+        ),
+        ([called("10:00", costUsd=0.5, agentRunId="a"), agent_completed("10:20")], ("10:15", 500_000, 1)),
+        (
+            [
+                called("10:00", parent="2", span="3", costUsd=0.5),
+                called("10:01"),
+                agent_completed("10:20", **IN_TRACE),
+            ],
+            ("10:15", 500_000, 1),
+        ),
+        ([called("10:00", costUsd=0.5), run_completed("10:20", durationMs=60_000)], ("10:00", 500_000, 1)),
+    ],
+    ids=["by its calls", "by itself", "of no agent", "named", "through a call", "no estimate"],
+)
+def test_what_model_calls_cost_counts_for_their_agent(
+    events: list[AcceptedEvent], expected: tuple[str, int, int]
+) -> None:
+    rows = rows_of("execution-cost", *events)
+
+    [(moment, row)] = [(key[2], row) for key, row in rows.items() if key[3] == ""]
+    assert (f"{moment:%H:%M}", row.numerator, row.denominator) == expected
 
 
 # Percentiles and the funnel -------------------------------------------------------------------------------

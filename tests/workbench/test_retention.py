@@ -36,6 +36,7 @@ from workbench.models import (
     Draft,
     DraftCreation,
     EventCount,
+    ModelCall,
     Session,
     SessionLink,
     TouchedBucket,
@@ -83,6 +84,7 @@ def test_every_table_of_the_workbench_is_pruned_but_counts_and_marks() -> None:
         ApprovalRequest,
         Draft,
         DraftCreation,
+        ModelCall,
         Session,
         SessionLink,
         WorkflowRun,
@@ -96,7 +98,7 @@ WITHOUT_SUBJECT = {AppServerState, AppServerStream, EventCount, TouchedBucket}
 
 def test_every_table_of_the_workbench_is_known_to_retention_and_to_erasure() -> None:
     every = set(apps.get_app_config("workbench").get_models())
-    erased = {each.model for each in things.TABLES.values()} | {*things.APPROVALS, DraftCreation, SessionLink}
+    erased = {each.model for each in things.TABLES.values()} | {*things.SINGLE_ROWS, SessionLink}
 
     assert every == {each.model for each in TABLES} | {EventCount, TouchedBucket}
     assert every == erased | WITHOUT_SUBJECT
@@ -187,6 +189,40 @@ def test_an_agent_stays_while_its_run_is_newer_and_one_without_a_run_does_not() 
     prune()
 
     assert table(AgentRun, "agent_run_id") == [("a",)]
+
+
+def call(number: int, *, called_at: datetime, owner: str = "", run: str = "") -> None:
+    made.BUILDERS[ModelCall](number)
+    own = ModelCall.objects.filter(pk=made.event_key(number))
+    own.update(called_at=called_at, owner_id=owner, run_id=run)
+
+
+@pytest.mark.parametrize(("moment", "number"), [(OLD, 0), (NEW, 1)])
+def test_a_call_stays_while_its_agent_is_newer_and_the_agent_while_its_call_is(
+    moment: datetime, number: int
+) -> None:
+    thing(AgentRun, agent_run_id="a", completed_at=OLD)
+    call(0, called_at=moment, owner="a")
+    thing(AgentRun, agent_run_id="b", completed_at=moment)
+    call(1, called_at=OLD, owner="b")
+
+    prune()
+
+    assert (left(AgentRun), left(ModelCall)) == (2 * number, 2 * number)
+
+
+@pytest.mark.parametrize(("moment", "number"), [(OLD, 0), (NEW, 1)])
+def test_a_run_stays_while_a_call_of_it_is_newer_and_the_call_while_the_run_was_seen(
+    moment: datetime, number: int
+) -> None:
+    thing(WorkflowRun, run_id="r", completed_at=OLD)
+    call(0, called_at=moment, run="r")
+    thing(WorkflowRun, run_id="q", first_seen_at=OLD, last_seen_at=moment)
+    call(1, called_at=OLD, run="q")
+
+    prune()
+
+    assert (left(WorkflowRun), left(ModelCall)) == (2 * number, 2 * number)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from workbench.models import (
     DraftCreation,
     EventCount,
     LinkKind,
+    ModelCall,
     Session,
     SessionLink,
     TouchedBucket,
@@ -107,6 +108,26 @@ class AgentRunAdmin(StatusAdmin):
     )
     search_fields = ("agent_run_id__exact", "run_id__exact")
     search_help_text = "The whole agentRunId, or the runId of its workflow run"
+
+
+@admin.register(ModelCall)
+class ModelCallAdmin(ReadOnlyModelAdmin):
+    list_display = (
+        "event_key",
+        "environment",
+        "model",
+        "called_at",
+        "input_tokens",
+        "output_tokens",
+        "cost_micro_usd",
+        "owner_id",
+        "run_id",
+    )
+    list_filter = (EnvironmentFilter,)
+    # Index: model_call_called (called_at, environment), read backwards.
+    ordering = ("-called_at", "-environment")
+    search_fields = ("run_id__exact", "trace_id__exact", "owner_id__exact")
+    search_help_text = "The whole runId or traceId, or the agentRunId of the agent that made the calls"
 
 
 @admin.register(ApprovalRequest)

@@ -8,17 +8,18 @@ from django.db import connection
 from django.db.models import Q
 
 from telemetry.lifecycle.erasure import add_things, delete_events
-from telemetry.models import Erasure, ErasureMode, RawEvent
+from telemetry.models import Erasure, ErasureMode, RawEvent, SpanLink
 from workbench.buckets import Bucket, bucket_of, bucket_start, mark_touched
 from workbench.erasure.receipts import add_days, add_to
-from workbench.erasure.selection import PAIR, PART, WHOLE, noted_among
+from workbench.erasure.selection import CALLED_IN, CALLER, PAIR, PART, WHOLE, noted_among
 from workbench.fold.event_names import (
     AGENT_EVENTS,
     APPROVAL_EVENTS,
     DRAFT_CREATED,
     DRAFT_EVENTS,
+    EVENTS_OF_RUNS,
     MAINTENANCE_CHANGED,
-    RUN_EVENTS,
+    MODEL_CALLED,
     STAGED_EVENTS,
     STREAM_EVENTS,
     WORKER_CHANGED,
@@ -31,15 +32,19 @@ from workbench.models import (
     DraftCreation,
     EventCount,
     LinkKind,
+    ModelCall,
 )
 
 MAX_VARIANT_LENGTH = 32
 STATE_EVENTS = (WORKER_CHANGED, MAINTENANCE_CHANGED)
 APPROVALS: tuple[type[ApprovalRequest] | type[ApprovalDecision], ...] = (ApprovalRequest, ApprovalDecision)
+# Rows that are one event each.
+SINGLE_ROWS = (*APPROVALS, DraftCreation, ModelCall)
+SINGLE_ROW_EVENTS = (*APPROVAL_EVENTS, DRAFT_CREATED, MODEL_CALLED)
 # Which property names the thing that an event changes.
 CHANGED_THINGS = (
     (LinkKind.DRAFT.value, "draftId", DRAFT_EVENTS),
-    (LinkKind.RUN.value, "runId", RUN_EVENTS),
+    (LinkKind.RUN.value, "runId", EVENTS_OF_RUNS),
     (LinkKind.AGENT_RUN.value, "agentRunId", AGENT_EVENTS),
 )
 
@@ -56,7 +61,7 @@ def erase_events(erasure: Erasure, events: Collection[RawEvent]) -> None:
     note_things(erasure, gone)
     if erasure.mode == ErasureMode.REMOVE:
         take_out_of_counts(gone, environment=erasure.environment_id)
-        keys = [event.event_key for event in gone if event.event in (*APPROVAL_EVENTS, DRAFT_CREATED)]
+        keys = [event.event_key for event in gone if event.event in SINGLE_ROW_EVENTS]
         if keys:
             remove_single_rows(erasure, Q(event_key__in=keys))
     erasure.save(update_fields=["receipt"])
@@ -122,7 +127,7 @@ def variant_of(properties: dict[str, Any]) -> str:
 
 
 def remove_single_rows(erasure: Erasure, condition: Q) -> None:
-    """Delete the approvals and creations without id that meet the condition; note which sessions to pair again.
+    """Delete the approvals, creations without id and model calls that meet the condition; note what to pair again.
 
     Each of them is one event.
     """
@@ -139,7 +144,22 @@ def remove_single_rows(erasure: Erasure, condition: Q) -> None:
             environment=erasure.environment_id, approval_id__in=approvals
         )
         sessions.update(shared.values_list("session_id", flat=True))
-    for model in (*APPROVALS, DraftCreation):
+    note_calls(erasure, list(ModelCall.objects.filter(is_here)))
+    for model in SINGLE_ROWS:
         deleted = model._default_manager.filter(is_here)._raw_delete("default")
         add_to(erasure.receipt, "rows", {model._meta.verbose_name: deleted})
     add_things(erasure, kind=PAIR, ids=sessions)
+
+
+def note_calls(erasure: Erasure, calls: Collection[ModelCall]) -> None:
+    """Note what model calls that go are counted in, mark their buckets, and forget the ways through their traces."""
+    mark_touched(environment=erasure.environment_id, buckets={bucket_of(call.called_at) for call in calls})
+    add_things(erasure, kind=CALLER, ids={call.owner_id for call in calls} - {""})
+    add_things(erasure, kind=CALLED_IN, ids={call.run_id for call in calls} - {""})
+    forget_links(erasure, {call.trace_id for call in calls})
+
+
+def forget_links(erasure: Erasure, trace_ids: Collection[str]) -> None:
+    # Index: span_link_unique (trace_id, …).
+    links = SpanLink.objects.filter(environment=erasure.environment_id, trace_id__in=trace_ids)
+    links._raw_delete("default")

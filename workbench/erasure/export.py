@@ -17,14 +17,23 @@ from telemetry.lifecycle.erasure import quarantine_step, read_events
 from telemetry.lifecycle.raw_scan import next_slice
 from telemetry.models import Erasure, ErasureState, QuarantinedEvent, RawEvent, SubjectKind
 from web.moments import rfc3339
-from workbench.erasure.events import APPROVALS, note_things
+from workbench.erasure.events import SINGLE_ROWS, note_things
 from workbench.erasure.selection import WHOLE, choose_things, noted_ids, subject_condition
 from workbench.erasure.things import TABLES
 from workbench.models import ApprovalDecision, DraftCreation, LinkKind, Session, SessionLink
 
 IDS_PER_QUERY = 500
 # Bookkeeping of the fold, which says nothing of the subject.
-LEFT_OUT = {"id", "counted_in", "observed_in", "is_observed", "completed_key"}
+LEFT_OUT = {
+    "id",
+    "counted_in",
+    "observed_in",
+    "is_observed",
+    "completed_key",
+    "counted_micro_usd",
+    "is_counted",
+    "is_only_called",
+}
 
 
 def export_of(erasure: Erasure, *, now: datetime) -> Iterator[str]:
@@ -129,7 +138,7 @@ def _tables(erasure: Erasure) -> Iterator[tuple[str, Iterator[Model]]]:
         if table.model is not Session:
             things = table.model._default_manager.filter(in_environment)
             yield f"{kind}s", _by_ids(things, table.id_column, noted_ids(erasure, kind))
-    for model in (*APPROVALS, DraftCreation):
+    for model in SINGLE_ROWS:
         stored: QuerySet[Any] = model._default_manager.filter(in_environment)
         name = str(model._meta.verbose_name_plural).replace(" ", "_")
         if erasure.kind == SubjectKind.RUN and model is not DraftCreation:

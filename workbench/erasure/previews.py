@@ -12,12 +12,12 @@ from telemetry.lifecycle.retention.rules import read_holds
 from telemetry.models import Environment, Erasure, ErasureMode, ErasureState
 from web.moments import rfc3339
 from workbench.buckets import bucket_of
-from workbench.erasure.events import APPROVALS, note_things
+from workbench.erasure.events import SINGLE_ROWS, note_things
 from workbench.erasure.receipts import add_days, add_number, add_to
 from workbench.erasure.selection import WHOLE, choose_things, noted_ids, shared_ids, subject_condition
 from workbench.erasure.things import TABLES
 from workbench.fold.pending import fold_environment
-from workbench.models import ApprovalDecision, DraftCreation, LinkKind, Session, SessionLink
+from workbench.models import ApprovalDecision, LinkKind, Session, SessionLink
 
 
 def preview_step(erasure: Erasure, now: datetime) -> None:
@@ -87,7 +87,7 @@ def _count_things(erasure: Erasure) -> None:
         ).count()
         rows[str(table.model._meta.verbose_name)] = own_count
         shared[str(table.model._meta.verbose_name)] = count - own_count
-    for model in (*APPROVALS, DraftCreation):
+    for model in SINGLE_ROWS:
         rows[str(model._meta.verbose_name)] = model._default_manager.filter(**in_sessions).count()
     decided = SessionLink.objects.filter(
         environment=erasure.environment_id, kind=LinkKind.APPROVER, thing_id=erasure.working_id

@@ -14,11 +14,14 @@ from workbench.fold.event_names import STAGED_EVENTS, sql_list
 from workbench.models import AgentRun, LinkKind, SessionLink, WorkflowRun
 
 # What an erasure notes, besides the kinds of links: sessions that go whole, sessions of which a part goes, sessions
-# to pair again, and ids of approvals.
+# to pair again, ids of approvals, and those below.
 WHOLE = SubjectKind.SESSION.value
 PART = "part"
 PAIR = "pair"
 APPROVAL = "approval"
+# Agent runs and workflow runs whose model calls are to be looked at again.
+CALLER = "caller"
+CALLED_IN = "called_in"
 # Names that take the place of erased ids. No client makes them.
 GONE = "gone_"
 

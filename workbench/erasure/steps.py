@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -26,6 +26,8 @@ from workbench.erasure import previews, things
 from workbench.erasure.events import erase_events
 from workbench.erasure.receipts import add_number
 from workbench.erasure.selection import (
+    CALLED_IN,
+    CALLER,
     PAIR,
     WHOLE,
     SqlCondition,
@@ -38,6 +40,8 @@ from workbench.erasure.selection import (
 from workbench.fold import inserts, merges
 from workbench.fold.approval_pairs import pair_approvals_of
 from workbench.fold.batch import empty_batch, stage_again
+from workbench.fold.call_owners import own_calls_of
+from workbench.fold.changes import read_changes
 from workbench.fold.draft_pairs import pair_drafts_of
 from workbench.fold.pending import fold_environment
 
@@ -252,10 +256,14 @@ def folded_before() -> int:
 
 
 def pair_again(erasure: Erasure, now: datetime) -> None:
-    """Mark the buckets of the things that were made again, then pair the sessions that lost something."""
+    """Mark the buckets of the things that were made again, then pair the sessions that lost something.
+
+    Last of all, model calls of whom less is known now look for their agents.
+    """
     with locked(erasure):
         # Without anything that was made again only pairs can have changed.
-        kinds = (*things.TABLES, PAIR) if erasure.receipt.get("made_again") else (PAIR,)
+        made_again = things.TABLES if erasure.receipt.get("made_again") else ()
+        kinds = (*made_again, PAIR, CALLER, CALLED_IN)
         place, chunk = next_things(erasure, kinds=kinds, size=rows_per_transaction() // 2)
         if not chunk:
             erasures.move_to(erasure, ErasureState.QUARANTINE)
@@ -263,6 +271,10 @@ def pair_again(erasure: Erasure, now: datetime) -> None:
         ids = {thing.thing_id for thing in chunk}
         if chunk[0].kind == PAIR:
             pair_sessions(erasure, ids - noted_among(erasure, WHOLE, ids))
+        elif chunk[0].kind == CALLER:
+            look_at_calls(erasure, agent_run_ids=ids, now=now)
+        elif chunk[0].kind == CALLED_IN:
+            look_at_calls(erasure, run_ids=ids, now=now)
         else:
             note_made_again(erasure, chunk[0].kind, ids)
         save_position(erasure, place)
@@ -281,6 +293,17 @@ def pair_sessions(erasure: Erasure, session_ids: set[str]) -> None:
         drafts = pair_drafts_of(batch, session_ids)
         decisions = pair_approvals_of(batch, session_ids)
     mark_touched(environment=erasure.environment_id, buckets=drafts.buckets | decisions.buckets)
+
+
+def look_at_calls(
+    erasure: Erasure, *, agent_run_ids: Collection[str] = (), run_ids: Collection[str] = (), now: datetime
+) -> None:
+    """Give the calls of these agent runs to whoever made them now, and see which runs they still make known."""
+    with connection.cursor() as cursor:
+        batch = empty_batch(cursor, environment=erasure.environment_id, number=folded_before())
+        calls = own_calls_of(batch, agent_run_ids=agent_run_ids, run_ids=run_ids, now=now)
+        touched = read_changes(batch, calls=calls).touched
+    mark_touched(environment=erasure.environment_id, buckets=touched)
 
 
 def erase_quarantined(erasure: Erasure, now: datetime) -> None:

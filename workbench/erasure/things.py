@@ -17,10 +17,12 @@ from django.db.models import Model, Q
 from telemetry.lifecycle.erasure import add_things
 from telemetry.models import Environment, Erasure, ErasureMode, ErasureThing, SubjectKind
 from workbench.buckets import bucket_of, mark_touched
-from workbench.erasure.events import APPROVALS, remove_single_rows
+from workbench.erasure.events import APPROVALS, SINGLE_ROWS, forget_links, remove_single_rows
 from workbench.erasure.receipts import add_number, add_to
 from workbench.erasure.selection import (
     APPROVAL,
+    CALLED_IN,
+    CALLER,
     GONE,
     PAIR,
     PART,
@@ -32,8 +34,8 @@ from workbench.models import (
     AgentRun,
     ApprovalDecision,
     Draft,
-    DraftCreation,
     LinkKind,
+    ModelCall,
     Session,
     SessionLink,
     WorkflowRun,
@@ -52,6 +54,9 @@ class ThingTable:
     blanked: Mapping[str, Any]
 
 
+# A span's place names the events that were of it.
+NO_SPAN = {"trace_id": "", "span_id": "", "parent_span_id": ""}
+
 TABLES: Mapping[str, ThingTable] = {
     LinkKind.DRAFT.value: ThingTable(
         Draft,
@@ -68,7 +73,7 @@ TABLES: Mapping[str, ThingTable] = {
         WorkflowRun,
         "run_id",
         ids={"run_id": LinkKind.RUN, "session_id": WHOLE, "draft_id": LinkKind.DRAFT},
-        moments=("started_at", "completed_at"),
+        moments=("started_at", "completed_at", "first_seen_at", "last_seen_at"),
         blanked={"trace_id": "", "completed_key": None},
     ),
     LinkKind.AGENT_RUN.value: ThingTable(
@@ -81,7 +86,7 @@ TABLES: Mapping[str, ThingTable] = {
             "session_id": WHOLE,
         },
         moments=("started_at", "completed_at"),
-        blanked={"trace_id": "", "span_id": "", "completed_key": None},
+        blanked={**NO_SPAN, "completed_key": None},
     ),
     PART: ThingTable(
         Session,
@@ -100,6 +105,8 @@ TABLES: Mapping[str, ThingTable] = {
 }
 # In this order: the links of the sessions decide about all others, so they go last.
 ORDER = (*TABLES, LinkKind.APPROVER.value, WHOLE)
+# Whose model calls are to be looked at when such things are gone.
+LOOKED_AT = {LinkKind.RUN.value: CALLED_IN, LinkKind.AGENT_RUN.value: CALLER}
 
 
 NAME_THING = f"UPDATE {ErasureThing._meta.db_table} SET replacement = %s WHERE id = %s"
@@ -199,6 +206,8 @@ def _treat_merged(erasure: Erasure, kind: str, ids: Sequence[str]) -> None:
         removable = _removable(erasure, kind, ids, rows=rows)
         if kind == LinkKind.DRAFT:
             add_things(erasure, kind=PAIR, ids={row.accepted_session_id for row in rows})
+        elif kind in LOOKED_AT:
+            add_things(erasure, kind=LOOKED_AT[kind], ids=ids)
     kept = [row for row in rows if getattr(row, table.id_column) not in removable]
     removed = [row.pk for row in rows if row not in kept]
     table.model._default_manager.filter(pk__in=removed).delete()
@@ -269,10 +278,26 @@ def _rename_links(erasure: Erasure, kind: str, ids: Sequence[str]) -> None:
                 model._default_manager.filter(
                     environment=erasure.environment_id, session_id__in=sessions, run_id=old
                 ).update(run_id=new)
+        _rename_in_calls(erasure, kind, old=old, new=new)
         if erasure.mode == ErasureMode.KEEP:
             links.update(thing_id=new)
         else:
             links.delete()
+
+
+def _rename_in_calls(erasure: Erasure, kind: str, *, old: str, new: str) -> None:
+    """What names a run or an agent run that got a name: model calls, and runs that repeat it."""
+    calls = ModelCall.objects.filter(environment=erasure.environment_id)
+    if kind == LinkKind.RUN:
+        # Index: model_call_run (run_id, environment).
+        calls.filter(run_id=old).update(run_id=new, **NO_SPAN)
+        # Index: workflow_run_retry (retry_of_run_id, environment).
+        repeats = WorkflowRun.objects.filter(environment=erasure.environment_id, retry_of_run_id=old)
+        repeats.update(retry_of_run_id=new)
+    elif kind == LinkKind.AGENT_RUN:
+        # Indexes: model_call_owner (owner_id, environment) and model_call_agent (agent_run_id, environment).
+        calls.filter(owner_id=old).update(owner_id=new)
+        calls.filter(agent_run_id=old).update(agent_run_id=new)
 
 
 def _forget_user(erasure: Erasure, sessions: Sequence[Session]) -> None:
@@ -317,7 +342,7 @@ def _treat_sessions(erasure: Erasure, ids: Sequence[str]) -> None:
         session.session_id, session.user_hash = names.of(WHOLE, session.session_id), ""
     Session.objects.bulk_update(renamed, ["session_id", "user_hash"], batch_size=100)
     add_to(erasure.receipt, "anonymised", {"session": len(renamed)})
-    for model in (*APPROVALS, DraftCreation):
+    for model in SINGLE_ROWS:
         _rename_single_rows(erasure, model, ids)
     links = list(SessionLink.objects.filter(**in_environment, session_id__in=ids))
     for link in links:
@@ -327,7 +352,13 @@ def _treat_sessions(erasure: Erasure, ids: Sequence[str]) -> None:
 
 def _rename_single_rows(erasure: Erasure, model: type[Model], sessions: Sequence[str]) -> None:
     """Rows that are one event each get another key too: whoever knows the event could compute the old one."""
-    kinds = {"session_id": WHOLE, "run_id": LinkKind.RUN, "approval_id": APPROVAL}
+    kinds = {
+        "session_id": WHOLE,
+        "run_id": LinkKind.RUN,
+        "agent_run_id": LinkKind.AGENT_RUN,
+        "owner_id": LinkKind.AGENT_RUN,
+        "approval_id": APPROVAL,
+    }
     columns = {
         column: kind
         for column, kind in kinds.items()
@@ -337,8 +368,12 @@ def _rename_single_rows(erasure: Erasure, model: type[Model], sessions: Sequence
     rows: list[Any] = list(stored)
     names = Names(erasure, ((kind, getattr(row, column)) for row in rows for column, kind in columns.items()))
     stored.delete()
+    if model is ModelCall:
+        forget_links(erasure, {row.trace_id for row in rows})
     for row in rows:
         row.event_key = uuid.uuid4()
+        for column, value in NO_SPAN.items() if model is ModelCall else ():
+            setattr(row, column, value)
         for column, kind in columns.items():
             setattr(row, column, names.of(kind, getattr(row, column)))
         if isinstance(row, ApprovalDecision):
@@ -375,6 +410,14 @@ def mark_buckets(erasure: Erasure, kind: str, rows: Sequence[Any]) -> None:
         # An agent's cost counts under the name of its run.
         agents = AgentRun.objects.filter(**in_environment, run_id__in=[row.run_id for row in rows])
         moments = {row.completed_at for row in rows} | set(agents.values_list("completed_at", flat=True))
+        # So does that of a call without an agent.
+        calls = ModelCall.objects.filter(
+            **in_environment,
+            run_id__in=[row.run_id for row in rows],
+            owner_id="",
+            cost_micro_usd__isnull=False,
+        )
+        moments |= set(calls.values_list("called_at", flat=True))
     elif kind == LinkKind.AGENT_RUN:
         # A run's cost is estimated if no agent reports one.
         run_ids = {row.run_id for row in rows} - {""}

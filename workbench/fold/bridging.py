@@ -15,6 +15,7 @@ from workbench.costs import estimate_cost, usd_per_minute
 from workbench.durations import APPROVAL
 from workbench.fold.batch import Batch
 from workbench.fold.changes import AgentRunChange, Changes, RunChange
+from workbench.fold.counted_costs import CountedCost
 from workbench.fold.updates import adapt_key
 from workbench.labels import UNKNOWN
 from workbench.models import ApprovalDecision
@@ -33,7 +34,11 @@ def count_received(*, environment: str, arrivals: Iterable[Outcomes]) -> list[In
 
 
 def count_things(
-    changes: Changes, *, environment: str, paired_durations: Collection[int]
+    changes: Changes,
+    *,
+    environment: str,
+    paired_durations: Collection[int] = (),
+    costs: Collection[CountedCost] = (),
 ) -> Iterator[Increment]:
     """What the batch's things add; `paired_durations` are those that the pairing found, in microseconds."""
     drafts = [draft.duration for draft in changes.drafts if draft.is_observed]
@@ -42,7 +47,7 @@ def count_things(
         "session.duration": _durations(changes.session_durations),
         "workflow_run.ended": [_run_fact(run) for run in changes.runs if run.is_counted],
         "workflow_run.duration": [_run_fact(run) for run in changes.runs if _is_measured(run)],
-        "workflow_run.cost": [*_estimated_costs(changes), *_reported_costs(changes)],
+        "workflow_run.cost": [*_estimated_costs(changes), *_reported_costs(changes, costs)],
         "agent_run.ended": [_agent_fact(run) for run in changes.agent_runs if run.is_counted],
         "agent_run.duration": [_agent_fact(run) for run in changes.agent_runs if _is_measured(run)],
     }
@@ -79,16 +84,15 @@ def _agent_fact(run: AgentRunChange) -> Fact:
 def _estimated_costs(changes: Changes) -> Iterator[Fact]:
     price = usd_per_minute()
     for run in changes.runs:
-        # A cost that an agent run reports takes the place of the estimate.
+        # A cost that an agent run or a model call reports takes the place of the estimate.
         if run.is_observed and run.duration is not None and run.run_id not in changes.costed_run_ids:
             # Rounded a run, and not a batch: so the counter does not depend on how posts were batched.
             yield _fact(estimate_cost(run.duration, usd_per_minute=price), workflow=run.workflow)
 
 
-def _reported_costs(changes: Changes) -> Iterator[Fact]:
-    for run in changes.agent_runs:
-        if run.is_counted and run.cost_micro_usd is not None:
-            yield _fact(run.cost_micro_usd, workflow=changes.workflows.get(run.run_id, UNKNOWN))
+def _reported_costs(changes: Changes, costs: Iterable[CountedCost]) -> Iterator[Fact]:
+    for cost in costs:
+        yield _fact(cost.micro_usd, workflow=changes.workflows.get(cost.run_id, UNKNOWN))
 
 
 def count_decisions(batch: Batch, decision_keys: Collection[UUID]) -> list[Increment]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from workbench.buckets import Bucket
+from workbench.costs import REPORTED_COST
 from workbench.durations import DRAFT, RUN, SESSION
 from workbench.fold.batch import Batch
+from workbench.fold.call_owners import OwnedCalls
 from workbench.labels import WORKFLOW
-from workbench.models import AgentRun, Draft, Session, WorkflowRun
+from workbench.models import AgentRun, Draft, ModelCall, Session, WorkflowRun
 
 
 class DraftChange(NamedTuple):
@@ -42,14 +44,20 @@ class RunChange(NamedTuple):
 
 
 class AgentRunChange(NamedTuple):
-    """An agent run of the batch; `run_id` is its workflow run, empty when it names none."""
+    """An agent run of the batch, or one whose model calls changed; an empty `run_id`: it names no workflow run.
 
+    `called_micro_usd` is what its model calls report, `counted_micro_usd` see AgentRun.
+    """
+
+    agent_run_id: str
     run_id: str
     prior_run_id: str
     agent: str
     status: str
     error_type: str
     cost_micro_usd: int | None
+    called_micro_usd: int | None
+    counted_micro_usd: int
     duration: int | None
     is_counted: bool
     is_observed: bool
@@ -65,8 +73,11 @@ class RunOfAgent(NamedTuple):
     bucket: Bucket | None
 
 
-class AgentOfRun(NamedTuple):
-    """Any agent run of a workflow run that the batch concerns. `is_costed`: it reports a cost."""
+class CostedPart(NamedTuple):
+    """Any agent run of a workflow run that the batch concerns, or model call of it that has no agent.
+
+    `is_costed`: its cost counts.
+    """
 
     run_id: str
     is_costed: bool
@@ -78,8 +89,9 @@ class Changes:
     """The batch's things after the merge, and the buckets that must be computed anew (`touched`).
 
     An agent run's cost counts under its workflow run's name, and decides whether that run's cost is estimated.
-    So the agent runs of the batch's workflow runs are touched too, as are the workflow runs of its agent runs.
-    `workflows` are the names of all these runs. `costed_run_ids` are those of which an agent run reports a cost.
+    So the agent runs of the batch's workflow runs are touched too, as are the workflow runs of its agent runs. The
+    same goes for model calls without an agent. `workflows` are the names of all these runs. `costed_run_ids` are
+    those of which an agent run or such a call reports a cost.
     `session_durations` are the ones that this fold is the first to know, in microseconds.
     """
 
@@ -92,30 +104,31 @@ class Changes:
     touched: set[Bucket]
 
 
-def read_changes(batch: Batch) -> Changes:
-    """Reads the batch's things by their keys, after the merge."""
-    drafts, runs, agent_runs = _drafts(batch), _runs(batch), _agent_runs(batch)
+def read_changes(batch: Batch, *, calls: OwnedCalls) -> Changes:
+    """Reads the batch's things by their keys, after the merge and after model calls found their agents."""
+    drafts, runs, agent_runs = _drafts(batch), _runs(batch), _agent_runs(batch, calls.agent_run_ids)
     own_run_ids = {run.run_id for run in runs}
     # The run that an agent run left is touched too: its cost may be estimated from now on.
     run_ids = own_run_ids.union(*((agent.run_id, agent.prior_run_id) for agent in agent_runs)) - {""}
+    run_ids |= calls.run_ids
     other_runs = _runs_of_agents(batch, run_ids - own_run_ids)
     workflows = {run.run_id: run.workflow for run in runs}
     workflows |= {run.run_id: run.workflow for run in other_runs}
-    agents = _agents_of_runs(batch, run_ids)
+    parts = [*_agents_of_runs(batch, run_ids), *_calls_of_runs(batch, run_ids)]
     return Changes(
         session_durations=_session_durations(batch),
         drafts=drafts,
         runs=runs,
         agent_runs=agent_runs,
         workflows=workflows,
-        costed_run_ids={agent.run_id for agent in agents if agent.is_costed},
-        touched=_buckets([*drafts, *runs, *agent_runs], [*other_runs, *agents]),
+        costed_run_ids={part.run_id for part in parts if part.is_costed},
+        touched=_buckets([*drafts, *runs, *agent_runs], [*other_runs, *parts]) | calls.buckets,
     )
 
 
 def _buckets(
     changes: Iterable[DraftChange | RunChange | AgentRunChange],
-    related: Iterable[RunOfAgent | AgentOfRun],
+    related: Iterable[RunOfAgent | CostedPart],
 ) -> set[Bucket]:
     buckets = {bucket for change in changes for bucket in (change.bucket, change.prior_bucket)}
     buckets |= {thing.bucket for thing in related}
@@ -177,18 +190,22 @@ WHERE environment = %s AND {dialect.any_of("run_id")}""",
     return [RunChange(*row) for row in rows]
 
 
-def _agent_runs(batch: Batch) -> list[AgentRunChange]:
+def _agent_runs(batch: Batch, others: Collection[str]) -> list[AgentRunChange]:
+    """Those of the batch, and the others. What these said before was touched when it changed."""
     dialect = batch.dialect
     rows = batch.rows_of(
-        batch.agent_run_ids,
+        {*batch.agent_run_ids, *others},
         f"""
 SELECT
+  agent_run_id,
   run_id,
   prior_run_id,
   agent_name,
   status,
   error_type,
   cost_micro_usd,
+  called_cost_micro_usd,
+  counted_micro_usd,
   {RUN.microseconds(dialect)},
   counted_in = {batch.number},
   observed_in = {batch.number},
@@ -213,13 +230,25 @@ WHERE environment = %s AND {batch.dialect.any_of("run_id")}""",
     return [RunOfAgent(*row) for row in rows]
 
 
-def _agents_of_runs(batch: Batch, run_ids: Collection[str]) -> list[AgentOfRun]:
+def _agents_of_runs(batch: Batch, run_ids: Collection[str]) -> list[CostedPart]:
     rows = batch.rows_of(
         run_ids,
         f"""
-SELECT run_id, cost_micro_usd IS NOT NULL, {batch.dialect.bucket("completed_at")}
+SELECT run_id, completed_at IS NOT NULL AND {REPORTED_COST} IS NOT NULL, {batch.dialect.bucket("completed_at")}
 FROM {AgentRun._meta.db_table}
 -- Index: agent_run_of_run (run_id, environment).
 WHERE environment = %s AND {batch.dialect.any_of("run_id")}""",
     )
-    return [AgentOfRun(*row) for row in rows]
+    return [CostedPart(*row) for row in rows]
+
+
+def _calls_of_runs(batch: Batch, run_ids: Collection[str]) -> list[CostedPart]:
+    rows = batch.rows_of(
+        run_ids,
+        f"""
+SELECT run_id, true, {batch.dialect.bucket("called_at")}
+FROM {ModelCall._meta.db_table}
+-- Index: model_call_run (run_id, environment).
+WHERE environment = %s AND {batch.dialect.any_of("run_id")} AND owner_id = '' AND cost_micro_usd IS NOT NULL""",
+    )
+    return [CostedPart(*row) for row in rows]

@@ -11,6 +11,7 @@ RUN_STARTED = "workbench.workflow_run_started"
 RUN_COMPLETED = "workbench.workflow_run_completed"
 AGENT_STARTED = "agent.run_started"
 AGENT_COMPLETED = "agent.run_completed"
+MODEL_CALLED = "agent.model_called"
 APPROVAL_REQUESTED = "workbench.approval_requested"
 APPROVAL_COMPLETED = "workbench.approval_completed"
 STREAM_OPENED = "appserver.stream_opened"
@@ -26,6 +27,8 @@ RUN_EVENTS = (RUN_STARTED, RUN_COMPLETED)
 AGENT_EVENTS = (AGENT_STARTED, AGENT_COMPLETED)
 STREAM_EVENTS = (STREAM_OPENED, STREAM_CLOSED)
 APPROVAL_EVENTS = (APPROVAL_REQUESTED, APPROVAL_COMPLETED)
+# A run that one of them names is known, and was seen then.
+EVENTS_OF_RUNS = (*RUN_EVENTS, *AGENT_EVENTS, MODEL_CALLED, *APPROVAL_EVENTS)
 
 # What a merge reads; all other events are only counted.
 STAGED_EVENTS = tuple(
@@ -35,6 +38,7 @@ STAGED_EVENTS = tuple(
             *DRAFT_EVENTS,
             *RUN_EVENTS,
             *AGENT_EVENTS,
+            MODEL_CALLED,
             *APPROVAL_EVENTS,
             *STREAM_EVENTS,
             WORKER_CHANGED,

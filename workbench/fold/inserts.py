@@ -1,4 +1,4 @@
-"""Events that become one row each, which the pairing reads: creations without id, requests and decisions.
+"""Events that become one row each, which the pairing reads: creations without id, requests, decisions, model calls.
 
 An event is one row however often it is folded, because its key is the row's.
 """
@@ -8,10 +8,18 @@ from workbench.fold.event_names import (
     APPROVAL_COMPLETED,
     APPROVAL_REQUESTED,
     DRAFT_CREATED,
+    MODEL_CALLED,
     SESSION_EVENTS,
     sql_list,
 )
-from workbench.models import ApprovalDecision, ApprovalRequest, DraftCreation, LinkKind, SessionLink
+from workbench.models import (
+    ApprovalDecision,
+    ApprovalRequest,
+    DraftCreation,
+    LinkKind,
+    ModelCall,
+    SessionLink,
+)
 
 
 def insert_statements(dialect: Dialect) -> tuple[str, ...]:
@@ -20,6 +28,7 @@ def insert_statements(dialect: Dialect) -> tuple[str, ...]:
         insert_draft_creations(dialect),
         insert_approval_requests(dialect),
         insert_approval_decisions(dialect),
+        insert_model_calls(dialect),
         insert_session_links(dialect),
     )
 
@@ -76,6 +85,35 @@ SELECT
   occurred_at
 FROM fold_batch
 WHERE event = '{APPROVAL_COMPLETED}'
+-- Index: the primary key (event_key).
+ON CONFLICT DO NOTHING"""
+
+
+def insert_model_calls(dialect: Dialect) -> str:
+    return f"""
+INSERT INTO {ModelCall._meta.db_table} (
+  event_key, environment, session_id, run_id, agent_run_id, trace_id, span_id, parent_span_id, model, called_at,
+  duration_ms, status, error_type, input_tokens, output_tokens, cost_micro_usd
+)
+SELECT
+  event_key,
+  environment,
+  session_id,
+  coalesce(run_id, ''),
+  coalesce(agent_run_id, ''),
+  coalesce({dialect.text("traceId")}, ''),
+  coalesce({dialect.text("spanId")}, ''),
+  coalesce({dialect.text("parentSpanId")}, ''),
+  coalesce({dialect.text("model")}, ''),
+  occurred_at,
+  {dialect.integer("durationMs")},
+  coalesce({dialect.text("status")}, ''),
+  coalesce({dialect.text("errorType")}, ''),
+  {dialect.integer("inputTokens")},
+  {dialect.integer("outputTokens")},
+  {dialect.micro("costUsd")}
+FROM fold_batch
+WHERE event = '{MODEL_CALLED}'
 -- Index: the primary key (event_key).
 ON CONFLICT DO NOTHING"""
 

@@ -23,7 +23,9 @@ from workbench.fold.event_names import (
     DRAFT_EDITED,
     DRAFT_EVENTS,
     DRAFT_REJECTED,
+    EVENTS_OF_RUNS,
     MAINTENANCE_CHANGED,
+    MODEL_CALLED,
     RUN_COMPLETED,
     RUN_EVENTS,
     RUN_STARTED,
@@ -101,7 +103,10 @@ def merge_statements(dialect: Dialect) -> tuple[str, ...]:
 
 
 def merge_sessions(dialect: Dialect) -> str:
-    """A session starts, ends, and takes each step of the funnel with the earliest event that says so."""
+    """A session starts, ends, and takes each step of the funnel with the earliest event that says so.
+
+    A session that bears the id of its trace is none: a span without a session's id gets its trace's.
+    """
     merged = Merged(dialect)
     duration = Duration(
         start=merged.smaller("started_at"),
@@ -130,7 +135,7 @@ FROM (
     min(occurred_at) FILTER (WHERE event = '{RUN_STARTED}') AS run_started_at,
     min(occurred_at) FILTER (WHERE event = '{RUN_COMPLETED}') AS run_completed_at
   FROM fold_batch
-  WHERE event IN ({sql_list(SESSION_EVENTS)})
+  WHERE event IN ({sql_list(SESSION_EVENTS)}) AND coalesce({dialect.text("traceId")}, '') <> session_id
   GROUP BY environment, session_id
 ) AS batch
 WHERE true -- SQLite would read ON as a join's condition.
@@ -222,29 +227,40 @@ EARLIER_COMPLETION = (
 
 
 def merge_workflow_runs(dialect: Dialect) -> str:
-    """A run's earliest completion decides how it ended, even when a later one says something else."""
+    """A run's earliest completion decides how it ended, even when a later one says something else.
+
+    A run is known as soon as any event names it: SDKs export a span when it ends, the run's own the last. Such an
+    event says when the run was seen, and nothing else of it.
+    """
+    own = f"event IN ({sql_list(RUN_EVENTS)})"
     merged = Merged(dialect, is_earlier=EARLIER_COMPLETION)
     duration = merged.run_duration()
     return f"""
 INSERT INTO {WorkflowRun._meta.db_table} AS stored (
-  environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, started_at,
-  completed_at, completed_key, status, duration_ms, error_type, counted_in, observed_in
+  environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, retry_of_run_id,
+  first_seen_at, last_seen_at, is_only_called, started_at, completed_at, completed_key, status, duration_ms,
+  error_type, counted_in, observed_in
 )
 SELECT
-  environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, started_at,
-  completed_at, completed_key, status, duration_ms, error_type,
+  environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, retry_of_run_id,
+  first_seen_at, last_seen_at, is_only_called, started_at, completed_at, completed_key, status, duration_ms,
+  error_type,
   CASE WHEN completed_at IS NULL THEN 0 ELSE {FOLD} END,
   CASE WHEN {RUN.counts} THEN {FOLD} ELSE 0 END
 FROM (
   SELECT
     environment,
     run_id,
-    {dialect.smallest_text("session_id")} AS session_id,
-    {dialect.smallest_text(dialect.text("draftId"))} AS draft_id,
-    {dialect.smallest_text(dialect.text("workflowId"))} AS workflow_id,
-    {dialect.smallest_text(dialect.text("workflowName"))} AS workflow_name,
-    {dialect.smallest_text(dialect.text("trigger"))} AS trigger,
-    {dialect.smallest_text(dialect.text("traceId"))} AS trace_id,
+    {dialect.smallest_text("session_id", where=own)} AS session_id,
+    {dialect.smallest_text(dialect.text("draftId"), where=own)} AS draft_id,
+    {dialect.smallest_text(dialect.text("workflowId"), where=own)} AS workflow_id,
+    {dialect.smallest_text(dialect.text("workflowName"), where=own)} AS workflow_name,
+    {dialect.smallest_text(dialect.text("trigger"), where=own)} AS trigger,
+    {dialect.smallest_text(dialect.text("traceId"), where=own)} AS trace_id,
+    {dialect.smallest_text(dialect.text("retryOfRunId"), where=own)} AS retry_of_run_id,
+    min(occurred_at) AS first_seen_at,
+    max(occurred_at) AS last_seen_at,
+    min(CASE WHEN event = '{MODEL_CALLED}' THEN 1 ELSE 0 END) = 1 AS is_only_called,
     min(occurred_at) FILTER (WHERE event = '{RUN_STARTED}') AS started_at,
     min(occurred_at) FILTER (WHERE decides) AS completed_at,
     {dialect.only_key("event_key", where="decides")} AS completed_key,
@@ -256,7 +272,7 @@ FROM (
       PARTITION BY run_id, event ORDER BY occurred_at, event_key
     ) = 1 AS decides
     FROM fold_batch
-    WHERE event IN ({sql_list(RUN_EVENTS)}) AND run_id IS NOT NULL
+    WHERE event IN ({sql_list(EVENTS_OF_RUNS)}) AND run_id IS NOT NULL
   ) AS ranked
   GROUP BY environment, run_id
 ) AS batch
@@ -269,6 +285,10 @@ ON CONFLICT (environment, run_id) DO UPDATE SET
   workflow_name = {merged.smaller_text("workflow_name")},
   trigger = {merged.smaller_text("trigger")},
   trace_id = {merged.smaller_text("trace_id")},
+  retry_of_run_id = {merged.smaller_text("retry_of_run_id")},
+  first_seen_at = {merged.smaller("first_seen_at")},
+  last_seen_at = {merged.larger("last_seen_at")},
+  is_only_called = (stored.is_only_called AND excluded.is_only_called),
   started_at = {merged.smaller("started_at")},
   completed_at = {merged.decided("completed_at")},
   completed_key = {merged.decided("completed_key")},
@@ -287,13 +307,13 @@ def merge_agent_runs(dialect: Dialect) -> str:
     return f"""
 INSERT INTO {AgentRun._meta.db_table} AS stored (
   environment, agent_run_id, run_id, session_id, agent_name, agent_id, action, model, attempt, trace_id,
-  span_id, started_at, completed_at, completed_key, status, duration_ms, error_type, cost_micro_usd,
-  input_tokens, output_tokens, counted_in, observed_in
+  span_id, parent_span_id, started_at, completed_at, completed_key, status, duration_ms, error_type,
+  cost_micro_usd, input_tokens, output_tokens, counted_in, observed_in
 )
 SELECT
   environment, agent_run_id, run_id, session_id, agent_name, agent_id, action, model, attempt, trace_id,
-  span_id, started_at, completed_at, completed_key, status, duration_ms, error_type, cost_micro_usd,
-  input_tokens, output_tokens,
+  span_id, parent_span_id, started_at, completed_at, completed_key, status, duration_ms, error_type,
+  cost_micro_usd, input_tokens, output_tokens,
   CASE WHEN completed_at IS NULL THEN 0 ELSE {FOLD} END,
   CASE WHEN {RUN.counts} THEN {FOLD} ELSE 0 END
 FROM (
@@ -309,6 +329,7 @@ FROM (
     max({dialect.integer("attempt")}) AS attempt,
     {dialect.smallest_text(dialect.text("traceId"))} AS trace_id,
     {dialect.smallest_text(dialect.text("spanId"))} AS span_id,
+    {dialect.smallest_text(dialect.text("parentSpanId"))} AS parent_span_id,
     min(occurred_at) FILTER (WHERE event = '{AGENT_STARTED}') AS started_at,
     min(occurred_at) FILTER (WHERE decides) AS completed_at,
     {dialect.only_key("event_key", where="decides")} AS completed_key,
@@ -339,6 +360,7 @@ ON CONFLICT (environment, agent_run_id) DO UPDATE SET
   attempt = {merged.larger("attempt")},
   trace_id = {merged.smaller_text("trace_id")},
   span_id = {merged.smaller_text("span_id")},
+  parent_span_id = {merged.smaller_text("parent_span_id")},
   started_at = {merged.smaller("started_at")},
   completed_at = {merged.decided("completed_at")},
   completed_key = {merged.decided("completed_key")},

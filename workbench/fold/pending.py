@@ -15,12 +15,14 @@ from django.db.models import Max
 from telemetry import key_use
 from telemetry.counters import bridge, ledger, rejections
 from telemetry.counters.bridge import Increment
-from telemetry.models import Arrival, Environment
+from telemetry.models import Arrival, Environment, SpanLink
 from workbench.buckets import mark_touched
 from workbench.fold import bridging, inserts, merges
 from workbench.fold.approval_pairs import pair_approvals
-from workbench.fold.batch import Batch, PendingArrival, stage
+from workbench.fold.batch import Batch, PendingArrival, empty_batch, stage
+from workbench.fold.call_owners import own_calls, own_calls_of
 from workbench.fold.changes import read_changes
+from workbench.fold.counted_costs import count_costs
 from workbench.fold.draft_pairs import pair_drafts
 from workbench.fold.erased import remove_erased
 from workbench.fold.tally import add_to_counts, count_events, tally_events
@@ -31,25 +33,32 @@ from workbench.streams import forget_streams
 # They bound a batch's memory and the length of its transaction. Larger batches were measured: they are not faster.
 EVENTS_PER_BATCH = 30_000
 ARRIVALS_PER_BATCH = 4_000
+LINKS_PER_BATCH = 10_000
+# Of a fold that takes no arrival: no completion and no duration is new to it.
+NO_FOLD = -1
 
 
 def fold_pending(*, now: datetime, wait: bool = False) -> int:
-    """Takes the arrivals that are pending when it starts; returns how many it took.
+    """Takes the arrivals that are pending when it starts, and links of spans; returns how many arrivals it took.
 
     An environment that another process folds is left to it, unless `wait` is set. Arrivals that come in meanwhile
     wait for the next call, so that this one ends. An environment that cannot be folded does not stop the others;
     afterwards an ExceptionGroup says what went wrong. Safe to repeat, and to run twice at once.
     """
-    pending = Arrival.objects.pending()
-    newest = pending.aggregate(newest=Max("id"))["newest"]
-    if newest is None:
-        return 0
+    pending, links = Arrival.objects.pending(), SpanLink.objects.waiting()
+    newest = pending.aggregate(newest=Max("id"))["newest"] or 0
+    newest_link = links.aggregate(newest=Max("id"))["newest"] or 0
+    waiting = {
+        name for queue in (pending, links) for name in queue.values_list("environment", flat=True).distinct()
+    }
     folded = 0
     with Isolated("not every environment could be folded") as isolated:
-        for environment in sorted(pending.values_list("environment", flat=True).distinct()):
+        for environment in sorted(waiting):
             with isolated.step():
                 while arrivals := fold_batch(environment=environment, now=now, newest=newest, wait=wait):
                     folded += arrivals
+                while fold_links(environment=environment, now=now, newest=newest_link, wait=wait):
+                    pass
     return folded
 
 
@@ -70,9 +79,7 @@ def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = Fal
     cover those. Two workers share the environments between them.
     """
     with transaction.atomic():
-        # With no_key, a key of the environment can be made meanwhile.
-        environments = Environment.objects.select_for_update(skip_locked=not wait, no_key=True)
-        if not environments.filter(name=environment):
+        if not lock(environment, wait=wait):
             return 0
         arrivals = read_arrivals(environment=environment, newest=newest)
         if not arrivals:
@@ -82,13 +89,44 @@ def fold_batch(*, environment: str, now: datetime, newest: int, wait: bool = Fal
     return len(arrivals)
 
 
+def lock(environment: str, *, wait: bool) -> bool:
+    """Whether this transaction is now the only one that folds the environment."""
+    # With no_key, a key of the environment can be made meanwhile.
+    environments = Environment.objects.select_for_update(skip_locked=not wait, no_key=True)
+    return bool(environments.filter(name=environment))
+
+
+def fold_links(*, environment: str, now: datetime, newest: int, wait: bool = False) -> int:
+    """Takes some of the links of spans that came, up to the id `newest`: the calls of their traces may find agents.
+
+    Links may come with a post that has no event, and long after the events of their trace. Returns how many it took.
+    """
+    with transaction.atomic():
+        if not lock(environment, wait=wait):
+            return 0
+        # Index: span_link_waiting (id), of the links that wait.
+        waiting = SpanLink.objects.waiting().filter(environment=environment, id__lte=newest).order_by("id")
+        links = dict(waiting.values_list("id", "trace_id")[:LINKS_PER_BATCH])
+        if not links:
+            return 0
+        with connection.cursor() as cursor:
+            batch = empty_batch(cursor, environment=environment, number=NO_FOLD)
+            calls = own_calls_of(batch, trace_ids=set(links.values()), now=now)
+            changes = read_changes(batch, calls=calls)
+            costs = count_costs(batch, changes, calls=calls)
+        mark_touched(environment=environment, buckets=changes.touched)
+        bridge.increase(list(bridging.count_things(changes, environment=environment, costs=costs)))
+        SpanLink.objects.filter(id__in=list(links)).update(is_waiting=False)
+    return len(links)
+
+
 def take(*, environment: str, arrivals: Sequence[PendingArrival], now: datetime) -> None:
     """Merges the arrivals' events, counts them, and marks the arrivals taken; in the caller's transaction."""
     remove_erased(environment=environment, arrivals=arrivals, now=now)
     increments = bridging.count_received(environment=environment, arrivals=arrivals)
     if any(arrival.accepted for arrival in arrivals):
         with connection.cursor() as cursor:
-            increments += _fold_events(cursor, environment=environment, arrivals=arrivals)
+            increments += _fold_events(cursor, environment=environment, arrivals=arrivals, now=now)
         forget_streams(environment, now=now)
     bridge.increase(increments)
     ledger.record(environment=environment, arrivals=arrivals)
@@ -113,14 +151,15 @@ def read_arrivals(*, environment: str, newest: int) -> list[PendingArrival]:
 
 
 def _fold_events(
-    cursor: CursorWrapper, *, environment: str, arrivals: Sequence[PendingArrival]
+    cursor: CursorWrapper, *, environment: str, arrivals: Sequence[PendingArrival], now: datetime
 ) -> list[Increment]:
     """Merges the arrivals' events into the things; returns what they add to the bridge's counters."""
     batch = stage(cursor, environment=environment, arrivals=arrivals)
     tallies = tally_events(batch)
     add_to_counts(tallies, environment=environment)
     _merge_things(batch)
-    changes = read_changes(batch)
+    calls = own_calls(batch, now=now)
+    changes = read_changes(batch, calls=calls)
     drafts = pair_drafts(batch, drafts=changes.drafts)
     decisions = pair_approvals(batch)
     mark_touched(
@@ -129,7 +168,12 @@ def _fold_events(
     )
     return [
         *count_events(batch, tallies),
-        *bridging.count_things(changes, environment=environment, paired_durations=drafts.durations),
+        *bridging.count_things(
+            changes,
+            environment=environment,
+            paired_durations=drafts.durations,
+            costs=count_costs(batch, changes, calls=calls),
+        ),
         *bridging.count_decisions(batch, decisions.event_keys),
     ]
 

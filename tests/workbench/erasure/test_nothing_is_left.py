@@ -31,6 +31,13 @@ DRAFT = {"draftId": MARKS["draft"]}
 RUN = {"runId": MARKS["run"]}
 TRACE = {"traceId": MARKS["trace"]}
 AGENT = {**RUN, **TRACE, "agentRunId": MARKS["agentrun"], "agentName": "planner", "spanId": MARKS["span"]}
+CALL = {
+    **RUN,
+    **TRACE,
+    "agentRunId": MARKS["agentrun"],
+    "spanId": MARKS["span"],
+    "parentSpanId": MARKS["span"],
+}
 TOOLS = {"toolIds": [MARKS["tool"]], "approvalId": MARKS["approval"], **RUN}
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("workbench.session_started", {"userId": USER}),
@@ -41,6 +48,7 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("workbench.chat_tool_invoked", {"toolId": MARKS["tool"], **DRAFT}),
     ("workbench.workflow_run_started", {**DRAFT, **RUN, **TRACE}),
     ("agent.run_started", AGENT),
+    ("agent.model_called", CALL),
     ("workbench.approval_requested", {"contextType": "workflow", **TOOLS}),
     ("workbench.approval_completed", {"approved": True, "approverId": USER, **TOOLS}),
     ("agent.run_completed", {**AGENT, "status": "failed"}),
@@ -163,7 +171,7 @@ def test_the_receipt_names_nobody(key: ApiKey, now: datetime, capsys: pytest.Cap
     printed = capsys.readouterr().out
     receipt = json.loads(printed)["receipt"]
     assert found_in(printed.encode(), [*MARKS.values(), USER, pseudonymise(USER)]) == []
-    assert receipt["raw_events_total"] == 15
+    assert receipt["raw_events_total"] == 16
     assert receipt["quarantined_events"] == 3
     assert receipt["rows"] == {
         "agent run": 1,

@@ -20,14 +20,17 @@ from telemetry.models import (
     QuarantinedEvent,
     RawEvent,
     RetentionHold,
+    SpanLink,
 )
 from tests.builders import MOMENT, event, fold, make_key, minutes, table
 from tests.oracle.erasing import SubjectOfPosts, erase
 from workbench.erasure import steps
 from workbench.models import (
+    AgentRun,
     ApprovalDecision,
     Draft,
     EventCount,
+    ModelCall,
     Session,
     SessionLink,
     TouchedBucket,
@@ -159,6 +162,76 @@ def test_kept_things_hang_together_under_other_names() -> None:
     assert (accepted_in, user) == (session_id, "")
     assert run[1:] == (session_id, draft_id, "")
     assert all(name.startswith("gone_") for name in (session_id, draft_id, run[0]))
+
+
+SPAN = {"traceId": "t", "runId": "r"}
+OF_AGENT = {**SPAN, "spanId": "1", "agentRunId": "a", "agentName": "x", "status": "completed"}
+
+
+def model_call(session: str, span: str, *, cost: float = 0.5) -> dict[str, Any]:
+    return event(
+        "agent.model_called", minutes(1), session=session, **SPAN, spanId=span, parentSpanId="1", costUsd=cost
+    )
+
+
+def erase_session(name: str, **choices: Any) -> Erasure:
+    return erase(SubjectOfPosts("production", "session", name), now=MOMENT, **choices)
+
+
+def test_erased_calls_leave_the_sums_of_their_agent_and_its_bucket_is_computed_again() -> None:
+    fold(event("agent.run_completed", minutes(40), session="theirs", **OF_AGENT))
+    fold(model_call("mine", "2"), model_call("theirs", "3", cost=0.25))
+    SpanLink.objects.create(
+        environment="production", trace_id="t", span_id="8", parent_span_id="9", received_at=MOMENT
+    )
+    TouchedBucket.objects.all().delete()
+
+    erase_session("mine")
+
+    assert table(AgentRun, "calls", "called_cost_micro_usd") == [(1, 250_000)]
+    assert table(ModelCall, "session_id", "owner_id") == [("theirs", "a")]
+    assert minutes(30) in set(TouchedBucket.objects.values_list("bucket_start", flat=True))
+    assert not SpanLink.objects.exists()
+
+
+def test_calls_of_an_erased_agent_belong_to_none() -> None:
+    fold(event("agent.run_completed", session="mine", **OF_AGENT), model_call("theirs", "2"))
+
+    erase_session("mine")
+
+    assert table(ModelCall, "session_id", "owner_id") == [("theirs", "")]
+    assert table(WorkflowRun, "run_id", "first_seen_at", "is_only_called") == [("r", minutes(1), True)]
+
+
+def test_a_run_that_only_erased_calls_named_goes_with_them() -> None:
+    fold(model_call("mine", "2"))
+
+    erase_session("mine")
+
+    assert not WorkflowRun.objects.exists()
+    assert not ModelCall.objects.exists()
+
+
+def test_kept_calls_stay_with_their_agent_under_other_names() -> None:
+    fold(event("agent.run_completed", session="mine", **OF_AGENT), model_call("mine", "2"))
+
+    erase_session("mine", mode="keep")
+
+    [call] = table(ModelCall, "owner_id", "run_id", "session_id", "trace_id", "span_id", "parent_span_id")
+    assert [call[:3]] == table(AgentRun, "agent_run_id", "run_id", "session_id")
+    assert call[3:] == ("", "", "")
+    assert all(name.startswith("gone_") for name in call[:3])
+    assert table(AgentRun, "calls", "called_cost_micro_usd") == [(1, 500_000)]
+
+
+def test_an_erased_run_is_gone_from_what_repeats_it() -> None:
+    repeat = event("workbench.workflow_run_started", session="theirs", runId="r-2", retryOfRunId="r")
+    fold(event("workbench.workflow_run_started", session="mine", runId="r"), repeat)
+
+    erase(SubjectOfPosts("production", "run", "r"), now=MOMENT, mode="keep")
+
+    [retried] = WorkflowRun.objects.filter(run_id="r-2").values_list("retry_of_run_id", flat=True)
+    assert retried.startswith("gone_")
 
 
 def test_an_end_leaves_no_scratch_and_no_name() -> None:

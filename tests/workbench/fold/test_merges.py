@@ -22,6 +22,7 @@ from workbench.models import (
     Draft,
     DraftCreation,
     EventCount,
+    ModelCall,
     Session,
     WorkflowRun,
 )
@@ -36,6 +37,7 @@ THINGS: tuple[type[Model], ...] = (
     AppServerStream,
     Draft,
     DraftCreation,
+    ModelCall,
     Session,
     WorkflowRun,
 )
@@ -177,6 +179,22 @@ CASES: dict[str, MergeCase] = {
             run_completed(2, 5, status="failed", workflowId="W-1"),
         ],
     ),
+    "when a run was seen, by itself and by others, and the smallest run that it repeats": MergeCase(
+        model=WorkflowRun,
+        fields=("first_seen_at", "last_seen_at", "retry_of_run_id", "started_at", "session_id"),
+        row=(minutes(1), minutes(7), "R-0", minutes(2), "s-2"),
+        events=[
+            event(
+                "workbench.workflow_run_started", minutes(2), session="s-2", runId="r-1", retryOfRunId="r-0"
+            ),
+            event(
+                "workbench.workflow_run_started", minutes(3), session="s-3", runId="r-1", retryOfRunId="R-0"
+            ),
+            agent("started", 1, runId="r-1", agentName="planner"),
+            event("agent.model_called", minutes(7), runId="r-1", traceId="t-1", spanId="sp-1"),
+            event("workbench.approval_completed", minutes(6), approved=True, runId="r-1"),
+        ],
+    ),
     "an agent run's start, completion, highest attempt and cost": MergeCase(
         model=AgentRun,
         fields=(
@@ -216,13 +234,23 @@ CASES: dict[str, MergeCase] = {
             "model",
             "trace_id",
             "span_id",
+            "parent_span_id",
             "output_tokens",
         ),
-        row=("r-1", "s-1", "ag-1", "plan", "m-1", "t-1", "sp-1", None),
+        row=("r-1", "s-1", "ag-1", "plan", "m-1", "t-1", "sp-1", "sp-0", None),
         events=[
             agent("started", 1, session="s-2", runId="r-2", agentId="ag-1", traceId="t-1"),
             agent("completed", 2, session="s-1", runId="r-1", status="failed", action="plan", spanId="sp-1"),
-            agent("started", 3, session="s-3", runId="r-1", agentId="ag-2", model="m-1", action="test"),
+            agent(
+                "started",
+                3,
+                session="s-3",
+                runId="r-1",
+                agentId="ag-2",
+                model="m-1",
+                action="test",
+                parentSpanId="sp-0",
+            ),
         ],
     ),
     "the newest report of a worker, the largest key within a moment": MergeCase(

@@ -16,13 +16,16 @@ pytestmark = [
     pytest.mark.only_on("sqlite"),
 ]
 
-AGENT = {"runId": "r-1", "agentRunId": "a-1", "agentName": "planner"}
+TRACE = {"traceId": "t-1", "runId": "r-1"}
+AGENT = {**TRACE, "agentRunId": "a-1", "agentName": "planner", "spanId": "1"}
 EVENTS = [
     event("workbench.session_started", minutes(0)),
     event("workbench.draft_created", minutes(1), source="chat"),
     event("workbench.draft_accepted", minutes(2), draftId="d-1"),
     event("workbench.workflow_run_started", minutes(3), runId="r-1", draftId="d-1"),
     event("agent.run_started", minutes(4), **AGENT),
+    event("agent.model_called", minutes(4), **TRACE, spanId="2", parentSpanId="1", costUsd=1),
+    event("agent.model_called", minutes(4), **TRACE, spanId="3", agentRunId="a-2", costUsd=1),
     event("agent.run_completed", minutes(5), status="failed", costUsd=1, **AGENT),
     event("workbench.approval_requested", minutes(6), toolIds=["t"], contextType="c", approvalId="x"),
     event("workbench.approval_completed", minutes(7), approved=True, approvalId="x"),
@@ -51,7 +54,9 @@ def test_no_statement_of_a_fold_reads_all_things(now: datetime) -> None:
     with CaptureQueriesContext(connection) as queries:
         pending.fold_pending(now=now)
 
-    statements = [query["sql"] for query in queries if re.match(r"\s*(SELECT|INSERT|UPDATE)", query["sql"])]
+    statements = [
+        query["sql"] for query in queries if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", query["sql"])
+    ]
 
     assert len(statements) > 30
 

@@ -12,7 +12,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from telemetry.door.protocols.otlp.dialects import ENVIRONMENT, EXCEPTION_TYPE, LISTED
-from telemetry.door.protocols.otlp.spans import EXCEPTION, STATUS_ERROR, PostedSpan, Value, unreadable
+from telemetry.door.protocols.otlp.spans import (
+    EXCEPTION,
+    INTERNAL_KINDS,
+    STATUS_ERROR,
+    PostedSpan,
+    Value,
+    unreadable,
+)
 
 
 def response(*, rejected_spans: int, message: str) -> bytes:
@@ -60,6 +67,7 @@ def from_protobuf(span: Span, *, environment: str) -> PostedSpan:
         attributes=listed(span.attributes),
         exception_type=exception_type_of(span.events),
         environment=environment,
+        is_internal=span.kind in INTERNAL_KINDS,
     )
 
 

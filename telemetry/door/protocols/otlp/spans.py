@@ -12,6 +12,9 @@ from web.errors import ApiError
 EXCEPTION = "exception"
 # Status.StatusCode of trace.proto.
 STATUS_ERROR = 2
+# Span.SpanKind: what stays within one process, or does not say what it is.
+INTERNAL_KINDS = (0, 1)
+INTERNAL_NAMES = ("SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL")
 
 Value = str | int | float | bool | list[str]
 
@@ -24,7 +27,8 @@ class PostedSpan(msgspec.Struct, frozen=True, kw_only=True):
     """What the portal reads of a span. Ids are lower-case hex, moments nanoseconds since 1970 (0: none).
 
     `parent_id` is empty for a root. `attributes` are the listed ones. `exception_type` is that of the last exception
-    event that has one. `environment` is what the resource says of itself.
+    event that has one. `environment` is what the resource says of itself. `is_internal`: it is no call between two
+    services.
     """
 
     trace_id: str
@@ -37,6 +41,12 @@ class PostedSpan(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, Value]
     exception_type: str
     environment: str
+    is_internal: bool = True
+
+    @property
+    def is_between(self) -> bool:
+        """Whether it may lie between an agent and its model calls: it is internal, and has a span above it."""
+        return self.is_internal and self.has_ids and bool(is_span_id(self.parent_id))
 
     @property
     def has_ids(self) -> bool:
@@ -79,6 +89,7 @@ class JsonSpan(msgspec.Struct, rename="camel"):
     span_id: str | None = None
     parent_span_id: str | None = None
     name: str | None = None
+    kind: int | str | None = None
     start_time_unix_nano: int | str | None = None
     end_time_unix_nano: int | str | None = None
     attributes: list[JsonPair] | None = None
@@ -135,6 +146,7 @@ def from_json(span: JsonSpan, *, environment: str) -> PostedSpan:
         attributes=json_listed(span.attributes),
         exception_type=json_exception_type(span.events),
         environment=environment,
+        is_internal=(span.kind or 0) in {*INTERNAL_KINDS, *INTERNAL_NAMES},
     )
 
 

@@ -25,6 +25,7 @@ from telemetry.door.protocols.otlp.dialects import (
 from telemetry.door.protocols.otlp.spans import PostedSpan, Value
 from telemetry.intake.ingest import PostedEvent
 from telemetry.intake.privacy import looks_like_pii
+from telemetry.intake.storage import SpanLinkRow
 from telemetry.intake.validation import Problem
 from telemetry.intake.wording import Wording
 from telemetry.plan.codes import RejectionCode
@@ -54,22 +55,26 @@ NAMES: Mapping[SpanRole, str] = {
 class TranslatedSpans:
     """The events of a request, the span that each is of (`owners`: positions), and how many spans had which role.
 
-    `environments` are the names that resources give to where they run.
+    `environments` are the names that resources give to where they run. `links` are the spans without a role that may
+    lie between an agent and its model calls.
     """
 
     events: list[PostedEvent] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     roles: Counter[str] = field(default_factory=Counter)
     environments: set[str] = field(default_factory=set)
+    links: list[SpanLinkRow] = field(default_factory=list)
 
 
 def translate(spans: Sequence[PostedSpan]) -> TranslatedSpans:
-    """The events of spans, in their order. A span without a role has none."""
+    """The events of spans, in their order. A span without a role has none, and may be a link."""
     translated = TranslatedSpans()
     for position, span in enumerate(spans):
         role = role_of(span.name, span.attributes)
         translated.roles[role] += 1
         translated.environments.add(span.environment)
+        if role is SpanRole.NONE and span.is_between:
+            translated.links.append(SpanLinkRow(span.trace_id, span.span_id, span.parent_id))
         for event in events_of(span, role=role):
             translated.events.append(event)
             translated.owners.append(position)

@@ -73,12 +73,21 @@ def store_all(
 ) -> dict[int, str]:
     """Store the events in portions of the door's size; what was rejected of which span, and why.
 
-    If a portion fails, the exporter sends all of them again, and those that are stored are duplicates then.
+    The links are stored with the first portion, or alone where there is no event. If a portion fails, the exporter
+    sends all of them again, and those that are stored are duplicates then.
     """
     rejections: dict[int, str] = {}
-    for first in range(0, len(translated.events), MAX_BATCH_EVENTS):
+    for first in range(0, max(len(translated.events), 1), MAX_BATCH_EVENTS):
         portion = translated.events[first : first + MAX_BATCH_EVENTS]
-        result = store(request, portion, key=key, now=now, all_results=True, wording_of=translating.wording)
+        result = store(
+            request,
+            portion,
+            key=key,
+            now=now,
+            all_results=True,
+            wording_of=translating.wording,
+            links=() if first else translated.links,
+        )
         for entry in result.results:
             if entry["status"] == "rejected":
                 rejections.setdefault(translated.owners[first + entry["index"]], sentence(entry))

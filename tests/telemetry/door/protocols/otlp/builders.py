@@ -15,12 +15,14 @@ Description = dict[str, Any]
 
 
 def span(name: str = "chat", *, span_id: str = "00000000000000a1", **more: Any) -> Description:
-    """A span of two seconds; `attributes`, `exceptions` (their attributes), `parent`, `error`, `start`, `end`."""
+    """A span of two seconds; `attributes`, `exceptions` (their attributes), `parent`, `kind`, `error`,
+    `start`, `end`."""
     return {
         "trace_id": TRACE,
         "span_id": span_id,
         "parent": "",
         "name": name,
+        "kind": 1,
         "start": START,
         "end": START + 2 * SECOND,
         "attributes": {},
@@ -41,6 +43,7 @@ def protobuf(spans: Sequence[Description], *, resource: Mapping[str, str] | None
             span_id=bytes.fromhex(described["span_id"]),
             parent_span_id=bytes.fromhex(described["parent"]),
             name=described["name"],
+            kind=described["kind"],
             start_time_unix_nano=described["start"],
             end_time_unix_nano=described["end"],
             attributes=map(pair, described["attributes"].items()),
@@ -85,7 +88,7 @@ def json_span(described: Description) -> dict[str, Any]:
         "spanId": described["span_id"],
         "parentSpanId": described["parent"],
         "name": described["name"],
-        "kind": 1,
+        "kind": described["kind"],
         "startTimeUnixNano": str(described["start"]),
         "endTimeUnixNano": described["end"],
         "attributes": list(map(json_pair, described["attributes"].items())),

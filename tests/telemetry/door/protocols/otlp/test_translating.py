@@ -24,6 +24,13 @@ def events(*spans: dict[str, Any]) -> list[Any]:
     return from_protobuf
 
 
+def links(*spans: dict[str, Any]) -> list[tuple[str, str]]:
+    """The span and the parent of each link: the same from protobuf and from JSON."""
+    from_protobuf = translate(read_protobuf(protobuf(spans))).links
+    assert translate(read_json(as_json(spans))).links == from_protobuf
+    return [(link.span_id[-1], link.parent_span_id[-1]) for link in from_protobuf]
+
+
 def of_event(name: str, events: list[Any]) -> dict[str, Any]:
     [found] = [event for event in events if event["event"] == name]
     return dict(found["properties"])
@@ -332,3 +339,36 @@ def test_every_property_is_one_of_the_plan() -> None:
     assert [event["properties"].keys() - definitions[event["event"]].by_name for event in found] == [
         set()
     ] * 7
+
+
+PARENT = "00000000000000b2"
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_an_internal_span_without_a_role_is_a_link(kind: int) -> None:
+    assert links(span("http.handler", parent=PARENT, kind=kind)) == [("1", "2")]
+
+
+@pytest.mark.parametrize("kind", [2, 3, 4, 5])
+def test_a_call_between_services_is_no_link(kind: int) -> None:
+    assert links(span("POST /", parent=PARENT, kind=kind)) == []
+
+
+def test_a_root_a_span_with_a_role_and_one_without_ids_are_no_links() -> None:
+    spans = [
+        span("root"),
+        span("agent.execute", parent=PARENT),
+        span("x", parent=PARENT, span_id="0000000000000000"),
+    ]
+
+    assert links(*spans) == []
+
+
+def test_json_may_say_the_kind_as_a_number_or_a_name() -> None:
+    body = json.loads(as_json([span("x", parent=PARENT)]))
+    named = body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+
+    named["kind"] = "SPAN_KIND_INTERNAL"
+    assert len(translate(read_json(json.dumps(body).encode())).links) == 1
+    named["kind"] = "SPAN_KIND_CLIENT"
+    assert translate(read_json(json.dumps(body).encode())).links == []

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from telemetry.door import throttling
 from telemetry.door.protocols.otlp import views
 from telemetry.door.protocols.otlp.answers import JSON, PROTOBUF
-from telemetry.models import QuarantinedEvent, RawEvent
+from telemetry.models import Arrival, QuarantinedEvent, RawEvent, SpanLink
 from tests.builders import make_secret
 from tests.telemetry.door.protocols.otlp.builders import TRACE, Description, as_json, protobuf, span
 from tests.telemetry.posts import Answer, send
@@ -247,3 +247,39 @@ def test_no_attribute_that_is_not_listed_is_kept_anywhere(secret: str, content_t
     rows = [*RawEvent.objects.values_list("properties"), *QuarantinedEvent.objects.values_list("payload")]
     assert "MARKER" not in str(rows)
     assert len(rows) == 3
+
+
+BETWEEN = span(
+    "http.handler", span_id="00000000000000a2", parent="00000000000000a1", attributes={"session.id": "s"}
+)
+
+
+@pytest.mark.parametrize("others", [[], [span("agent.execute")]], ids=["alone", "with events"])
+def test_the_links_of_spans_are_stored_once(secret: str, others: list[Description]) -> None:
+    for _ in range(2):
+        post(protobuf([*others, BETWEEN]), secret=secret)
+
+    link = SpanLink.objects.get()
+    assert (link.environment, link.trace_id, link.span_id, link.parent_span_id, link.is_waiting) == (
+        "production",
+        TRACE,
+        "00000000000000a2",
+        "00000000000000a1",
+        True,
+    )
+
+
+def test_links_are_not_stored_where_the_events_of_their_post_are_not(secret: str) -> None:
+    with (
+        patch.object(Arrival.objects, "create", side_effect=OperationalError),
+        patch("telemetry.intake.storage.insert_on_postgresql", side_effect=OperationalError),
+    ):
+        answer = post(protobuf([span("agent.execute"), BETWEEN]), secret=secret)
+
+    assert (answer.status_code, SpanLink.objects.count()) == (503, 0)
+
+
+def test_a_dry_run_stores_no_links(secret: str) -> None:
+    post(protobuf([BETWEEN]), secret=secret, QUERY_STRING="dry_run=1")
+
+    assert not SpanLink.objects.exists()
