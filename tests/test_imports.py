@@ -141,8 +141,8 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "goals spans sums",
         "evaluation",
         "environments measurability stored_rows",
-        "context query",
-        "effects lag readings windows",
+        "context query usage",
+        "agents effects lag readings windows",
         "past_values",
     ),
     "pages": (
@@ -150,10 +150,11 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "day_bars page_controls",
         "alerting",
         "kpi",
-        "overview slos",
+        "overview slos usage",
         "apps urls",
     ),
     "pages.alerting": ("texts", "views"),
+    "pages.usage": ("sorting stacks state", "links", "agents costs"),
     "pages.kpi": ("texts", "chart headline", "views"),
     "metrics": (
         "database families indicators processes requests rules tasks",
