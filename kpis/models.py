@@ -103,6 +103,10 @@ class Freshness(models.Model):
     computed_until = models.DateTimeField(null=True)
     # The zone whose days the day rows are; if REPORTING_TIME_ZONE changes, the days have to be rebuilt.
     time_zone = models.CharField(max_length=64)
+    # A release that kept no usage writes no other value.
+    has_usage = models.BooleanField(
+        db_default=False, help_text="The buckets from before usage was kept are computed or marked"
+    )
 
     class Meta:
         verbose_name_plural = "freshness"

@@ -91,6 +91,8 @@ def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
         begun = erasures.begun().count()
         if freshness.time_zone != settings.REPORTING_TIME_ZONE:
             _change_zone(freshness)
+        if not freshness.has_usage:
+            _mark_past(freshness)
         # First what is pending, then what is touched: a fold that commits in between is pending here, so
         # computed_until stops before it.
         arrivals = Arrival.objects.pending().filter(environment=environment)
@@ -119,7 +121,7 @@ def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
     None when another process holds it and `wait` is not set.
     """
     Freshness.objects.get_or_create(
-        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE}
+        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE, "has_usage": True}
     )
     return Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment).first()
 
@@ -336,6 +338,14 @@ def _change_zone(freshness: Freshness) -> None:
         starts.update(base.values_list("period_start", flat=True).distinct())
     recompute_days(environment=environment, days={local_day(start, zone=zone) for start in starts})
     freshness.time_zone = settings.REPORTING_TIME_ZONE
+
+
+def _mark_past(freshness: Freshness) -> None:
+    """Marks every bucket that has rows: they are from before usage was kept, so it is computed for them now."""
+    base = KpiBucket.objects.filter(environment=freshness.environment, granularity=StoredGranularity.BASE)
+    starts = base.values_list("period_start", flat=True).distinct()
+    mark_touched(environment=freshness.environment, buckets=[bucket_of(start) for start in starts])
+    freshness.has_usage = True
 
 
 def replace_rows(

@@ -8,6 +8,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='freshness',
+            name='has_usage',
+            field=models.BooleanField(db_default=False, help_text='The buckets from before usage was kept are computed or marked'),
+        ),
         migrations.CreateModel(
             name='UsageBucket',
             fields=[

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from kpis.compute import rollup
 from kpis.compute.usage import ERROR_TYPES_KEPT, OTHER_ERRORS, SUMS, most_frequent
 from kpis.histogram import bin_of
-from kpis.models import KpiBucket, StoredGranularity, UsageBucket
+from kpis.models import Freshness, KpiBucket, StoredGranularity, UsageBucket
 from telemetry.models import Environment
 from tests.builders import minutes
 from workbench.buckets import bucket_of, mark_touched
@@ -215,6 +215,18 @@ def test_computing_twice_changes_nothing_and_a_thing_that_left_is_gone() -> None
     rolled_up(0, 30)
 
     assert rows("period_start", "input_tokens") == [("unknown", "writer", "small", minutes(30), 3)]
+
+
+def test_the_past_is_computed_once_by_the_first_rollup_that_keeps_usage() -> None:
+    make_agent(input_tokens=3)
+    rolled_up()
+    UsageBucket.objects.all().delete()
+    Freshness.objects.update(has_usage=False)
+
+    rollup.roll_up(environment="production", now=minutes(900))
+
+    assert total("input_tokens") == 3
+    assert Freshness.objects.get().has_usage
 
 
 def test_a_day_keeps_the_most_frequent_errors_and_counts_the_others_together() -> None:
