@@ -1,8 +1,8 @@
 """What agents did and used: the rows of UsageBucket, measured from the workbench's things.
 
 A pure function of the things, as the measures of KPIs are. An agent run counts where its completion is, with its model
-calls; a call that no agent run is known to have made counts at its own moment, for its run and no agent. An agent
-run's own tokens and its own cost count only where none of its calls is known, so nothing counts twice.
+calls; a call that no agent run is known to have made counts at its own moment, for its run and no agent. What an agent
+run itself reports may be the sum of its calls: its tokens and its cost count only where none of its calls reports any.
 """
 
 from collections import defaultdict
@@ -222,9 +222,9 @@ SELECT
   CASE WHEN {RUN.counts} THEN {{bin}} END AS bin,
   count(*),
   sum(CASE WHEN agent.attempt > 1 THEN 1 ELSE 0 END),
-  sum(CASE WHEN agent.calls = 0 THEN coalesce(agent.input_tokens, 0) ELSE 0 END),
-  sum(CASE WHEN agent.calls = 0 THEN coalesce(agent.output_tokens, 0) ELSE 0 END),
-  sum(CASE WHEN agent.calls = 0 THEN coalesce(agent.cost_micro_usd, 0) ELSE 0 END)
+  sum(CASE WHEN agent.called_input_tokens IS NULL THEN coalesce(agent.input_tokens, 0) ELSE 0 END),
+  sum(CASE WHEN agent.called_output_tokens IS NULL THEN coalesce(agent.output_tokens, 0) ELSE 0 END),
+  sum(CASE WHEN agent.called_cost_micro_usd IS NULL THEN coalesce(agent.cost_micro_usd, 0) ELSE 0 END)
 FROM {AgentRun._meta.db_table} AS agent
 WHERE agent.environment = %s AND ({{ended}})
 GROUP BY 1, 2, 3, 4, 5, 6"""

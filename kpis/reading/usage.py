@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import F, Sum
+from django.db.models import F, Sum, Value
 
 from kpis.models import Freshness, UsageBucket
 from kpis.reading.periods import Granularity, Period, Range, previous_range, split
@@ -170,8 +170,7 @@ def _rows(
         return
     # Index: usage_bucket_unique (environment, granularity, period_start, …).
     stored = UsageBucket.objects.filter(in_spans(spans), environment=environment)
-    names = ["period_start", *([F(by.value)] if by else [])]
-    sums = stored.values_list(*names).annotate(*(Sum(name) for name in USAGE_SUMS))
-    for start, *rest in sums:
+    places = stored.annotate(part=F(by.value) if by else Value("")).values_list("period_start", "part")
+    for start, part, *sums in places.annotate(*(Sum(name) for name in USAGE_SUMS)):
         # PostgreSQL's sum of big integers is a decimal.
-        yield rest[0] if by else "", start, Usage(*map(int, rest[1:] if by else rest))
+        yield part, start, Usage(*map(int, sums))

@@ -59,6 +59,16 @@ def make_call(owner: str = "", *, at: float = 0, environment: str = "production"
     ModelCall.objects.create(event_key=uuid.uuid4(), environment=environment, owner_id=owner, **call)
 
 
+def called(*, calls: int, times: int) -> dict[str, int]:
+    """What an agent run has of so many calls, of which as many as `times` say what they used."""
+    return {
+        "calls": calls,
+        "called_input_tokens": 100 * times,
+        "called_output_tokens": 10 * times,
+        "called_cost_micro_usd": 1000 * times,
+    }
+
+
 def rolled_up(*buckets: float, environment: str = "production") -> None:
     """Computes the buckets at these minutes; the first one if none is named."""
     Environment.objects.get_or_create(name=environment)
@@ -75,19 +85,20 @@ def total(name: str, granularity: str = StoredGranularity.BASE) -> int:
     return int(UsageBucket.objects.filter(granularity=granularity).aggregate(total=Sum(name))["total"])
 
 
-def test_an_agent_run_counts_what_it_reports_where_no_call_of_it_is_known() -> None:
+def test_an_agent_run_counts_what_it_reports_where_none_of_its_calls_reports_any() -> None:
     make_run()
-    make_agent(input_tokens=7, output_tokens=3, cost_micro_usd=500)
+    make_agent(input_tokens=7, output_tokens=3, cost_micro_usd=500, calls=1, called_input_tokens=0)
+    make_call("a-1", model="small", input_tokens=0, output_tokens=None, cost_micro_usd=None)
 
     rolled_up()
 
-    assert rows(*SUMS) == [("triage", "writer", "small", 1, 0, 0, 7, 3, 500, 0)]
+    assert rows(*SUMS) == [("triage", "writer", "small", 1, 0, 1, 0, 3, 500, 0)]
     assert rows(*SUMS, granularity=StoredGranularity.DAY) == rows(*SUMS)
 
 
 def test_the_calls_of_an_agent_run_count_in_the_place_of_what_it_reports() -> None:
     make_run()
-    make_agent(input_tokens=7, output_tokens=3, cost_micro_usd=500, calls=3)
+    make_agent(input_tokens=7, output_tokens=3, cost_micro_usd=500, **called(calls=3, times=2))
     make_call("a-1", at=-60)
     make_call("a-1", at=-50, model="")
     make_call("a-1", at=-50, input_tokens=None, output_tokens=None, cost_micro_usd=None)
@@ -119,7 +130,7 @@ def test_a_call_without_an_agent_run_counts_for_its_run_at_its_own_moment() -> N
 def test_agents_of_another_environment_with_the_same_id_do_not_count() -> None:
     for environment in ("production", "staging"):
         make_run(environment=environment)
-        make_agent(environment=environment, calls=1)
+        make_agent(environment=environment, **called(calls=1, times=1))
         make_call("a-1", environment=environment)
 
     rolled_up()
