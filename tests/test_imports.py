@@ -141,10 +141,11 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "goals spans sums",
         "evaluation",
         "environments measurability stored_rows",
-        "context query usage",
-        "agents effects lag readings windows",
+        "context query",
+        "effects lag readings usage windows",
         "past_values",
     ),
+    "kpis.reading.usage": ("breakdown", "agents"),
     "pages": (
         "formatting page_request period_names runbook sparkline verdicts",
         "day_bars page_controls",
@@ -154,7 +155,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "apps urls",
     ),
     "pages.alerting": ("texts", "views"),
-    "pages.usage": ("sorting stacks state", "links", "agents costs"),
+    "pages.usage": ("sorting stacks", "links", "agents costs"),
     "pages.kpi": ("texts", "chart headline", "views"),
     "metrics": (
         "database families indicators processes requests rules tasks",

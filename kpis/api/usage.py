@@ -14,9 +14,9 @@ from kpis.api.csv_export import CsvRenderer
 from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, range_of
 from kpis.api.usage_schema import AgentListSerializer, CostsSerializer
 from kpis.api.views import ERRORS, RANGE_PARAMETERS, refuse_export_without_right
-from kpis.reading.agents import AgentFigures, AgentReading, AgentsReading, read_agents
 from kpis.reading.periods import InvalidRange, Period
-from kpis.reading.usage import (
+from kpis.reading.usage.agents import AgentFigures, AgentReading, AgentsReading, read_agents
+from kpis.reading.usage.breakdown import (
     USAGE_LIMIT,
     Usage,
     UsageComparison,

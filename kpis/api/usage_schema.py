@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from kpis.api.schema import range_fields
-from kpis.reading.usage import UsageDimension
+from kpis.reading.usage.breakdown import UsageDimension
 
 
 class UsageSerializer(serializers.Serializer[Any]):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from kpis.days import local_day
-from kpis.reading.usage import (
+from kpis.reading.usage.breakdown import (
     USAGE_LIMIT,
     Usage,
     UsageComparison,

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from kpis.reading.periods import Range
-from kpis.reading.usage import USAGE_LIMIT
+from kpis.reading.usage.breakdown import USAGE_LIMIT
 from kpis.registry import REGISTRY
 from pages.formatting import change_text
 from pages.kpi.headline import Change, change_of

@@ -6,15 +6,26 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.db.models import Sum
 
 from kpis.compute import rollup
-from kpis.compute.usage import ERROR_TYPES_KEPT, OTHER_ERRORS, SUMS, most_frequent
+from kpis.compute.usage import (
+    AGENT_RUNS,
+    CALLS_WITHOUT_AGENT,
+    ERROR_TYPES_KEPT,
+    OTHER_ERRORS,
+    OWNED_CALLS,
+    SUMS,
+    filled_in,
+    most_frequent,
+)
 from kpis.histogram import bin_of
 from kpis.models import Freshness, KpiBucket, StoredGranularity, UsageBucket
 from telemetry.models import Environment
 from tests.builders import minutes
 from workbench.buckets import bucket_of, mark_touched
+from workbench.dialect import current
 from workbench.models import AgentRun, ModelCall, WorkflowRun
 
 pytestmark = pytest.mark.django_db
@@ -252,3 +263,26 @@ def test_a_day_keeps_the_most_frequent_errors_and_counts_the_others_together() -
     assert len(kept) == ERROR_TYPES_KEPT + 1
     assert kept[OTHER_ERRORS] == 11
     assert most_frequent({"Timeout": 1}) == {"Timeout": 1}
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (AGENT_RUNS, "agent USING INDEX agent_run_completed"),
+        (OWNED_CALLS, "call USING INDEX model_call_owner"),
+        (CALLS_WITHOUT_AGENT, "call USING INDEX model_call_called"),
+    ],
+    ids=["agent runs", "calls of agents", "other calls"],
+)
+def test_reads_the_things_of_the_range_alone(statement: str, index: str) -> None:
+    sql = filled_in(statement, ranges=1, dialect=current())
+    start, end = (connection.ops.adapt_datetimefield_value(minutes(at)) for at in (0, 15))
+    parameters = [*["production"] * sql.count("environment = %s"), start, end]
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        steps = [detail for *_, detail in cursor.fetchall()]
+
+    assert any(index in step for step in steps)
+    assert not [step for step in steps if step.startswith("SCAN")]

@@ -6,7 +6,7 @@ from pytest_django import DjangoAssertNumQueries
 from kpis.days import reporting_zone
 from kpis.models import StoredGranularity
 from kpis.reading.periods import Range, recent_days
-from kpis.reading.usage import (
+from kpis.reading.usage.breakdown import (
     Usage,
     UsageComparison,
     UsageDimension,

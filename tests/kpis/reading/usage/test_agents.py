@@ -4,8 +4,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from kpis.days import reporting_zone
-from kpis.reading.agents import AgentsReading, read_agents
 from kpis.reading.periods import recent_days
+from kpis.reading.usage.agents import AgentsReading, read_agents
 from tests.builders import NOW
 from tests.kpis.builders import DAY, make_bucket, make_environment
 from tests.kpis.usage_builders import make_failures, make_usage

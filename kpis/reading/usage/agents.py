@@ -19,7 +19,7 @@ from kpis.reading.periods import Granularity, Period, Range, previous_range
 from kpis.reading.query import KpiQuery, read_sums
 from kpis.reading.stored_rows import in_spans
 from kpis.reading.sums import Sums, SumTable
-from kpis.reading.usage import (
+from kpis.reading.usage.breakdown import (
     Usage,
     UsageComparison,
     UsageDimension,
