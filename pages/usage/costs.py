@@ -68,7 +68,7 @@ class CostText:
 
 @dataclass(frozen=True, kw_only=True)
 class StackedChart:
-    """`ticks` are the labels of the axis from its top down, `days` those of the first and the last bar."""
+    """`ticks` are the labels of the axis from its top down, `days` those of the first, the middle and the last bar."""
 
     bars: Sequence[StackBar]
     legend: Sequence[StackSeries]
@@ -279,7 +279,7 @@ def make_chart(reading: UsageReading, *, tab: str) -> StackedChart | None:
         bars=make_stacks(series, hints=make_hints(series, days=days), top=top),
         legend=series,
         ticks=[dollars_text(top), dollars_text(top / 2), dollars_text(0)],
-        days=[days[0], days[-1]] if len(days) > 1 else days,
+        days=list(dict.fromkeys([days[0], days[len(days) // 2], days[-1]])),
         label=f"Cost by day and {TABS[tab].lower()}: at most {dollars_text(highest)} a day. "
         "The table below has every figure.",
     )

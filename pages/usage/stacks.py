@@ -10,7 +10,7 @@ HEIGHT = 220
 # Of a day's slot, what stays free beside its bar.
 GAP_SHARE = 0.22
 # Tops of an axis within a power of ten. Half of each is a round number, too.
-ROUND = (1, 2, 4, 5, 8, 10)
+ROUND = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def round_top(highest: float) -> float:
     if highest <= 0:
         return 1
     power = 10.0 ** math.floor(math.log10(highest))
-    return next(step * power for step in (*ROUND, 20) if step * power >= highest * (1 - 1e-9))
+    return next(step * power for step in (*ROUND, 12) if step * power >= highest * (1 - 1e-9))
 
 
 def make_stacks(series: Sequence[StackSeries], *, hints: Sequence[str], top: float) -> list[StackBar]:

@@ -5,7 +5,7 @@ from pages.usage.stacks import HEIGHT, WIDTH, StackSeries, make_stacks, round_to
 
 @pytest.mark.parametrize(
     ("highest", "top"),
-    [(0, 1), (0.003, 0.004), (1, 1), (1.01, 2), (4.5, 5), (7, 8), (9, 10), (10, 10), (1234, 2000)],
+    [(0, 1), (0.0035, 0.004), (1, 1), (1.01, 1.2), (4.5, 5), (7, 8), (9, 10), (10, 10), (1234, 1600)],
 )
 def test_the_axis_ends_at_a_round_number(highest: float, top: float) -> None:
     assert round_top(highest) == pytest.approx(top)
