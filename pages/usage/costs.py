@@ -22,7 +22,15 @@ from kpis.reading.usage.breakdown import (
     computed_until_of,
     total_of,
 )
-from pages.formatting import Figure, compact_text, count_text, date_text, dollars_text, percent_text
+from pages.formatting import (
+    Figure,
+    compact_text,
+    count_text,
+    date_text,
+    dollars_text,
+    percent_text,
+    value_text,
+)
 from pages.kpi.headline import Change
 from pages.page_controls import Link, PageControls
 from pages.page_request import PageRequest, PageState, environments_of, no_environment_page
@@ -181,11 +189,11 @@ def tab_links(state: PageState, *, current: str) -> list[Link]:
 
 
 def make_tiles(comparison: UsageComparison) -> list[Figure]:
-    usage = comparison.current.total
+    usage, before = comparison.current.total, comparison.previous.total
     return [
         Figure("Reported", dollars_text(usage.reported_usd)),
         Figure("Estimated", dollars_text(usage.estimated_usd)),
-        Figure("Previous period", dollars_text(comparison.previous.total.cost_usd)),
+        Figure("Previous period", value_text(None if before == Usage() else before.cost_usd, unit="usd")),
         Figure("Tokens in", compact_text(usage.input_tokens)),
         Figure("Tokens out", compact_text(usage.output_tokens)),
         Figure("Model calls", count_text(usage.calls)),
