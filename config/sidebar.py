@@ -103,6 +103,7 @@ NAVIGATION = [
         item("Baselines", "straighten", "kpis.baseline"),
         item("Entered counts", "edit_note", "kpis.enteredcount"),
         item("KPI buckets", "bar_chart", "kpis.kpibucket"),
+        item("Usage buckets", "data_usage", "kpis.usagebucket"),
         item("Objectives counted", "track_changes", "objectives.objectivecount"),
         item("Objectives recorded until", "speed", "objectives.objectivelevel"),
     ),

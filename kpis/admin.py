@@ -35,7 +35,16 @@ from kpis.forms import (
     PastValueForm,
     TargetForm,
 )
-from kpis.models import EXCLUDED, Baseline, EnteredCount, Freshness, KpiBucket, StoredGranularity, Target
+from kpis.models import (
+    EXCLUDED,
+    Baseline,
+    EnteredCount,
+    Freshness,
+    KpiBucket,
+    StoredGranularity,
+    Target,
+    UsageBucket,
+)
 from kpis.previews import EffectText, effect_texts
 from kpis.reading.effects import effects_of
 from kpis.reading.past_values import PastValue
@@ -77,6 +86,27 @@ class KpiBucketAdmin(ReadOnlyModelAdmin):
     @display(description="breakdown")
     def breakdown(self, bucket: KpiBucket) -> str:
         return f"{bucket.dimension} = {bucket.value}" if bucket.dimension else "whole KPI"
+
+
+@admin.register(UsageBucket)
+class UsageBucketAdmin(ReadOnlyModelAdmin):
+    list_display = (
+        "environment",
+        "granularity",
+        "period_start",
+        "workflow",
+        "agent",
+        "model",
+        "agent_runs",
+        "calls",
+        "input_tokens",
+        "output_tokens",
+        "cost_micro_usd",
+        "estimated_micro_usd",
+    )
+    list_filter = (EnvironmentFilter, choice_filter(field="granularity", choices=StoredGranularity.choices))
+    # The unique key backwards, which its index serves.
+    ordering = ("-environment", "-granularity", "-period_start", "-workflow", "-agent", "-model")
 
 
 @admin.register(Freshness)

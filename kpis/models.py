@@ -57,6 +57,45 @@ class KpiBucket(models.Model):
         return f"{self.kpi} {self.period_start:%Y-%m-%d %H:%M}: {self.numerator}/{self.denominator}"
 
 
+class UsageBucket(models.Model):
+    """What agents did and used in one period, for one workflow, one agent and one model.
+
+    Its rows add up: each agent run, each model call and each estimate is in one row of a period. `agent` and `model`
+    are empty where there is none: for a call that no agent run is known to have made, and for the estimate of a run
+    without a reported cost. A day is the sum of its base buckets.
+    """
+
+    environment = models.CharField(max_length=64)
+    granularity = models.CharField(max_length=8, choices=StoredGranularity)
+    period_start = models.DateTimeField()
+    workflow = models.CharField(max_length=200)
+    agent = models.CharField(max_length=200, default="")
+    model = models.CharField(max_length=200, default="")
+    agent_runs = models.BigIntegerField(default=0, help_text="Those that ended, cancelled ones included")
+    retries = models.BigIntegerField(default=0, help_text="Those of them that were no first attempt")
+    calls = models.BigIntegerField(default=0, help_text="Model calls")
+    input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    cost_micro_usd = models.BigIntegerField(default=0, help_text="Reported")
+    estimated_micro_usd = models.BigIntegerField(default=0, help_text="Of runs without a reported cost")
+    # Numbers of agent runs: by the bin of their duration (kpis/histogram.py), and by the error of those that failed.
+    histogram = models.JSONField(default=dict)
+    error_types = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            # Readers and the rollup name an environment and a granularity, then periods.
+            models.UniqueConstraint(
+                name="usage_bucket_unique",
+                fields=["environment", "granularity", "period_start", "workflow", "agent", "model"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        place = f"{self.workflow}, {self.agent or 'no agent'}, {self.model or 'no model'}"
+        return f"{place} {self.period_start:%Y-%m-%d %H:%M}"
+
+
 class Freshness(models.Model):
     """How far an environment's KPIs are computed; its row is the lock of the environment's rollup."""
 
@@ -64,6 +103,10 @@ class Freshness(models.Model):
     computed_until = models.DateTimeField(null=True)
     # The zone whose days the day rows are; if REPORTING_TIME_ZONE changes, the days have to be rebuilt.
     time_zone = models.CharField(max_length=64)
+    # A release that kept no usage writes no other value.
+    has_usage = models.BooleanField(
+        db_default=False, help_text="The buckets from before usage was kept are computed or marked"
+    )
 
     class Meta:
         verbose_name_plural = "freshness"

@@ -11,6 +11,8 @@ NARROW = "\N{NARROW NO-BREAK SPACE}"
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+# (from where on, how many, their sign): what would be rounded to 1,000k is 1M.
+COMPACT_UNITS = ((999_500_000, 1_000_000_000, "B"), (999_500, 1_000_000, "M"), (1_000, 1_000, "k"))
 
 
 class Figure(NamedTuple):
@@ -67,6 +69,14 @@ def dollars_text(amount: float) -> str:
 
 def count_text(number: float) -> str:
     return f"{number:,.0f}"
+
+
+def compact_text(number: float) -> str:
+    """About so many: 950, 12.3k, 4.56M, 7.8B."""
+    for least, size, unit in COMPACT_UNITS:
+        if number >= least:
+            return f"{number / size:.3g}{unit}"
+    return count_text(number)
 
 
 def change_text(current: float, previous: float, *, unit: str) -> str:

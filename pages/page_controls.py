@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
+from kpis.reading.periods import Range
 from kpis.reading.readings import Comparison
 from kpis.registry import Kpi
 from pages.formatting import moment_text, words_of
@@ -45,7 +47,24 @@ class PageControls:
         cls, comparison: Comparison, *, page: PageRequest, has_granularities: bool = False
     ) -> Self:
         """Any comparison of the page will do: they are all of one range."""
-        state, shown_range, until = page.state, page.range, comparison.current.computed_until
+        return cls.from_page(
+            page,
+            computed_until=comparison.current.computed_until,
+            previous=comparison.previous.range,
+            has_granularities=has_granularities,
+        )
+
+    @classmethod
+    def from_page(
+        cls,
+        page: PageRequest,
+        *,
+        computed_until: datetime | None,
+        previous: Range,
+        has_granularities: bool = False,
+    ) -> Self:
+        """`previous` is the range that the page compares with."""
+        state, shown_range, until = page.state, page.range, computed_until
         zone = shown_range.zone
         return cls(
             environment=page.environment,
@@ -55,7 +74,7 @@ class PageControls:
             start=f"{shown_range.start.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
             end=f"{shown_range.end.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
             range_text=range_text(shown_range),
-            previous_text=range_text(comparison.previous.range),
+            previous_text=range_text(previous),
             time_zone=zone.key,
             computed_until=moment_text(until, zone=zone) if until else "",
             computed_until_iso=until.isoformat() if until else "",

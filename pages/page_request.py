@@ -38,6 +38,8 @@ class PageState:
     granularity: Granularity = DEFAULT_GRANULARITY
     breakdown: str = ""
     compares: bool = False
+    # What else a page keeps in its URL, (name, value): its tab, its order. The page itself reads it.
+    extra: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], *, kpi: Kpi | None = None) -> Self:
@@ -90,12 +92,17 @@ class PageState:
             "granularity": "" if self.granularity is DEFAULT_GRANULARITY else self.granularity.value,
             "breakdown": self.breakdown,
             "compare": "1" if self.compares else "",
+            **dict(self.extra),
         }
         return {name: value for name, value in fields.items() if value}
 
     def shared(self) -> Self:
         """What every page understands: the environment and the range."""
-        return replace(self, granularity=DEFAULT_GRANULARITY, breakdown="", compares=False)
+        return replace(self, granularity=DEFAULT_GRANULARITY, breakdown="", compares=False, extra=())
+
+    def with_extra(self, **parts: str) -> Self:
+        """With these parts of the page's own; an empty one is left out of the URL."""
+        return replace(self, extra=tuple({**dict(self.extra), **parts}.items()))
 
 
 @dataclass(frozen=True, kw_only=True)

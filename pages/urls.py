@@ -7,10 +7,14 @@ from pages.kpi.views import show_kpi
 from pages.overview import show_overview
 from pages.runbook import show_runbook
 from pages.slos import show_slos
+from pages.usage.agents import show_agents
+from pages.usage.costs import show_costs
 
 urlpatterns = [
     path("", show_overview, name="overview"),
     path("kpis/<slug:slug>/", show_kpi, name="kpi"),
+    path("agents/", show_agents, name="agents"),
+    path("costs/", show_costs, name="costs"),
     path("alerts/", show_alerts, name="alerts"),
     path("slos/", show_slos, name="slos"),
     path("runbooks/<slug:name>/", show_runbook, name="runbook"),

@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from alerts.models import Alert
 from audit.models import AuditEntry
-from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, Target
+from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, Target, UsageBucket
 from objectives.models import ObjectiveCount, ObjectiveLevel
 from people.models import Invitation
 from telemetry.models import (
@@ -451,6 +451,15 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         numerator=1,
         denominator=2,
         definition_version=1,
+    ),
+    UsageBucket: lambda number: UsageBucket.objects.create(
+        environment="production",
+        granularity="base",
+        period_start=MOMENT + timedelta(minutes=15 * number),
+        workflow="triage",
+        agent="writer",
+        model="model-small",
+        agent_runs=2,
     ),
     Freshness: lambda number: Freshness.objects.create(
         environment=f"env-{number}", computed_until=MOMENT if number % 2 else None, time_zone="UTC"

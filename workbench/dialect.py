@@ -119,6 +119,12 @@ class Dialect:
             return f"{column} = ANY(ARRAY({self._subquery(kind)}))"
         return f"{column} IN ({self._subquery(kind)})"
 
+    def any_selected(self, column: str, select: str) -> str:
+        """A condition: the column is one of the texts that the SELECT finds. Its index is used, as in `any_of`."""
+        return (
+            f"{column} = ANY(ARRAY({select}))" if self.vendor == "postgresql" else f"{column} IN ({select})"
+        )
+
     def array(self, values: Iterable[Any]) -> Any:
         """The parameter of `any_of`. The statement and its plan stay the same, however many values there are."""
         return list(values) if self.vendor == "postgresql" else json.dumps(list(values))

@@ -5,10 +5,13 @@ from drf_spectacular.views import SpectacularAPIView
 
 from kpis.api import views
 from kpis.api.docs_page import ApiDocsView
+from kpis.api.usage import AgentsView, CostsView
 
 urlpatterns = [
     path("kpis/", views.KpiListView.as_view(), name="api-kpis"),
     path("kpis/<str:slug>/", views.KpiView.as_view(), name="api-kpi"),
+    path("agents/", AgentsView.as_view(), name="api-agents"),
+    path("costs/", CostsView.as_view(), name="api-costs"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", ApiDocsView.as_view(), name="api-docs"),
 ]

@@ -223,6 +223,11 @@ def execution_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """Reported costs of agent runs and of model calls without one; an estimate for workflow runs with neither."""
     yield from count(REPORTED_COSTS, within=within)
     yield from count(COSTS_WITHOUT_AGENT, within=within)
+    yield from estimated_costs(within)
+
+
+def estimated_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:
+    """The workflow runs of which no agent run reports a cost, by workflow: their minutes at the configured rate."""
     run_time = replace(RUNS_WITHOUT_REPORTED_COST, numerator=RUN.microseconds(current()))
     for runs in count(run_time, within=within):
         cost = estimate_cost(runs.numerator, usd_per_minute=within.cost_usd_per_minute)

@@ -1,6 +1,6 @@
 """Rebuilds: KPI rows of a range of days, computed anew from the things and compared with the stored rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -8,9 +8,18 @@ from django.db import transaction
 
 from audit import trail
 from audit.models import Verb
-from kpis.compute.rollup import BUCKETS_PER_TRANSACTION, base_rows, lock_freshness, recompute
+from kpis.compute.measures import MeasuredRanges
+from kpis.compute.rollup import (
+    BUCKETS_PER_TRANSACTION,
+    BucketRow,
+    base_rows,
+    lock_freshness,
+    ranges_of,
+    recompute,
+)
+from kpis.compute.usage import SUMS, UsagePlace, measure_usage
 from kpis.days import day_start, reporting_zone
-from kpis.models import KpiBucket, StoredGranularity
+from kpis.models import KpiBucket, StoredGranularity, UsageBucket
 from telemetry.models import Environment, Erasure
 from workbench.buckets import Bucket, bucket_of, bucket_start
 
@@ -107,14 +116,9 @@ def _rebuild_buckets(*, environment: str, buckets: range, apply: bool) -> Rebuil
 
 
 def _compare(*, environment: str, buckets: range) -> RebuildChanges:
-    stored_rows = KpiBucket.objects.filter(
-        environment=environment,
-        granularity=StoredGranularity.BASE,
-        period_start__gte=bucket_start(buckets.start),
-        period_start__lt=bucket_start(buckets.stop),
-    )
-    stored = {_place(row): _content(row) for row in stored_rows}
-    computed = {_place(row): _content(row) for row in base_rows(environment=environment, buckets=buckets)}
+    within = ranges_of(buckets, environment=environment)
+    stored = _contents([*_stored(KpiBucket, within=within), *_stored(UsageBucket, within=within)])
+    computed = _contents([*base_rows(within), *measure_usage(within)])
     shared = stored.keys() & computed.keys()
     changed = sum(stored[place] != computed[place] for place in shared)
     return RebuildChanges(
@@ -125,9 +129,27 @@ def _compare(*, environment: str, buckets: range) -> RebuildChanges:
     )
 
 
-def _place(row: KpiBucket) -> tuple[str, datetime, str, str]:
-    return row.kpi, row.period_start, row.dimension, row.value
+def _stored(model: type[BucketRow], *, within: MeasuredRanges) -> Iterable[BucketRow]:
+    """The base rows of the ranges, which are one."""
+    [(start, end)] = within.ranges
+    return model._default_manager.filter(
+        environment=within.environment,
+        granularity=StoredGranularity.BASE,
+        period_start__gte=start,
+        period_start__lt=end,
+    )
 
 
-def _content(row: KpiBucket) -> tuple[int, int, dict[str, int], int]:
-    return row.numerator, row.denominator, row.histogram, row.definition_version
+def _contents(rows: Iterable[KpiBucket | UsageBucket]) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """What each row counts, by its place."""
+    return dict(_kpi_content(row) if isinstance(row, KpiBucket) else _usage_content(row) for row in rows)
+
+
+def _kpi_content(row: KpiBucket) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    place = (row.kpi, row.period_start, row.dimension, row.value)
+    return place, (row.numerator, row.denominator, row.histogram, row.definition_version)
+
+
+def _usage_content(row: UsageBucket) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    place = (row.period_start, *(getattr(row, name) for name in UsagePlace._fields))
+    return ("usage", *place), (row.histogram, row.error_types, *(getattr(row, name) for name in SUMS))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,8 +20,9 @@ from kpis import histogram
 from kpis.compute.cumulative import raise_totals
 from kpis.compute.instruments import rollup_seconds
 from kpis.compute.measures import MEASURES, MeasuredRanges, MeasuredRow, measure
+from kpis.compute.usage import measure_usage, sum_days
 from kpis.days import day_start, local_day, reporting_zone
-from kpis.models import EXCLUDED, EnteredCount, Freshness, KpiBucket, StoredGranularity
+from kpis.models import EXCLUDED, EnteredCount, Freshness, KpiBucket, StoredGranularity, UsageBucket
 from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment, Erasure
 from web.tracing import spans
@@ -40,6 +42,8 @@ CLOCKS_APART = timedelta(minutes=1)
 
 # (dimension, value) of the row that is not broken down.
 WHOLE = ("", "")
+
+BucketRow = TypeVar("BucketRow", KpiBucket, UsageBucket)
 
 
 def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
@@ -87,6 +91,8 @@ def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
         begun = erasures.begun().count()
         if freshness.time_zone != settings.REPORTING_TIME_ZONE:
             _change_zone(freshness)
+        if not freshness.has_usage:
+            _mark_past(freshness)
         # First what is pending, then what is touched: a fold that commits in between is pending here, so
         # computed_until stops before it.
         arrivals = Arrival.objects.pending().filter(environment=environment)
@@ -115,7 +121,7 @@ def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
     None when another process holds it and `wait` is not set.
     """
     Freshness.objects.get_or_create(
-        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE}
+        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE, "has_usage": True}
     )
     return Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment).first()
 
@@ -154,34 +160,37 @@ def _computable(environment: str, buckets: Sequence[Bucket]) -> list[Bucket]:
 
 
 def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
-    """Replaces the KPI rows of the buckets, and of the days that they lie in, in the caller's transaction."""
+    """Replaces the rows of the buckets, and of the days that they lie in, in the caller's transaction."""
     buckets = sorted(set(buckets))
     if not buckets:
         return
     zone = reporting_zone()
-    replace_rows(
-        environment=environment,
-        granularity=StoredGranularity.BASE,
-        starts=[bucket_start(bucket) for bucket in buckets],
-        rows=base_rows(environment=environment, buckets=buckets),
-    )
+    within = ranges_of(buckets, environment=environment)
+    starts = [bucket_start(bucket) for bucket in buckets]
+    base = StoredGranularity.BASE
+    replace_rows(KpiBucket, base_rows(within), environment=environment, granularity=base, starts=starts)
+    replace_rows(UsageBucket, measure_usage(within), environment=environment, granularity=base, starts=starts)
     recompute_days(
         environment=environment, days={local_day(bucket_start(bucket), zone=zone) for bucket in buckets}
     )
     raise_totals(environment=environment)
 
 
-def base_rows(*, environment: str, buckets: Sequence[Bucket]) -> list[KpiBucket]:
-    """The KPI rows of the buckets as the things now say; unsaved. Buckets are sorted, each once."""
-    within = MeasuredRanges(
+def ranges_of(buckets: Sequence[Bucket], *, environment: str) -> MeasuredRanges:
+    """Where to measure, for the buckets. They are sorted, each once."""
+    return MeasuredRanges(
         environment=environment,
         ranges=_ranges(buckets),
         zone=reporting_zone(),
         cost_usd_per_minute=usd_per_minute(),
     )
+
+
+def base_rows(within: MeasuredRanges) -> list[KpiBucket]:
+    """The KPI rows of the ranges as the things now say; unsaved."""
     rows: list[KpiBucket] = []
     for slug in MEASURES:
-        rows += _rows(REGISTRY[slug], environment=environment, measured=measure(slug, within=within))
+        rows += _rows(REGISTRY[slug], environment=within.environment, measured=measure(slug, within=within))
     return rows
 
 
@@ -264,12 +273,16 @@ def recompute_days(*, environment: str, days: Iterable[date]) -> None:
     """Replaces the day rows by the sums of their base rows, in the caller's transaction."""
     zone = reporting_zone()
     rows: list[KpiBucket] = []
+    usage: list[UsageBucket] = []
     starts: list[datetime] = []
     for day in sorted(days):
         start, end = day_start(day, zone=zone), day_start(day + timedelta(days=1), zone=zone)
         starts.append(start)
         rows += _day_rows(environment=environment, start=start, end=end)
-    replace_rows(environment=environment, granularity=StoredGranularity.DAY, starts=starts, rows=rows)
+        usage += sum_days(environment=environment, start=start, end=end)
+    granularity = StoredGranularity.DAY
+    replace_rows(KpiBucket, rows, environment=environment, granularity=granularity, starts=starts)
+    replace_rows(UsageBucket, usage, environment=environment, granularity=granularity, starts=starts)
 
 
 def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBucket]:
@@ -317,18 +330,35 @@ def _change_zone(freshness: Freshness) -> None:
     zones = (ZoneInfo(freshness.time_zone), zone)
     moved = {bucket_of(day_start(date, zone=day_zone)) for date in dates for day_zone in zones}
     mark_touched(environment=environment, buckets=moved)
-    rows = KpiBucket.objects.filter(environment=environment)
-    rows.filter(granularity=StoredGranularity.DAY).delete()
-    starts = rows.filter(granularity=StoredGranularity.BASE).values_list("period_start", flat=True).distinct()
+    starts: set[datetime] = set()
+    for model in (KpiBucket, UsageBucket):
+        rows = model._default_manager.filter(environment=environment)
+        rows.filter(granularity=StoredGranularity.DAY).delete()
+        base = rows.filter(granularity=StoredGranularity.BASE)
+        starts.update(base.values_list("period_start", flat=True).distinct())
     recompute_days(environment=environment, days={local_day(start, zone=zone) for start in starts})
     freshness.time_zone = settings.REPORTING_TIME_ZONE
 
 
+def _mark_past(freshness: Freshness) -> None:
+    """Marks every bucket that has rows: they are from before usage was kept, so it is computed for them now."""
+    base = KpiBucket.objects.filter(environment=freshness.environment, granularity=StoredGranularity.BASE)
+    starts = base.values_list("period_start", flat=True).distinct()
+    mark_touched(environment=freshness.environment, buckets=[bucket_of(start) for start in starts])
+    freshness.has_usage = True
+
+
 def replace_rows(
-    *, environment: str, granularity: StoredGranularity, starts: Sequence[datetime], rows: Sequence[KpiBucket]
+    model: type[BucketRow],
+    rows: Sequence[BucketRow],
+    *,
+    environment: str,
+    granularity: StoredGranularity,
+    starts: Sequence[datetime],
 ) -> None:
     """Deletes the rows of the periods that begin at `starts`, and inserts the given ones in their place."""
-    KpiBucket.objects.filter(
+    # Indexes: kpi_bucket_period, usage_bucket_unique (environment, granularity, period_start, …).
+    model._default_manager.filter(
         environment=environment, granularity=granularity, period_start__in=starts
     ).delete()
-    KpiBucket.objects.bulk_create(rows, batch_size=2000)
+    model._default_manager.bulk_create(rows, batch_size=2000)

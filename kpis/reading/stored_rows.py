@@ -25,7 +25,7 @@ def read_rows(
         return
     # Index: kpi_bucket_unique, whose first column is the environment. Who reads all of them names them.
     rows = KpiBucket.objects.filter(
-        _in_spans(spans),
+        in_spans(spans),
         environment__in=environments,
         kpi__in=[kpi.slug for kpi in kpis],
         dimension__in=dimensions,
@@ -33,7 +33,8 @@ def read_rows(
     yield from _rows(rows, has_histograms=any(kpi.kind is Kind.DURATION for kpi in kpis))
 
 
-def _in_spans(spans: Sequence[Span]) -> Q:
+def in_spans(spans: Sequence[Span]) -> Q:
+    """The stored rows of the spans, of which there must be one at least."""
     return reduce(
         or_,
         (

@@ -22,6 +22,7 @@ from objectives.definitions import get_objectives
 from people.models import Role
 from tests.alerts.builders import make_alert
 from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment
+from tests.kpis.usage_builders import make_failures, make_usage
 from tests.objectives.builders import count
 from tests.people.builders import make_person
 
@@ -84,7 +85,27 @@ def fill() -> None:
                 # Of 100, or in micro-dollars.
                 share = (30 + number) * (1_000_000 if kpi.kind is Kind.SUM else 1)
                 make_bucket(kpi.slug, period_start=start, numerator=share, denominator=100)
+        fill_usage(start, number=number)
     fill_alerts(now)
+
+
+def fill_usage(start: datetime, *, number: int) -> None:
+    """A day of three agents, one of which has an error type of many letters, and an estimate."""
+    for place, agent in enumerate(("writer", "retriever", "an-agent-whose-name-is-rather-long-for-a-column")):
+        failed = (number + place) % 5
+        make_failures(agent, failed=failed, finished=40, period_start=start)
+        make_usage(
+            agent,
+            period_start=start,
+            workflow=f"workflow-{place}",
+            model=f"model-{place % 2}",
+            agent_runs=41,
+            input_tokens=1_234_567 * place,
+            cost_micro_usd=(5 + number) * 1_000_000,
+            error_types={"Timeout": failed, "openinference.instrumentation.ToolInvocationError": 2},
+            seconds=range(1, 40),
+        )
+    make_usage("", model="", period_start=start, agent_runs=0, estimated_micro_usd=2_000_000)
 
 
 def fill_alerts(now: datetime) -> None:

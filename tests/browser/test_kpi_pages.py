@@ -15,6 +15,9 @@ PATHS = {
     "runbook": "/runbooks/alerts/",
     "KPI with an alert": "/kpis/approval-rate/",
     "alerts": "/alerts/",
+    "agents": "/agents/?sort=-cost",
+    "costs": "/costs/?by=agent",
+    "costs by day": "/costs/?by=day",
 }
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.db.models import CharField, JSONField, Model, TextField
 
 from audit.models import AuditEntry
-from kpis.models import KpiBucket, StoredGranularity
+from kpis.models import KpiBucket, StoredGranularity, UsageBucket
 from kpis.registry import DEFINITIONS
 from telemetry.models import Environment
 from tests.kpis.builders import make_baseline, make_bucket, make_environment
@@ -123,13 +123,16 @@ def document(column: str, payload: str) -> object:
     """As the column's documents look, with the payload wherever a text is."""
     if column == "errors":
         return [{"code": "wrong_type", "field": payload, "message": payload}]
-    if column in {"rejected", "histogram"}:
-        return {payload: 1} if column == "rejected" else {"1": 1}
+    if column in {"rejected", "error_types", "histogram"}:
+        return {"1": 1} if column == "histogram" else {payload: 1}
     return {"event": payload, payload: payload, "properties": {payload: [payload]}}
 
 
 def fill_breakdown() -> None:
-    """Every payload is the name of a workflow, with more runs than the one before; some name environments."""
+    """Every payload is the name of a workflow, with more runs than the one before; some name environments.
+
+    Each is the name of an agent, a model and an error, too.
+    """
     make_environment()
     total = make_bucket(BREAKDOWN.slug)
     make_baseline(BREAKDOWN.slug, "10", since=total.period_start.date())
@@ -145,6 +148,20 @@ def fill_breakdown() -> None:
             numerator=10_000 + number,
             denominator=20_000,
             definition_version=1,
+        )
+        for number, payload in enumerate(PAYLOADS)
+    )
+    UsageBucket.objects.bulk_create(
+        UsageBucket(
+            environment="production",
+            granularity=StoredGranularity.DAY,
+            period_start=total.period_start,
+            workflow=payload[:200],
+            agent=payload[:200],
+            model=payload[:200],
+            agent_runs=1_000 + number,
+            cost_micro_usd=1_000_000,
+            error_types={payload: 1},
         )
         for number, payload in enumerate(PAYLOADS)
     )

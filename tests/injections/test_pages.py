@@ -102,8 +102,10 @@ def test_pages_show_payloads_as_text(breakdown: None, clock: Any, client: Client
             client.get("/", RANGE),
             client.get("/", {**RANGE, "environment": PAYLOADS[number]}),
             client.get(f"/kpis/{BREAKDOWN.slug}/", {**RANGE, "breakdown": "workflow"}),
+            client.get("/costs/", {**RANGE, "by": "model"}),
+            client.get("/agents/", RANGE),
         ]
-        assert [injections_in(page.content.decode()) for page in pages] == [[], [], []]
+        assert [injections_in(page.content.decode()) for page in pages] == [[]] * 5
         assert shown_in(pages[-1].content.decode())
 
 

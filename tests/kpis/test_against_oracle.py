@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from kpis.compute.rollup import bring_up_to_date
 from kpis.histogram import percentiles
-from kpis.models import KpiBucket
+from kpis.models import KpiBucket, UsageBucket
 from telemetry.models import LedgerHour, RawEvent
 from tests.oracle.compute import expected_rows, percentile
 from tests.oracle.profiles import examples
@@ -87,6 +87,32 @@ def test_kpi_rows_equal_the_oracle(keys: Keys, stream: Stream, seed: int) -> Non
     with override_settings(REPORTING_TIME_ZONE=stream.zone):
         play(stream, keys=keys, seed=seed)
         assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
+        assert usage_sums() == kpi_sums()
+
+
+Sums = dict[tuple[str, str, str, datetime, str], int]
+
+
+def kpi_sums() -> Sums:
+    """Costs by workflow and failed agent runs by agent, as the KPIs have them; what is 0 is left out."""
+    rows = KpiBucket.objects.filter(
+        kpi__in=["execution-cost", "agent-failure-rate"], dimension__in=["workflow", "agent"]
+    )
+    return {
+        (row.dimension, row.granularity, row.environment, row.period_start, row.value): row.numerator
+        for row in rows
+        if row.numerator
+    }
+
+
+def usage_sums() -> Sums:
+    """The same from what agents used."""
+    sums: Counter[tuple[str, str, str, datetime, str]] = Counter()
+    for row in UsageBucket.objects.all():
+        place = (row.granularity, row.environment, row.period_start)
+        sums["workflow", *place, row.workflow] += row.cost_micro_usd + row.estimated_micro_usd
+        sums["agent", *place, row.agent] += sum(row.error_types.values())
+    return {key: number for key, number in sums.items() if number}
 
 
 EDGE = SPRING.anchors[0]
@@ -160,6 +186,7 @@ def test_kpi_rows_of_a_large_stream_equal_the_oracle(keys: Keys, season: Season)
     with override_settings(REPORTING_TIME_ZONE=stream.zone):
         play(stream, keys=keys, seed=7)
         assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
+        assert usage_sums() == kpi_sums()
 
 
 def large(season: Season, *, sessions: int) -> Stream:

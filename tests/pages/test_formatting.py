@@ -3,7 +3,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pages.formatting import MINUS, NARROW, change_text, date_text, moment_text, value_text, words_of
+from pages.formatting import (
+    MINUS,
+    NARROW,
+    change_text,
+    compact_text,
+    date_text,
+    moment_text,
+    value_text,
+    words_of,
+)
 
 RATIOS = {0: "0%", 0.314: "31.4%", 0.3: "30%", 1: "100%", 0.99949: "99.9%", 12.5: "1,250%"}
 SECONDS = {
@@ -55,6 +64,22 @@ def test_writes_a_dash_where_there_is_no_value(unit: str) -> None:
 @pytest.mark.parametrize(("current", "previous", "unit", "text"), CHANGES.values(), ids=CHANGES)
 def test_writes_a_change_with_its_sign(current: float, previous: float, unit: str, text: str) -> None:
     assert change_text(current, previous, unit=unit) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    {
+        0: "0",
+        999: "999",
+        1000: "1k",
+        12_345: "12.3k",
+        999_499: "999k",
+        999_500: "1M",
+        4_560_000_000: "4.56B",
+    }.items(),
+)
+def test_writes_about_how_many(number: int, text: str) -> None:
+    assert compact_text(number) == text
 
 
 def test_writes_a_date() -> None:

@@ -142,3 +142,11 @@ def test_falls_back_to_the_defaults_with_the_fault_and_keeps_the_environment() -
 def test_refuses_an_environment_that_there_is_not() -> None:
     with pytest.raises(UnknownEnvironment):
         page_request({"environment": "prod"})
+
+
+def test_keeps_what_a_page_adds_to_its_url_and_leaves_it_out_elsewhere() -> None:
+    state = PageState(environment="demo").with_extra(by="agent", sort="").with_extra(sort="-cost")
+
+    assert state.link(preset="7d") == "?environment=demo&range=7d&by=agent&sort=-cost"
+    assert state.kept_fields() == {"by": "agent", "sort": "-cost"}
+    assert state.shared().query() == "?environment=demo"

@@ -1,0 +1,1 @@
+"""What agents did and used over a range, from rows of UsageBucket."""

@@ -1,0 +1,64 @@
+"""What both pages share: their state, links to runs, and changes against the range before."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from kpis.reading.periods import Range
+from kpis.reading.usage.breakdown import USAGE_LIMIT
+from kpis.registry import REGISTRY
+from pages.formatting import change_text
+from pages.kpi.headline import Change, change_of
+from pages.page_request import PageRequest, PageState, page_request_or_404
+from web.moments import rfc3339
+
+RUNS = "/runs/"
+COST = REGISTRY["execution-cost"]
+
+
+def usage_page_or_404(
+    request: HttpRequest, *, environments: list[str], extra: Mapping[str, str]
+) -> PageRequest:
+    """The request with what the page keeps in its URL beside environment and range. Raises Http404."""
+    page = page_request_or_404(request, environments=environments)
+    return replace(page, state=page.state.with_extra(**extra))
+
+
+def runs_url(state: PageState, *, environment: str, **filters: str) -> str:
+    """The runs of the same environment and range, as far as the filters choose them."""
+    return with_parts(RUNS, state.shared().query(environment=environment), filters)
+
+
+def with_parts(path: str, query: str, parts: Mapping[str, str]) -> str:
+    added = urlencode(parts)
+    return f"{path}{query}&{added}" if query else f"{path}?{added}"
+
+
+def csv_url(name: str, *, environment: str, range: Range, **parts: str) -> str:
+    """The API's address of the same figures, with the range in moments: it stays what it is tomorrow."""
+    moments = {"from": rfc3339(range.start), "to": rfc3339(range.end)}
+    query = {"environment": environment, **moments, **parts, "format": "csv"}
+    return f"{reverse(name)}?{urlencode(query)}"
+
+
+def cost_change(current: float, previous: float) -> Change | None:
+    """None where there was none before, or is none now."""
+    return change_of(current, previous, kpi=COST) if current and previous else None
+
+
+def count_change(current: int, previous: int) -> Change | None:
+    """More runs are neither better nor worse."""
+    if not current or not previous:
+        return None
+    text = change_text(current, previous, unit="count")
+    arrow = "flat" if text.startswith("±") else "up" if current > previous else "down"
+    return Change(text=text, tone="flat", arrow=arrow, words="neither better nor worse")
+
+
+def left_out_text(number: int, *, things: str) -> str:
+    """What a table of many rows says of those that it does not have; "" where it has all."""
+    left_out = number - USAGE_LIMIT
+    return f"and {left_out:,} smaller {things}, which the totals count" if left_out > 0 else ""
