@@ -6,12 +6,16 @@ from pages.alerting.views import show_alerts
 from pages.kpi.views import show_kpi
 from pages.overview import show_overview
 from pages.runbook import show_runbook
+from pages.runs.views import show_run, show_runs
 from pages.slos import show_slos
 
 urlpatterns = [
     path("", show_overview, name="overview"),
     path("kpis/<slug:slug>/", show_kpi, name="kpi"),
     path("alerts/", show_alerts, name="alerts"),
+    path("runs/", show_runs, name="runs"),
+    # An id may have slashes.
+    path("runs/<path:run_id>/", show_run, name="run"),
     path("slos/", show_slos, name="slos"),
     path("runbooks/<slug:name>/", show_runbook, name="runbook"),
 ]

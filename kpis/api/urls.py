@@ -5,10 +5,13 @@ from drf_spectacular.views import SpectacularAPIView
 
 from kpis.api import views
 from kpis.api.docs_page import ApiDocsView
+from kpis.api.runs import RunListView, RunView
 
 urlpatterns = [
     path("kpis/", views.KpiListView.as_view(), name="api-kpis"),
     path("kpis/<str:slug>/", views.KpiView.as_view(), name="api-kpi"),
+    path("runs/", RunListView.as_view(), name="api-runs"),
+    path("runs/<path:run_id>/", RunView.as_view(), name="api-run"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", ApiDocsView.as_view(), name="api-docs"),
 ]
