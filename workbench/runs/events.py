@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
-from django.db.models.fields.json import KT
 
 from telemetry.models import Environment, QuarantinedEvent, RawEvent
 from workbench.models import AgentRun, ApprovalDecision, ApprovalRequest, ModelCall, WorkflowRun
@@ -148,7 +147,7 @@ def rejected_events(run: WorkflowRun) -> list[RejectedRunEvent]:
     rows: QuerySet[QuarantinedEvent] = QuarantinedEvent.objects.filter(
         pk__in=list(newest.values_list("pk", flat=True)[:SEARCHED_REJECTIONS])
     )
-    named = rows.annotate(named_run=KT("payload__properties__runId")).filter(named_run=run.run_id)
+    named = rows.filter(payload__properties__runId=run.run_id)
     return [
         RejectedRunEvent(
             received_at=row.received_at,
