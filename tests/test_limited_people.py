@@ -104,7 +104,18 @@ def test_rows_of_another_environment_do_not_exist_in_the_admin(limited: Client, 
     assert change.headers["Location"] == "/admin/"
 
 
-@pytest.mark.parametrize("path", ["/", "/kpis/approval-rate/", "/api/kpis/", "/api/kpis/approval-rate/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/kpis/approval-rate/",
+        "/api/kpis/",
+        "/api/kpis/approval-rate/",
+        "/runs/",
+        "/runs/r-1/",
+        "/api/runs/",
+    ],
+)
 def test_another_environment_is_answered_like_one_that_does_not_exist(limited: Client, path: str) -> None:
     closed, missing = (limited.get(path, {"environment": name}) for name in (CLOSED, "no-place"))
 

@@ -15,6 +15,10 @@ PATHS = {
     "runbook": "/runbooks/alerts/",
     "KPI with an alert": "/kpis/approval-rate/",
     "alerts": "/alerts/",
+    "runs": "/runs/",
+    "no runs": "/runs/?workflow=none&not_status=failed",
+    "run": "/runs/failed/",
+    "run that goes on": "/runs/running/",
 }
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.
