@@ -9,6 +9,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.template.defaultfilters import pluralize
 
 from kpis.days import local_day
 from pages.day_bars import DayBar, make_bars
@@ -163,10 +164,8 @@ def tick_texts(fall: Waterfall | None) -> list[TickText]:
 
 def summary_of(detail: RunDetail) -> str:
     totals = detail.listed.totals
-    parts = [f"{count_text(totals.agents)} agent runs", f"{count_text(totals.calls)} model calls"]
-    if detail.approvals:
-        parts.append(f"{len(detail.approvals)} approvals")
-    return " · ".join(parts)
+    parts = [(totals.agents, "agent run"), (totals.calls, "model call"), (len(detail.approvals), "approval")]
+    return " · ".join(f"{count_text(number)} {name}{pluralize(number)}" for number, name in parts if number)
 
 
 def agent_rows(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:

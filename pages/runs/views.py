@@ -30,10 +30,10 @@ from workbench.runs.filters import BadRunFilter
 from workbench.runs.listing import list_runs, suggestions
 from workbench.runs.states import ACTIVE, RunState
 
-RANGE_LABELS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "28d": "28 days", "all": "All"}
+RANGE_LABELS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "28d": "28 days", "all": "All time"}
 # Names of the filters in chips: those that can be added, and nothing else is shown as one.
 STATUS_LINKS: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("All", ()),
+    ("Any status", ()),
     ("Active", tuple(state.value for state in ACTIVE)),
     ("Failed", (RunState.FAILED.value,)),
     ("Completed", (RunState.COMPLETED.value,)),
@@ -126,9 +126,10 @@ def make_list(asked: RunsRequest) -> Fragment:
         "older_url": state.at_place("older", str(page.older)).query() if page.older else "",
         "is_filtered": bool(state.values),
         "all_url": state.with_values(range=["all"]).query(),
-        "is_active": page.has_active,
     }
-    return Fragment(html=render_to_string("pages/runs/_list.html", context), is_active=page.has_active)
+    # A run may begin at any moment: then it is on the newest page.
+    is_active = asked.query.cursor is None or page.has_active
+    return Fragment(html=render_to_string("pages/runs/_list.html", context), is_active=is_active)
 
 
 def environment_links(asked: RunsRequest, *, names: Sequence[str]) -> list[Link]:

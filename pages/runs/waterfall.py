@@ -114,7 +114,7 @@ def nested(spans: Sequence[RunSpan]) -> Iterator[tuple[RunSpan, int]]:
     """Each span once with its depth: a span whose parent is not known, or that is its own ancestor, stands at 0."""
     keys = {span.key for span in spans}
     children: dict[str, list[int]] = defaultdict(list)
-    roots = []
+    roots: list[int] = []
     ordered = sorted(spans, key=lambda span: (span.start, span.end or span.start))
     for place, span in enumerate(ordered):
         is_child = span.parent in keys and span.parent != span.key

@@ -37,12 +37,13 @@
     const patience = setTimeout(function () { ending.abort(); }, PATIENCE);
     try {
       const answer = await fetch(address(), {
-        headers: { "If-None-Match": etag }, credentials: "same-origin", redirect: "error", signal: ending.signal,
+        headers: { "If-None-Match": etag }, credentials: "same-origin", redirect: "manual", signal: ending.signal,
       });
       if (answer.status === 200) await show(answer);
-      else if (answer.status !== 304) throw new Error(String(answer.status));
-      updatedAt = Date.now();
-      fault.textContent = "";
+      else if (answer.status !== 304 && answer.type !== "opaqueredirect") throw new Error(String(answer.status));
+      const isSignedOut = answer.type === "opaqueredirect";
+      if (!isSignedOut) updatedAt = Date.now();
+      fault.textContent = isSignedOut ? "Signed out: load the page again" : "";
     } catch {
       fault.textContent = "Connection lost, trying again";
     } finally {

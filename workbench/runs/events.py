@@ -154,7 +154,13 @@ def rejected_events(run: WorkflowRun) -> list[RejectedRunEvent]:
             event=row.event,
             source=row.source,
             code=row.code,
-            message=str(next(iter(row.errors), {}).get("message", "")),
+            message=first_message(row),
         )
         for row in named.order_by("-pk")
     ]
+
+
+def first_message(row: QuarantinedEvent) -> str:
+    """Of the first error, "" where none is stored."""
+    messages = [str(error.get("message", "")) for error in row.errors]
+    return next(iter(messages), "")

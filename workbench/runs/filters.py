@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import BooleanField, CharField, QuerySet
 from django.db.models.expressions import RawSQL
@@ -100,7 +101,7 @@ class RunConditions:
         return runs
 
 
-def with_workflow(runs: QuerySet[WorkflowRun]) -> QuerySet[WorkflowRun]:
+def with_workflow(runs: QuerySet[WorkflowRun]) -> QuerySet[Any]:
     """With the annotation `workflow`. Index: workflow_run_of_workflow, which has the same expression."""
     # As SQL, because SQLite uses an index of an expression only where its constants stand in the query themselves.
     return runs.annotate(workflow=RawSQL(WORKFLOW, [], output_field=CharField()))

@@ -4,8 +4,9 @@ The tokens and the cost of an agent run are those of its model calls; its own fi
 is known. A call that belongs to no known agent run counts for its run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Case, Count, F, Q, Sum, When
 
@@ -70,7 +71,7 @@ def totals_of(run_ids: Iterable[str], *, environment: str) -> dict[str, RunTotal
         name: Sum(Case(When(calls__gt=0, then=F(called)), default=F(own)))
         for name, (called, own) in FIGURES.items()
     }
-    agents = (
+    agents: Iterable[Mapping[str, Any]] = (
         AgentRun.objects.filter(run_id__in=ids, environment=environment)
         .values("run_id")
         .annotate(
