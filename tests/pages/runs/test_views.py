@@ -39,7 +39,7 @@ def row(client: Client, name: str = "r-1", **query: Any) -> str:
     """The text of a run's row."""
     page = client.get("/runs/", query).content.decode()
     (found,) = [
-        part for part in re.findall(r"<tr class="row-.*?</tr>", page, re.DOTALL) if f'id="run-{name}"' in part
+        part for part in re.findall(r'<tr class="row-.*?</tr>', page, re.DOTALL) if f'id="run-{name}"' in part
     ]
     return " ".join(
         re.sub(r"<title>.*?</title>|<[^>]+>", " ", found).replace("\N{NARROW NO-BREAK SPACE}", " ").split()
