@@ -17,12 +17,14 @@ from django.test import Client
 from django.utils import timezone
 
 from benchmarks.events import make_events
+from benchmarks.made_runs import make_runs, place_of_page
 from benchmarks.retention.old_events import drop_plainly, load_old_events, prune
 from benchmarks.worst_cases import WorstCase, plain_text, worst_cases
 from config.processes import startup
 from config.server import garbage
 from kpis.compute import rollup
 from metrics.collector import snapshots
+from pages.polling import fragments
 from people.models import Role
 from people.roles import give_role
 from telemetry import keys
@@ -42,7 +44,7 @@ MEASURED_AGAIN = 10
 REQUESTS_PER_MINUTE = 100_000_000
 OURS = ("telemetry", "workbench", "kpis", "benchmarks")
 # Called by name, as those below.
-__all__ = ["drop_plainly", "load_old_events", "prune"]
+__all__ = ["drop_plainly", "load_old_events", "make_runs", "place_of_page", "prune"]
 # They say where events come from; everything else comes from events.
 KEPT = (Environment, ApiKey)
 
@@ -225,7 +227,7 @@ class Visitor:
     def get(self, path: str) -> None:
         if self.client is None:
             user, _ = get_user_model().objects.get_or_create(username="bench")
-            give_role(user=user, role=Role.ANALYST)
+            give_role(user=user, role=Role.OPERATOR)
             self.client = Client(SERVER_NAME="127.0.0.1")
             self.client.force_login(user)
         answer = self.client.get(path)
@@ -237,8 +239,9 @@ visitor = Visitor()
 
 
 def time_page(*, path: str) -> float:
-    """Server time of one GET, middleware and template included; a scrape reads the database every time."""
+    """Server time of one GET, middleware and template included, which reads the database every time."""
     snapshots.forget()
+    fragments.forget()
     began_at = time.perf_counter()
     visitor.get(path)
     return time.perf_counter() - began_at

@@ -24,6 +24,9 @@ class Options:
     old_events: int = 10_000_000
     old_events_sqlite: int = 1_000_000
     old_days: int = 60
+    # Runs in the two environments of (j).
+    few_runs: int = 25_000
+    many_runs: int = 1_000_000
     # Days over which (g) spreads the events.
     history_days: int = 29
     # (e) measures the memory after each of these numbers of events.
@@ -44,6 +47,8 @@ def quick(server_url: str) -> Options:
         old_events=3_000,
         old_events_sqlite=3_000,
         old_days=9,
+        few_runs=200,
+        many_runs=1_000,
         history_days=3,
         memory_samples=(1_000, 2_000, 3_000),
     )

@@ -185,6 +185,14 @@ def webhook(name: str) -> str:
     return value
 
 
+def link_template(name: str, *, placeholder: str) -> str:
+    """An address for people with a placeholder in it. Raises ImproperlyConfigured for one that leads nowhere."""
+    value = text(name)
+    if value and not (value.startswith(("https://", "http://")) and placeholder in value):
+        raise ImproperlyConfigured(f"{name} must begin with https:// or http://, and contain {placeholder}.")
+    return value
+
+
 def is_safe_address(url: str) -> bool:
     try:
         parts = urlsplit(url)

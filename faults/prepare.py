@@ -22,6 +22,7 @@ FILLED_IN = {
     "app_label": "telemetry",
     "name": "alerts",
     "route": "track",
+    "run_id": "unknown-run",
     "slug": "workflow-duration",
     "token": "unknown-token",
     "url": "nothing-here/",

@@ -6,6 +6,7 @@ from pages.alerting.views import show_alerts
 from pages.kpi.views import show_kpi
 from pages.overview import show_overview
 from pages.runbook import show_runbook
+from pages.runs.views import show_run, show_runs
 from pages.slos import show_slos
 from pages.usage.agents import show_agents
 from pages.usage.costs import show_costs
@@ -16,6 +17,9 @@ urlpatterns = [
     path("agents/", show_agents, name="agents"),
     path("costs/", show_costs, name="costs"),
     path("alerts/", show_alerts, name="alerts"),
+    path("runs/", show_runs, name="runs"),
+    # An id may have slashes.
+    path("runs/<path:run_id>/", show_run, name="run"),
     path("slos/", show_slos, name="slos"),
     path("runbooks/<slug:name>/", show_runbook, name="runbook"),
 ]

@@ -115,6 +115,9 @@ def test_rows_of_another_environment_do_not_exist_in_the_admin(limited: Client, 
         "/api/kpis/approval-rate/",
         "/api/agents/",
         "/api/costs/",
+        "/runs/",
+        "/runs/r-1/",
+        "/api/runs/",
     ],
 )
 def test_another_environment_is_answered_like_one_that_does_not_exist(limited: Client, path: str) -> None:

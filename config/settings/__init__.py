@@ -48,6 +48,9 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 WORKER_METRICS_PORT = env.integer("WORKER_METRICS_PORT", default=0, minimum=0, maximum=65535)
 TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
 
+# Where the traces of workflow runs are looked at.
+TRACE_URL_TEMPLATE = env.link_template("TRACE_URL_TEMPLATE", placeholder="{trace_id}")
+
 # Mail and notices -----------------------------------------------------------------------------------------
 
 EMAIL_URL = env.text("EMAIL_URL")

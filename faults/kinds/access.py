@@ -49,7 +49,7 @@ PROTOCOL_POSTS = (
 )
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
-    r"|kpis/<slug:slug>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
+    r"|kpis/<slug:slug>/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
     r"|invitations/<str:token>/"
 )
 
@@ -68,6 +68,9 @@ RULES: Sequence[Rule] = (
         "302",
         {PEOPLE: "200", "user": "403"},
     ),
+    # Runs are for operators. The one that is asked for is not there.
+    Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
+    Rule("GET", r"runs/<path:run_id>/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
     Rule("GET", r"login/", "200", {PEOPLE: "302"}),
     Rule("GET", r"login/passkey/", "200", {PEOPLE: ANY}),
     Rule("GET", r"login/second-factor/", "302"),
@@ -87,6 +90,13 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "405"}),
     Rule("GET", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "404"}),
     Rule("GET", r"api/(kpis|slos|agents|costs)/.*", "403", {NOBODY: "401", f"read {READERS}": "200"}),
+    Rule("GET", r"api/runs/", "403", {NOBODY: "401", f"read operator {STAFF}": "200", "staff": "403"}),
+    Rule(
+        "GET",
+        r"api/runs/<path:run_id>/",
+        "403",
+        {NOBODY: "401", f"read operator {STAFF}": "404", "staff": "403"},
+    ),
     Rule("GET", r"api/plan/.*", "200", {NOBODY: "401", "expired revoked user": "403"}),
     Rule("GET", r"api/ingest/recent/", "401", {KEYS: "403", "ingest": "200"}),
     Rule("GET", rf"api/workbench/telemetry|api/alerts/webhook/|\^v1/(m|traces)/\?\$|{PROTOCOL_POSTS}", "405"),
@@ -97,7 +107,7 @@ RULES: Sequence[Rule] = (
     Rule("POST", r"api/health/", "403", {NOBODY: "401", "metrics admin-key": "405"}),
     Rule("POST", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "400"}),
     Rule("POST", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "405"}),
-    Rule("POST", r"api/(kpis|slos|agents|costs)/.*", "403", {NOBODY: "401", "read": "405"}),
+    Rule("POST", r"api/(kpis|runs|slos|agents|costs)/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),
     # A key of scope alerts is none of these roles.

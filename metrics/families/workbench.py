@@ -1,7 +1,7 @@
 """Gauges of what goes on in the workflow engine and the app servers."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Count, Max, Q
 from prometheus_client.core import Metric
@@ -9,10 +9,9 @@ from prometheus_client.core import Metric
 from metrics.families.building import gauge
 from telemetry.models import Environment
 from workbench.models import AppServerState, WorkflowRun
+from workbench.runs.states import ACTIVE_FOR
 from workbench.streams import open_streams
 
-# A run that has not completed after this time is taken as abandoned.
-ACTIVE_FOR = timedelta(hours=24)
 # No more index entries than this are counted: many unfinished runs must not slow a scrape down.
 ACTIVE_LIMIT = 10_000
 

@@ -48,6 +48,15 @@ LINES = {
         "an event a post, on",
         "an event a post, on, one trace in ten",
     ],
+    ("runs",): [
+        "page 1",
+        "a page far behind",
+        "failed runs",
+        "a workflow's runs",
+        "an error's runs",
+        "a run",
+        "a run of 200 agents",
+    ],
     ("hostile", "erasure"): [
         "checked",
         "stored",

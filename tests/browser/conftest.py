@@ -3,10 +3,11 @@
 A visit is a new tab that notes what a page must not do: errors, warnings, requests to elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -21,10 +22,20 @@ from kpis.registry import DEFINITIONS, Kind
 from objectives.definitions import get_objectives
 from people.models import Role
 from tests.alerts.builders import make_alert
+from tests.builders import NOW
 from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment
 from tests.kpis.usage_builders import make_failures, make_usage
 from tests.objectives.builders import count
 from tests.people.builders import make_person
+from tests.workbench.runs.builders import (
+    decide,
+    make_agent,
+    make_approval,
+    make_call,
+    make_open_run,
+    make_run,
+)
+from workbench.models import WorkflowRun
 
 FRONTEND = Path(settings.BASE_DIR) / "frontend"
 BUNDLE = Path(settings.BASE_DIR) / "static" / "build" / "charts.js"
@@ -87,6 +98,44 @@ def fill() -> None:
                 make_bucket(kpi.slug, period_start=start, numerator=share, denominator=100)
         fill_usage(start, number=number)
     fill_alerts(now)
+    fill_runs(now)
+
+
+def fill_runs(now: datetime) -> None:
+    """A run in each state, and a failed one with agents, calls and an approval."""
+    for number in range(21):
+        run_at(now - timedelta(hours=number + 2), make_run, f"usual-{number}")
+    run_at(now - timedelta(minutes=1), make_open_run, "running", started_at=None)
+    run_at(now - timedelta(hours=1), make_open_run, "silent")
+    run_at(now - timedelta(days=2), make_open_run, "lost")
+    run_at(now - timedelta(hours=1), make_run, "cancelled", status="cancelled", duration_ms=90_000)
+    run_at(
+        now - timedelta(minutes=30),
+        make_run,
+        "failed",
+        status="failed",
+        error_type="Timeout",
+        duration_ms=90_000,
+    )
+    for number in range(3):
+        fields = {
+            "run": "failed",
+            "calls": 1,
+            "called_cost_micro_usd": 900,
+            "attempt": number,
+            "back": NOW - now,
+        }
+        parent = "span-a-0" if number else ""
+        failure = {"status": "failed", "error_type": "Timeout"} if number == 2 else {}
+        make_agent(f"a-{number}", parent_span_id=parent, **fields | failure)
+        make_call(f"a-{number}", run="failed", parent_span_id=f"span-a-{number}", called_at=now)
+    decide(make_approval(run="failed", back=NOW - now))
+    make_approval(run="failed", back=NOW - now)
+
+
+def run_at(moment: datetime, make: Callable[..., WorkflowRun], name: str, **fields: Any) -> WorkflowRun:
+    """The builders count from the tests' own moment."""
+    return make(name, back=NOW - moment, **fields)
 
 
 def fill_usage(start: datetime, *, number: int) -> None:
@@ -134,7 +183,7 @@ def fill_objectives(*, now: datetime) -> None:
 
 def sign_in() -> str:
     client = Client()
-    client.force_login(make_person("reader", role=Role.ANALYST))
+    client.force_login(make_person("reader", role=Role.OPERATOR))
     return client.cookies["sessionid"].value
 
 

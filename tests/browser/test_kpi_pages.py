@@ -18,6 +18,10 @@ PATHS = {
     "agents": "/agents/?sort=-cost",
     "costs": "/costs/?by=agent",
     "costs by day": "/costs/?by=day",
+    "runs": "/runs/",
+    "no runs": "/runs/?workflow=none&not_status=failed",
+    "run": "/runs/failed/",
+    "run that goes on": "/runs/running/",
 }
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.

@@ -269,3 +269,17 @@ def test_an_address_that_is_no_origin_is_refused(monkeypatch, value):
 
     with pytest.raises(ImproperlyConfigured, match=r"NAME is .*; it takes an origin"):
         env.origin("NAME")
+
+
+def test_a_template_of_links_has_its_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK", "https://traces.example.com/{id}")
+
+    assert env.link_template("LINK", placeholder="{id}") == "https://traces.example.com/{id}"
+
+
+@pytest.mark.parametrize("url", ["https://traces.example.com/", "javascript:{id}", "traces/{id}"])
+def test_another_template_of_links_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK", url)
+
+    with pytest.raises(ImproperlyConfigured, match="LINK must begin with https://"):
+        env.link_template("LINK", placeholder="{id}")

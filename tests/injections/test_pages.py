@@ -5,7 +5,9 @@ import io
 import json
 import logging
 import re
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,6 +17,7 @@ from django.urls import reverse
 
 from config.logs import JsonFormatter
 from kpis.api.csv_export import is_formula
+from people.models import Role
 from telemetry.keys import create_key
 from tests.injections.payloads import (
     BREAKDOWN,
@@ -26,7 +29,10 @@ from tests.injections.payloads import (
     shown_in,
     text_columns,
 )
+from tests.kpis.builders import make_environment
+from tests.people.builders import make_person
 from tests.telemetry.builders import make_event
+from tests.workbench.runs.builders import make_agent, make_approval, make_call, make_run
 
 WITH_TEXTS = [model for model in MODELS if text_columns(model)]
 
@@ -107,6 +113,32 @@ def test_pages_show_payloads_as_text(breakdown: None, clock: Any, client: Client
         ]
         assert [injections_in(page.content.decode()) for page in pages] == [[]] * 5
         assert shown_in(pages[-1].content.decode())
+
+
+@pytest.mark.django_db
+def test_pages_of_runs_show_payloads_as_text(clock: Any, client: Client) -> None:
+    make_environment()
+    client.force_login(make_person("operator", role=Role.OPERATOR))
+    for number, payload in enumerate(PAYLOADS):
+        text = payload.replace("\0", "")
+        texts = {
+            "workflow_name": text,
+            "trigger": text[:16],
+            "error_type": text,
+            "trace_id": text,
+            "draft_id": text,
+        }
+        make_run(text, status="failed", retry_of_run_id=text, back=timedelta(minutes=number), **texts)
+    make_agent(
+        run=PAYLOADS[0], agent_name=PAYLOADS[1], action=PAYLOADS[2], error_type=PAYLOADS[3], status="failed"
+    )
+    make_call(run=PAYLOADS[0], model=PAYLOADS[4])
+    make_approval(run=PAYLOADS[0], context_type=PAYLOADS[5])
+    pages = [client.get("/runs/"), client.get("/runs/", {"id": PAYLOADS[6], "workflow": PAYLOADS[7]})]
+    pages += [client.get(f"/runs/{quote(payload, safe='')}/") for payload in PAYLOADS[::20]]
+
+    assert [injections_in(page.content.decode()) for page in pages] == [[]] * len(pages)
+    assert shown_in(pages[0].content.decode())
 
 
 @pytest.mark.django_db

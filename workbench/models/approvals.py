@@ -21,6 +21,8 @@ class ApprovalRequest(models.Model):
     class Meta:
         indexes = [
             models.Index(name="approval_request_session", fields=["session_id", "environment"]),
+            # Of a run, on its page.
+            models.Index(name="approval_request_run", fields=["run_id", "environment"]),
             models.Index(
                 name="approval_request_id",
                 fields=["approval_id", "environment"],
@@ -53,6 +55,7 @@ class ApprovalDecision(models.Model):
         indexes = [
             models.Index(name="approval_decided", fields=["decided_at", "environment"]),
             models.Index(name="approval_decision_session", fields=["session_id", "environment"]),
+            models.Index(name="approval_decision_run", fields=["run_id", "environment"]),
             models.Index(
                 name="approval_decision_id",
                 fields=["approval_id", "environment"],

@@ -1,7 +1,8 @@
 """Workflow runs, and the agent runs and model calls within them."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, NullIf
 
 
 class WorkflowRun(models.Model):
@@ -51,6 +52,44 @@ class WorkflowRun(models.Model):
                 name="workflow_run_active",
                 fields=["started_at", "environment"],
                 condition=Q(completed_at__isnull=True),
+            ),
+            # The run monitor (workbench/runs/). These begin with the environment, so that a small one is not looked
+            # for among the runs of a large one; a fold can't be tempted by them, because they are partial.
+            models.Index(
+                name="workflow_run_listed",
+                fields=["environment", "-first_seen_at", "-id"],
+                condition=Q(first_seen_at__isnull=False),
+            ),
+            models.Index(
+                name="workflow_run_open",
+                fields=["environment", "-first_seen_at", "-id"],
+                condition=Q(completed_at__isnull=True),
+            ),
+            models.Index(
+                name="workflow_run_ended_badly",
+                fields=["environment", "status", "-first_seen_at", "-id"],
+                condition=Q(status__in=["failed", "cancelled"]),
+            ),
+            # Of one workflow, as workbench.labels.WORKFLOW names it: what is usual, earlier and later runs.
+            models.Index(
+                Coalesce(
+                    NullIf("workflow_name", Value("")), NullIf("workflow_id", Value("")), Value("unknown")
+                ),
+                F("environment"),
+                F("first_seen_at").desc(),
+                F("id").desc(),
+                name="workflow_run_of_workflow",
+            ),
+            # The runs with an error, and those that repeat a run.
+            models.Index(
+                name="workflow_run_error",
+                fields=["error_type", "environment", "-first_seen_at", "-id"],
+                condition=~Q(error_type=""),
+            ),
+            models.Index(
+                name="workflow_run_retry_of",
+                fields=["retry_of_run_id", "environment"],
+                condition=~Q(retry_of_run_id=""),
             ),
         ]
 

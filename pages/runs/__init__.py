@@ -1,0 +1,1 @@
+"""The run monitor: the list of runs, and the page of one."""

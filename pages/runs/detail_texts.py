@@ -1,0 +1,327 @@
+"""What the page of a run prints besides the texts that the list has too."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.template.defaultfilters import pluralize
+
+from kpis.days import local_day
+from pages.day_bars import DayBar, make_bars
+from pages.formatting import Figure, count_text, date_text, duration_text, moment_text
+from pages.runs.spans import waterfall_of
+from pages.runs.state import run_url, runs_url
+from pages.runs.texts import (
+    DASH,
+    RunText,
+    StateBadge,
+    ending_badge,
+    money_text,
+    precise_text,
+    seconds_text,
+    usual_words,
+)
+from pages.runs.waterfall import Row, Waterfall
+from workbench.models import WorkflowRun
+from workbench.runs.detail import Part, RunDetail
+from workbench.runs.errors import LOOKED_BACK, SameError
+from workbench.runs.events import RunEvents
+from workbench.runs.lengths import taken
+from workbench.runs.states import ACTIVE
+from workbench.runs.totals import Used, used_by
+
+KINDS = {"agent": "Agent run", "call": "Model call", "approval": "Approval"}
+UNNAMED = "(not named)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowText:
+    """A row of the waterfall: the drawing, and the same in words."""
+
+    row: Row
+    kind: str
+    length: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TickText:
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLink:
+    """Another run: where it is, what became of it, when it began and how long it took."""
+
+    url: str
+    run_id: str
+    badge: StateBadge
+    started: str
+    length: str
+    is_current: bool = False
+
+
+def run_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+    """What _run.html prints."""
+    text = RunText.from_listed(detail.listed, zone=zone, now=now)
+    fall = waterfall_of(detail, now=now)
+    return {
+        "run": text,
+        "is_active": detail.listed.state in ACTIVE,
+        "tiles": tiles_of(detail, text=text),
+        "facts": facts_of(detail, zone=zone, now=now),
+        "trace_id": detail.run.trace_id,
+        "trace_url": trace_url(detail.run.trace_id),
+        "rows": row_texts(fall),
+        "ticks": tick_texts(fall),
+        "summary": summary_of(detail),
+        "agents": agent_rows(detail, zone=zone, now=now),
+        "calls": call_rows(detail, zone=zone, now=now),
+        "by_agent": part_rows(detail.by_agent),
+        "by_model": part_rows(detail.by_model),
+        "failed": detail.failed,
+        "error": error_context(detail, zone=zone, now=now),
+        "events": event_rows(detail.events, zone=zone, now=now),
+        "events_left_out": detail.events.left_out,
+        "rejected": rejected_rows(detail.events, zone=zone, now=now),
+        "pruned": pruned_text(detail, zone=zone),
+        "retry_of": retry_link(detail, zone=zone, now=now),
+        "retried_by": [run_link(run, zone=zone, now=now) for run in detail.retried_by],
+        "neighbours": neighbour_links(detail, zone=zone, now=now),
+        "workflow_url": runs_url(
+            environment=detail.run.environment, workflow=detail.listed.workflow, range="all"
+        ),
+        "time_zone": zone.key,
+    }
+
+
+def tiles_of(detail: RunDetail, *, text: RunText) -> list[Figure]:
+    used = detail.listed.totals.used
+    return [
+        Figure("Started", text.started),
+        Figure("Duration", text.duration),
+        Figure("Agent runs", agents_text(detail)),
+        Figure("Tokens in", number_text(used.input_tokens)),
+        Figure("Tokens out", number_text(used.output_tokens)),
+        Figure("Cost, estimated" if detail.listed.is_cost_estimated else "Cost", text.cost),
+    ]
+
+
+def agents_text(detail: RunDetail) -> str:
+    totals = detail.listed.totals
+    failed = f", {totals.failed_agents} failed" if totals.failed_agents else ""
+    return f"{count_text(totals.agents)}{failed}"
+
+
+def facts_of(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[Figure]:
+    """What identifies the run; facts that nobody told are left out."""
+    run = detail.run
+    usual = detail.listed.usual
+    facts = [
+        ("Environment", run.environment),
+        ("Trigger", run.trigger),
+        ("Workflow id", run.workflow_id if run.workflow_name else ""),
+        ("Session", run.session_id),
+        ("Draft", run.draft_id),
+        ("Completed", precise_text(run.completed_at, zone=zone, now=now) if run.completed_at else ""),
+        ("Last heard of", precise_text(run.last_seen_at, zone=zone, now=now) if run.last_seen_at else ""),
+        ("Usual duration", usual_words(usual).removeprefix("Usually ") if usual else ""),
+    ]
+    return [Figure(name, value) for name, value in facts if value]
+
+
+def trace_url(trace_id: str) -> str:
+    """Where the trace is looked at; "" without a trace, or where no such place is set."""
+    template = settings.TRACE_URL_TEMPLATE
+    return template.replace("{trace_id}", quote(trace_id, safe="")) if template and trace_id else ""
+
+
+def number_text(number: int | None) -> str:
+    return DASH if number is None else count_text(number)
+
+
+def row_texts(fall: Waterfall | None) -> list[RowText]:
+    return [] if fall is None else [row_text(row) for row in fall.rows]
+
+
+def row_text(row: Row) -> RowText:
+    span, length = row.span, duration_text(row.seconds)
+    marked = f", {row.marked} model calls" if row.marked else ""
+    begin = duration_text(row.offset_seconds)
+    words = f"{KINDS[span.kind]}, {span.state}{marked}, begins after {begin}, takes {length}"
+    return RowText(row=row, kind=KINDS[span.kind], length=length, words=words)
+
+
+def tick_texts(fall: Waterfall | None) -> list[TickText]:
+    return [TickText(x=tick.x, label=duration_text(tick.seconds)) for tick in fall.ticks] if fall else []
+
+
+def summary_of(detail: RunDetail) -> str:
+    totals = detail.listed.totals
+    parts = [(totals.agents, "agent run"), (totals.calls, "model call"), (len(detail.approvals), "approval")]
+    return " · ".join(f"{count_text(number)} {name}{pluralize(number)}" for number, name in parts if number)
+
+
+def agent_rows(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": agent.agent_name or agent.agent_id or UNNAMED,
+            "action": agent.action,
+            "attempt": agent.attempt or 1,
+            "badge": StateBadge(
+                key=agent.status or "running", label=(agent.status or "running").capitalize()
+            ),
+            "error_type": agent.error_type,
+            "model": agent.model,
+            "started": precise_text(agent.started_at, zone=zone, now=now),
+            "length": length_of(taken(agent)),
+            "calls": count_text(agent.calls) if agent.calls else DASH,
+            **used_texts(used_by(agent)),
+        }
+        for agent in detail.agents
+    ]
+
+
+def call_rows(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
+    names = {agent.agent_run_id: agent.agent_name for agent in detail.agents}
+    return [
+        {
+            "model": call.model or UNNAMED,
+            "agent": names.get(call.owner_id, ""),
+            "badge": StateBadge(
+                key=call.status or "completed", label=(call.status or "completed").capitalize()
+            ),
+            "error_type": call.error_type,
+            "called": precise_text(call.called_at, zone=zone, now=now),
+            "length": length_of(None if call.duration_ms is None else call.duration_ms * 1000),
+            **used_texts(
+                Used(
+                    input_tokens=call.input_tokens, output_tokens=call.output_tokens, cost=call.cost_micro_usd
+                )
+            ),
+        }
+        for call in detail.calls
+    ]
+
+
+def length_of(microseconds: int | None) -> str:
+    return DASH if microseconds is None else seconds_text(microseconds)
+
+
+def used_texts(used: Used) -> dict[str, str]:
+    return {
+        "tokens_in": number_text(used.input_tokens),
+        "tokens_out": number_text(used.output_tokens),
+        "cost": money_text(used.cost),
+    }
+
+
+def part_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """With the share of the largest cost, 0 to 100, for a small bar."""
+    largest = max((part.used.cost or 0 for part in parts), default=0) or 1
+    return [
+        {
+            "name": part.name,
+            "times": count_text(part.times),
+            "failed": part.failed,
+            "calls": count_text(part.calls) if part.calls else DASH,
+            "length": length_of(part.microseconds or None),
+            "share": round(100 * (part.used.cost or 0) / largest, 1),
+            **used_texts(part.used),
+        }
+        for part in parts
+    ]
+
+
+def error_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[str, Any] | None:
+    same = detail.same_error
+    if same is None:
+        return None
+    within = {"environment": detail.run.environment, "error": same.error_type}
+    return {
+        "type": same.error_type,
+        "times": f"{count_text(len(same.moments))}{' or more' if same.is_more else ''}",
+        "days": LOOKED_BACK.days,
+        "bars": error_bars(same, zone=zone, now=now),
+        "workflows": [Figure(name, count_text(number)) for name, number in same.workflows[:5]],
+        "first": run_link(same.first, zone=zone, now=now, current=detail.run) if same.first else None,
+        "last": run_link(same.last, zone=zone, now=now, current=detail.run) if same.last else None,
+        "url": runs_url(**within),
+        "all_url": runs_url(**within, range="all"),
+        "workflow_url": runs_url(**within, workflow=detail.listed.workflow),
+    }
+
+
+def error_bars(same: SameError, *, zone: ZoneInfo, now: datetime) -> list[DayBar]:
+    today = local_day(now, zone=zone)
+    days = [today - timedelta(days=back) for back in reversed(range(LOOKED_BACK.days))]
+    numbers = Counter(local_day(moment, zone=zone) for moment in same.moments)
+    labels = [f"{date_text(day)}: {numbers[day]}" for day in days]
+    return make_bars([float(numbers[day]) for day in days], labels=labels, top=1.0)
+
+
+def event_rows(events: RunEvents, *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": precise_text(event.at, zone=zone, now=now),
+            "event": event.event,
+            "subject": event.subject,
+            "source": event.raw.source if event.raw else "",
+            "id": event.raw.event_id if event.raw else "",
+        }
+        for event in events.accepted
+    ]
+
+
+def rejected_rows(events: RunEvents, *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": precise_text(event.received_at, zone=zone, now=now),
+            "event": event.event,
+            "source": event.source,
+            "code": event.code,
+            "message": event.message,
+        }
+        for event in events.rejected
+    ]
+
+
+def pruned_text(detail: RunDetail, *, zone: ZoneInfo) -> str:
+    """Says that raw events of the run are gone; "" where they are not."""
+    kept, first = detail.events.raw_kept_from, detail.run.first_seen_at
+    if kept is None or first is None or first >= kept:
+        return ""
+    return f"Retention deleted the raw events before {moment_text(kept, zone=zone)}. What they said of the run is kept."
+
+
+def run_link(
+    run: WorkflowRun, *, zone: ZoneInfo, now: datetime, current: WorkflowRun | None = None
+) -> RunLink:
+    return RunLink(
+        url=run_url(run.run_id, environment=run.environment),
+        run_id=run.run_id,
+        badge=ending_badge(run),
+        started=precise_text(run.started_at or run.first_seen_at, zone=zone, now=now),
+        length=length_of(taken(run)),
+        is_current=current is not None and run.pk == current.pk,
+    )
+
+
+def retry_link(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[str, Any] | None:
+    """The run that this one repeats; without a link where the portal does not know that run."""
+    if not detail.run.retry_of_run_id:
+        return None
+    known = run_link(detail.retry_of, zone=zone, now=now) if detail.retry_of else None
+    return {"run_id": detail.run.retry_of_run_id, "link": known}
+
+
+def neighbour_links(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[RunLink]:
+    """Later runs of the workflow, this one, and earlier ones: the newest first."""
+    runs = [*reversed(detail.later), detail.run, *detail.earlier]
+    return [run_link(run, zone=zone, now=now, current=detail.run) for run in runs]

@@ -1,0 +1,120 @@
+"""What a run's waterfall draws: its agent runs, model calls and approvals as spans."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from pages.runs.waterfall import RunSpan, Waterfall, lay_out
+from workbench.models import AgentRun, ModelCall
+from workbench.runs.detail import ApprovalWait, RunDetail
+
+# With more calls than this, calls are marks on the rows of their agents.
+MOST_CALL_ROWS = 120
+
+
+def waterfall_of(detail: RunDetail, *, now: datetime) -> Waterfall | None:
+    """None where nothing of the run has a moment."""
+    run = detail.run
+    over = run.completed_at or run.last_seen_at or now
+    agents = agent_spans(detail.agents, is_over=run.completed_at is not None, over=over)
+    calls = call_spans(detail.calls, agents=detail.agents)
+    approvals = [
+        approval_span(wait, is_over=run.completed_at is not None, over=over) for wait in detail.approvals
+    ]
+    has_rows = len(calls) <= MOST_CALL_ROWS
+    spans = [*agents, *approvals, *(calls if has_rows else calls_of_nobody(calls, agents=agents))]
+    start = run.started_at or run.first_seen_at
+    if not spans or start is None:
+        return None
+    end = run.completed_at or (now if detail.listed.state.value == "running" else over)
+    marks = {} if has_rows else calls_by_agent(calls, agents=agents)
+    return lay_out(spans, start=start, end=end, marks=marks)
+
+
+def agent_spans(agents: Iterable[AgentRun], *, is_over: bool, over: datetime) -> list[RunSpan]:
+    return [
+        agent_span(agent, is_over=is_over, over=over)
+        for agent in agents
+        if agent.started_at is not None or agent.completed_at is not None
+    ]
+
+
+def agent_span(agent: AgentRun, *, is_over: bool, over: datetime) -> RunSpan:
+    end = agent.completed_at or (over if is_over else None)
+    return RunSpan(
+        key=key_of(agent),
+        parent=agent.parent_span_id,
+        kind="agent",
+        name=agent.agent_name or agent.agent_id or "agent",
+        note=agent.action,
+        start=agent.started_at or earlier(agent.completed_at, milliseconds=agent.duration_ms),
+        end=end,
+        state=agent.status or ("unknown" if is_over else "running"),
+        attempt=agent.attempt or 1,
+    )
+
+
+def key_of(agent: AgentRun) -> str:
+    """The span's id, by which others name it as their parent; else a key of its own."""
+    return agent.span_id or f"agent {agent.agent_run_id}"
+
+
+def call_spans(calls: Iterable[ModelCall], *, agents: Iterable[AgentRun]) -> list[RunSpan]:
+    """A call whose parent is not drawn stands below the agent run that made it."""
+    keys = {agent.agent_run_id: key_of(agent) for agent in agents}
+    drawn = set(keys.values())
+    return [
+        RunSpan(
+            key=call.span_id or f"call {call.event_key}",
+            parent=call.parent_span_id if call.parent_span_id in drawn else keys.get(call.owner_id, ""),
+            kind="call",
+            name=call.model or "model call",
+            note="",
+            start=earlier(call.called_at, milliseconds=call.duration_ms),
+            end=call.called_at,
+            state=call.status or "completed",
+        )
+        for call in calls
+    ]
+
+
+def approval_span(wait: ApprovalWait, *, is_over: bool, over: datetime) -> RunSpan:
+    request, decision = wait.request, wait.decision
+    if request.decided_at is None:
+        note, state = "nobody decided" if is_over else "waiting", "unknown" if is_over else "running"
+    elif decision is None:
+        note, state = "decided", "completed"
+    else:
+        note, state = ("approved", "completed") if decision.approved else ("rejected", "cancelled")
+    return RunSpan(
+        key=f"approval {request.event_key}",
+        parent="",
+        kind="approval",
+        name=f"Approval: {request.context_type}" if request.context_type else "Approval",
+        note=note,
+        start=request.requested_at,
+        end=request.decided_at or (over if is_over else None),
+        state=state,
+    )
+
+
+def calls_of_nobody(calls: Iterable[RunSpan], *, agents: Sequence[RunSpan]) -> list[RunSpan]:
+    keys = {span.key for span in agents}
+    return [call for call in calls if call.parent not in keys]
+
+
+def calls_by_agent(calls: Iterable[RunSpan], *, agents: Sequence[RunSpan]) -> Mapping[str, Sequence[RunSpan]]:
+    keys = {span.key for span in agents}
+    grouped: dict[str, list[RunSpan]] = defaultdict(list)
+    for call in calls:
+        if call.parent in keys:
+            grouped[call.parent].append(call)
+    return grouped
+
+
+def earlier(moment: datetime | None, *, milliseconds: int | None) -> datetime:
+    if moment is None:
+        raise ValueError("a span without any moment is not drawn")
+    # No run is as long as would leave the calendar.
+    length = timedelta(milliseconds=min(max(milliseconds or 0, 0), 10**11))
+    return moment - length

@@ -1,0 +1,114 @@
+// Keeps the part of a page in [data-poll] up to date: every 3 s while the page is visible and something goes on in it
+// (data-poll-active), else every 30 s. The server answers 304 while nothing has changed.
+//
+// [data-poll-bar] has [data-poll-text] ("Updated 2 s ago"), [data-poll-fault], [data-poll-dot] and the switch
+// [data-poll-pause]. When nothing goes on any more, [data-poll-reload] is taken from the page once again.
+(function () {
+  const QUICK = 3000, SLOW = 30000, PATIENCE = 10000;
+  const region = document.querySelector("[data-poll]");
+  const bar = document.querySelector("[data-poll-bar]");
+  if (!region || !bar) return;
+  const text = bar.querySelector("[data-poll-text]");
+  const fault = bar.querySelector("[data-poll-fault]");
+  const button = bar.querySelector("[data-poll-pause]");
+  let etag = region.dataset.pollEtag;
+  let updatedAt = Date.now();
+  let timer = 0, isPaused = false, isAsking = false;
+
+  function address() {
+    const url = new URL(location.href);
+    url.searchParams.set("part", "live");
+    url.hash = "";
+    return url;
+  }
+
+  function isActive() { return region.dataset.pollActive === "true"; }
+
+  function plan() {
+    clearTimeout(timer);
+    if (!isPaused) timer = setTimeout(ask, isActive() && !document.hidden ? QUICK : SLOW);
+  }
+
+  async function ask() {
+    if (isAsking) return;
+    isAsking = true;
+    clearTimeout(timer);
+    const ending = new AbortController();
+    const patience = setTimeout(function () { ending.abort(); }, PATIENCE);
+    try {
+      const answer = await fetch(address(), {
+        headers: { "If-None-Match": etag }, credentials: "same-origin", redirect: "manual", signal: ending.signal,
+      });
+      if (answer.status === 200) await show(answer);
+      else if (answer.status !== 304 && answer.type !== "opaqueredirect") throw new Error(String(answer.status));
+      const isSignedOut = answer.type === "opaqueredirect";
+      if (!isSignedOut) updatedAt = Date.now();
+      fault.textContent = isSignedOut ? "Signed out: load the page again" : "";
+    } catch {
+      fault.textContent = "Connection lost, trying again";
+    } finally {
+      clearTimeout(patience);
+      isAsking = false;
+      tell();
+      plan();
+    }
+  }
+
+  async function show(answer) {
+    const html = await answer.text();
+    // Whoever is marking text to copy it keeps it; the next answer is shown then.
+    if (isMarked()) return;
+    const wasActive = isActive();
+    const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+    const opened = Array.from(region.querySelectorAll("details[open][id]"), function (part) { return part.id; });
+    const places = Array.from(region.querySelectorAll("[role=region]"), function (part) {
+      return [part.getAttribute("aria-label"), part.scrollLeft, part.scrollTop];
+    });
+    region.innerHTML = html;
+    etag = answer.headers.get("ETag") || "";
+    region.dataset.pollActive = answer.headers.get("X-Active") || "false";
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    for (const part of region.querySelectorAll("[role=region]")) {
+      const place = places.find(function (known) { return known[0] === part.getAttribute("aria-label"); });
+      if (place) part.scrollTo(place[1], place[2]);
+    }
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (wasActive && !isActive()) await reload();
+  }
+
+  function isMarked() {
+    const marked = getSelection();
+    return Boolean(marked && !marked.isCollapsed && region.contains(marked.anchorNode));
+  }
+
+  async function reload() {
+    const place = document.querySelector("[data-poll-reload]");
+    if (!place) return;
+    const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("[data-poll-reload]");
+    if (fresh) place.innerHTML = fresh.innerHTML;
+  }
+
+  function tell() {
+    const seconds = Math.max(0, Math.round((Date.now() - updatedAt) / 1000));
+    const age = seconds < 60 ? seconds + " s" : Math.floor(seconds / 60) + " min";
+    text.textContent = isPaused ? "Paused, updated " + age + " ago" : "Updated " + age + " ago";
+    bar.dataset.pollState = isPaused ? "paused" : fault.textContent ? "lost" : isActive() ? "quick" : "slow";
+  }
+
+  button.addEventListener("click", function () {
+    isPaused = !isPaused;
+    button.setAttribute("aria-pressed", String(isPaused));
+    clearTimeout(timer);
+    if (isPaused) tell(); else ask();
+  });
+  document.addEventListener("visibilitychange", function () {
+    if (!document.hidden && !isPaused) ask();
+  });
+  setInterval(tell, 1000);
+  bar.hidden = false;
+  tell();
+  plan();
+})();

@@ -1,0 +1,234 @@
+"""One run with all that is known of it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from workbench.models import AgentRun, ApprovalDecision, ApprovalRequest, ModelCall, WorkflowRun
+from workbench.runs.errors import FailedPart, SameError, failed_parts, read_same_error
+from workbench.runs.events import RunEvents, events_of
+from workbench.runs.filters import is_filled, with_workflow
+from workbench.runs.lengths import taken
+from workbench.runs.listing import ListedRun, describe_runs
+from workbench.runs.totals import Used, used_by, used_in
+
+# What is read of one run, so that a run without end can be read too. The totals are of all.
+MOST_AGENTS = 1_000
+MOST_CALLS = 2_000
+MOST_APPROVALS = 500
+# Runs of the workflow before and after it.
+NEIGHBOURS = 4
+MOST_RETRIES = 10
+
+
+class UnknownRun(LookupError):
+    """The environment has no run of this id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalWait:
+    """A request for an approval, and the decision that answers it; None while nobody has decided."""
+
+    request: ApprovalRequest
+    decision: ApprovalDecision | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What agents of one name, or calls of one model, used in the run. `microseconds` is the sum of their time."""
+
+    name: str
+    times: int
+    failed: int
+    calls: int
+    microseconds: int
+    used: Used
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDetail:
+    """`calls` have the agents' and those of nobody. `retry_of` is None where the run repeats none, or an unknown one.
+
+    `earlier` and `later` are of the same workflow, the nearest first.
+    """
+
+    listed: ListedRun
+    agents: Sequence[AgentRun]
+    calls: Sequence[ModelCall]
+    approvals: Sequence[ApprovalWait]
+    by_agent: Sequence[Part]
+    by_model: Sequence[Part]
+    failed: Sequence[FailedPart]
+    same_error: SameError | None
+    events: RunEvents
+    retry_of: WorkflowRun | None
+    retried_by: Sequence[WorkflowRun]
+    earlier: Sequence[WorkflowRun]
+    later: Sequence[WorkflowRun]
+
+    @property
+    def run(self) -> WorkflowRun:
+        return self.listed.run
+
+
+def read_run(run_id: str, *, environment: str, now: datetime) -> RunDetail:
+    """The run with a fixed number of queries, however large it is. Raises UnknownRun.
+
+    Indexes: workflow_run_unique, agent_run_of_run, model_call_run, model_call_owner, approval_request_run,
+    approval_decision_run.
+    """
+    run = find_run(run_id, environment=environment)
+    (listed,) = describe_runs([run], environment=environment, now=now)
+    within = {"run_id": run_id, "environment": environment}
+    agents = list(
+        AgentRun.objects.filter(**within).order_by("started_at", "completed_at", "pk")[:MOST_AGENTS]
+    )
+    calls = calls_of(run, agents=agents)
+    requests = list(ApprovalRequest.objects.filter(**within).order_by("requested_at")[:MOST_APPROVALS])
+    decisions = list(ApprovalDecision.objects.filter(**within).order_by("decided_at")[:MOST_APPROVALS])
+    earlier, later = neighbours(run, workflow=listed.workflow)
+    return RunDetail(
+        listed=listed,
+        agents=agents,
+        calls=calls,
+        approvals=pair(requests, decisions=decisions),
+        by_agent=parts_by_agent(agents),
+        by_model=parts_by_model(agents, calls=calls),
+        failed=failed_parts(agents=agents, calls=calls),
+        same_error=read_same_error(run.error_type, environment=environment, now=now)
+        if run.error_type
+        else None,
+        events=events_of(run, agents=agents, calls=calls, requests=requests, decisions=decisions),
+        retry_of=repeated_by(run),
+        retried_by=retries_of(run),
+        earlier=earlier,
+        later=later,
+    )
+
+
+def find_run(run_id: str, *, environment: str) -> WorkflowRun:
+    """The run, with the annotation `workflow`. Raises UnknownRun."""
+    if "\0" in run_id:
+        raise UnknownRun(run_id)
+    runs = with_workflow(WorkflowRun.objects.filter(run_id=run_id, environment=environment))
+    try:
+        return runs.get()
+    except WorkflowRun.DoesNotExist:
+        raise UnknownRun(run_id) from None
+
+
+def calls_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> list[ModelCall]:
+    """Those that name the run, and those of its agents, which may name a trace only. The earliest first."""
+    owners = [agent.agent_run_id for agent in agents if agent.calls]
+    of_agents = Q(owner_id__in=owners) & ~Q(owner_id="")
+    calls = ModelCall.objects.filter(Q(run_id=run.run_id) | of_agents, environment=run.environment)
+    return list(calls.order_by("called_at", "pk")[:MOST_CALLS])
+
+
+def pair(requests: Iterable[ApprovalRequest], *, decisions: Iterable[ApprovalDecision]) -> list[ApprovalWait]:
+    """Each request with its decision: the fold has noted on both sides when the other one was."""
+    answers: dict[tuple[str, str, datetime | None, datetime], ApprovalDecision] = {}
+    for decision in decisions:
+        key = (decision.session_id, decision.approval_id, decision.requested_at, decision.decided_at)
+        answers.setdefault(key, decision)
+    return [
+        ApprovalWait(request=request, decision=decision_on(request, answers=answers)) for request in requests
+    ]
+
+
+def decision_on(
+    request: ApprovalRequest, *, answers: dict[tuple[str, str, datetime | None, datetime], ApprovalDecision]
+) -> ApprovalDecision | None:
+    if request.decided_at is None:
+        return None
+    key = (request.session_id, request.approval_id, request.requested_at, request.decided_at)
+    return answers.get(key)
+
+
+def parts_by_agent(agents: Iterable[AgentRun]) -> list[Part]:
+    """The costliest first, then the one that took longest."""
+    grouped: dict[str, list[AgentRun]] = defaultdict(list)
+    for agent in agents:
+        grouped[agent.agent_name or agent.agent_id or "unknown"].append(agent)
+    return by_cost(
+        Part(
+            name=name,
+            times=len(group),
+            failed=sum(agent.status == "failed" for agent in group),
+            calls=sum(agent.calls for agent in group),
+            microseconds=sum(taken(agent) or 0 for agent in group),
+            used=sum((used_by(agent) for agent in group), start=Used()),
+        )
+        for name, group in grouped.items()
+    )
+
+
+def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) -> list[Part]:
+    """By model: its calls, and agent runs that name it and of which no call is known."""
+    parts: dict[str, list[Part]] = defaultdict(list)
+    for call in calls:
+        parts[call.model or "unknown"].append(
+            Part(
+                name="",
+                times=1,
+                failed=int(call.status == "failed"),
+                calls=1,
+                microseconds=(call.duration_ms or 0) * 1000,
+                used=used_in(call),
+            )
+        )
+    for agent in agents:
+        if not agent.calls and agent.model:
+            parts[agent.model].append(
+                Part(name="", times=1, failed=0, calls=0, microseconds=0, used=used_by(agent))
+            )
+    return by_cost(
+        Part(
+            name=name,
+            times=len(group),
+            failed=sum(part.failed for part in group),
+            calls=sum(part.calls for part in group),
+            microseconds=sum(part.microseconds for part in group),
+            used=sum((part.used for part in group), start=Used()),
+        )
+        for name, group in parts.items()
+    )
+
+
+def by_cost(parts: Iterable[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: (-(part.used.cost or 0), -part.microseconds, part.name))
+
+
+def repeated_by(run: WorkflowRun) -> WorkflowRun | None:
+    """The run that this one repeats. Index: workflow_run_unique."""
+    if not run.retry_of_run_id:
+        return None
+    return WorkflowRun.objects.filter(run_id=run.retry_of_run_id, environment=run.environment).first()
+
+
+def retries_of(run: WorkflowRun) -> list[WorkflowRun]:
+    """Runs that repeat this one, the newest first. Index: workflow_run_retry_of."""
+    retries = WorkflowRun.objects.filter(
+        is_filled("retry_of_run_id"), retry_of_run_id=run.run_id, environment=run.environment
+    )
+    return list(retries.order_by("-first_seen_at", "-pk")[:MOST_RETRIES])
+
+
+def neighbours(run: WorkflowRun, *, workflow: str) -> tuple[list[WorkflowRun], list[WorkflowRun]]:
+    """Earlier and later runs of the workflow, the nearest first. Index: workflow_run_of_workflow."""
+    if run.first_seen_at is None:
+        return [], []
+    others = with_workflow(WorkflowRun.objects.filter(environment=run.environment)).filter(workflow=workflow)
+    earlier = others.filter(first_seen_at__lte=run.first_seen_at).filter(
+        Q(first_seen_at__lt=run.first_seen_at) | Q(pk__lt=run.pk)
+    )
+    later = others.filter(first_seen_at__gte=run.first_seen_at).filter(
+        Q(first_seen_at__gt=run.first_seen_at) | Q(pk__gt=run.pk)
+    )
+    return (
+        list(earlier.order_by("-first_seen_at", "-pk")[:NEIGHBOURS]),
+        list(later.order_by("first_seen_at", "pk")[:NEIGHBOURS]),
+    )
