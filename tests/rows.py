@@ -50,6 +50,7 @@ from workbench.models import (
     Draft,
     DraftCreation,
     EventCount,
+    RetryRequest,
     Session,
     SessionLink,
     TouchedBucket,
@@ -365,6 +366,14 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
     ),
     WorkflowRun: lambda number: WorkflowRun.objects.create(
         environment="production", run_id=f"r-{number}", status=("", "completed", "failed")[number % 3]
+    ),
+    RetryRequest: lambda number: RetryRequest.objects.create(
+        environment="production",
+        run_id=f"r-{number}",
+        requested_by="ada",
+        requested_at=MOMENT,
+        state=("done", "failed", "expired")[number % 3],
+        attempts=1,
     ),
     AgentRun: lambda number: AgentRun.objects.create(
         environment="production", agent_run_id=f"a-{number}", run_id=f"r-{number}", status="cancelled"

@@ -22,6 +22,7 @@ from workbench.models import (
     DraftCreation,
     EventCount,
     LinkKind,
+    RetryRequest,
     Session,
     SessionLink,
     TouchedBucket,
@@ -138,6 +139,7 @@ TABLES = (
     # After the things that they name.
     PrunableTable(subject=SUBJECT, model=SessionLink, moments=(), orphans=forgotten_links),
     # They count in no bucket.
+    PrunableTable(subject=SUBJECT, model=RetryRequest, moments=("requested_at",)),
     PrunableTable(subject=SUBJECT, model=AppServerState, moments=("changed_at",)),
     PrunableTable(subject=SUBJECT, model=AppServerStream, moments=("seen_at",)),
 )

@@ -50,7 +50,7 @@ PROTOCOL_POSTS = (
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
     r"|kpis/<slug:slug>/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
-    r"|invitations/<str:token>/"
+    r"|invitations/<str:token>/|runs/<path:run_id>/retry/"
 )
 
 # Apps whose tables are in the admin.
@@ -67,6 +67,13 @@ RULES: Sequence[Rule] = (
         r"|kpis/<slug:slug>/|alerts/|slos/|runbooks/<slug:name>/",
         "302",
         {PEOPLE: "200", "user": "403"},
+    ),
+    # No run has this id.
+    Rule(
+        "GET",
+        r"runs/<path:run_id>/retry/",
+        "302",
+        {PEOPLE: "403", "operator admin superuser": "404"},
     ),
     Rule("GET", r"login/", "200", {PEOPLE: "302"}),
     Rule("GET", r"login/passkey/", "200", {PEOPLE: ANY}),
@@ -87,6 +94,8 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "405"}),
     Rule("GET", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "404"}),
     Rule("GET", r"api/(kpis|slos)/.*", "403", {NOBODY: "401", f"read {READERS}": "200"}),
+    # No key retries a run, and a post needs a CSRF token.
+    Rule("GET", r"api/runs/<path:run_id>/retry/", "403", {"operator admin superuser": "405"}),
     Rule("GET", r"api/plan/.*", "200", {NOBODY: "401", "expired revoked user": "403"}),
     Rule("GET", r"api/ingest/recent/", "401", {KEYS: "403", "ingest": "200"}),
     Rule("GET", rf"api/workbench/telemetry|api/alerts/webhook/|\^v1/(m|traces)/\?\$|{PROTOCOL_POSTS}", "405"),
@@ -98,6 +107,7 @@ RULES: Sequence[Rule] = (
     Rule("POST", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "400"}),
     Rule("POST", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "405"}),
     Rule("POST", r"api/(kpis|slos)/.*", "403", {NOBODY: "401", "read": "405"}),
+    Rule("POST", r"api/runs/<path:run_id>/retry/", "403"),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),
     # A key of scope alerts is none of these roles.

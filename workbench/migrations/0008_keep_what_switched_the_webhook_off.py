@@ -1,0 +1,37 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("workbench", "0005_add_model_calls_and_retries"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="retryrequest",
+            name="webhook",
+            field=models.CharField(blank=True, db_default="", editable=False, max_length=32),
+        ),
+        migrations.AddIndex(
+            model_name="retryrequest",
+            index=models.Index(
+                condition=models.Q(("answer_status", 410)), fields=["webhook"], name="retry_request_gone"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="retryrequest",
+            index=models.Index(
+                condition=models.Q(("new_run_id", ""), _negated=True),
+                fields=["new_run_id", "environment"],
+                name="retry_request_new_run",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="workflowrun",
+            index=models.Index(
+                condition=models.Q(("retry_of_run_id", ""), _negated=True),
+                fields=["retry_of_run_id", "environment"],
+                name="workflow_run_retry",
+            ),
+        ),
+    ]
