@@ -69,7 +69,7 @@ ALERT_EXPIRY_HOURS = env.number("ALERT_EXPIRY_HOURS", default=25, minimum=0.1, m
 
 # Retries --------------------------------------------------------------------------------------------------
 
-# A system check judges them (workbench/retries/checks.py).
+# A system check judges them (workbench/checks.py).
 RETRY_WEBHOOK_URL = env.text("RETRY_WEBHOOK_URL")
 RETRY_WEBHOOK_SECRET = env.text("RETRY_WEBHOOK_SECRET")
 RETRY_WEBHOOK_OLD_SECRET = env.text("RETRY_WEBHOOK_OLD_SECRET")

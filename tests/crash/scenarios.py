@@ -331,9 +331,9 @@ class Retry(WithKeys):
     def prepare(self) -> None:
         clear_tables()
         WorkflowRun.objects.create(environment="production", run_id="r-1", status="failed")
-        self.noted.write_text("")
 
     def step(self) -> Any:
+        self.noted.write_text("")
         self.ask()
         send_next(now=NOW)
 

@@ -36,6 +36,7 @@ from workbench.models import (
     Draft,
     DraftCreation,
     EventCount,
+    RetryRequest,
     Session,
     SessionLink,
     TouchedBucket,
@@ -83,6 +84,7 @@ def test_every_table_of_the_workbench_is_pruned_but_counts_and_marks() -> None:
         ApprovalRequest,
         Draft,
         DraftCreation,
+        RetryRequest,
         Session,
         SessionLink,
         WorkflowRun,
@@ -97,6 +99,8 @@ WITHOUT_SUBJECT = {AppServerState, AppServerStream, EventCount, TouchedBucket}
 def test_every_table_of_the_workbench_is_known_to_retention_and_to_erasure() -> None:
     every = set(apps.get_app_config("workbench").get_models())
     erased = {each.model for each in things.TABLES.values()} | {*things.APPROVALS, DraftCreation, SessionLink}
+    # It goes with its run.
+    erased.add(RetryRequest)
 
     assert every == {each.model for each in TABLES} | {EventCount, TouchedBucket}
     assert every == erased | WITHOUT_SUBJECT

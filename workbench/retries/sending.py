@@ -98,25 +98,39 @@ class Deadline:
 def connect(receiver: Receiver, endpoints: Sequence[Endpoint], *, deadline: Deadline) -> socket.socket:
     """A connection to the first of the addresses that takes one, with TLS for https. Raises OSError."""
     fault: OSError | None = None
-    for number, (family, place) in enumerate(endpoints):
-        connected = socket.socket(family, socket.SOCK_STREAM)
+    for number, endpoint in enumerate(endpoints):
+        # One that drops packets leaves time for the others.
+        seconds = deadline.left() / (len(endpoints) - number)
         try:
-            # One that drops packets leaves time for the others.
-            connected.settimeout(deadline.left() / (len(endpoints) - number))
-            connected.connect(place)
+            connected = connect_to(endpoint, seconds=seconds)
             return (
                 with_tls(connected, receiver=receiver, deadline=deadline) if receiver.is_https else connected
             )
         except OSError as error:
-            connected.close()
             fault = error
     raise fault or OSError("there is no address")
 
 
+def connect_to(endpoint: Endpoint, *, seconds: float) -> socket.socket:
+    family, place = endpoint
+    connected = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connected.settimeout(seconds)
+        connected.connect(place)
+    except (OSError, ValueError):
+        connected.close()
+        raise
+    return connected
+
+
 def with_tls(connected: socket.socket, *, receiver: Receiver, deadline: Deadline) -> ssl.SSLSocket:
-    """TLS to the name of the URL, whose certificate is checked."""
-    connected.settimeout(deadline.left())
-    return ssl.create_default_context().wrap_socket(connected, server_hostname=receiver.host)
+    """TLS to the name of the URL, whose certificate is checked. Closes the connection where that fails."""
+    try:
+        connected.settimeout(deadline.left())
+        return ssl.create_default_context().wrap_socket(connected, server_hostname=receiver.host)
+    except (OSError, ValueError):
+        connected.close()
+        raise
 
 
 def exchange(

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.workbench.retries.builders import OLD_SECRET, SECRET
-from workbench.retries import checks
+from workbench import checks
 
 URL = "https://workbench.example/retry"
 
