@@ -144,7 +144,7 @@ def exchange(
 ) -> Answer:
     client = http.client.HTTPConnection(receiver.host, receiver.port)
     # Names its own port in Host where it is not the scheme's.
-    client.default_port = 443 if receiver.is_https else 80  # type: ignore[misc]  # Of the class, in the stubs.
+    client.default_port = 443 if receiver.is_https else 80
     client.sock = BoundedSocket(connected, deadline=deadline)
     client.request("POST", receiver.path, body=body, headers={**headers, "Connection": "close"})
     response = client.getresponse()
