@@ -26,12 +26,4 @@ class Migration(migrations.Migration):
                 name="retry_request_new_run",
             ),
         ),
-        migrations.AddIndex(
-            model_name="workflowrun",
-            index=models.Index(
-                condition=models.Q(("retry_of_run_id", ""), _negated=True),
-                fields=["retry_of_run_id", "environment"],
-                name="workflow_run_retry",
-            ),
-        ),
     ]

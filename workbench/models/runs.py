@@ -44,12 +44,6 @@ class WorkflowRun(models.Model):
                 fields=["started_at", "environment"],
                 condition=Q(completed_at__isnull=True),
             ),
-            # The runs that repeat a run.
-            models.Index(
-                name="workflow_run_retry",
-                fields=["retry_of_run_id", "environment"],
-                condition=~Q(retry_of_run_id=""),
-            ),
         ]
 
     def __str__(self) -> str:
