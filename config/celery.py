@@ -32,6 +32,8 @@ MESSAGE_EXPIRES_SECONDS = 60
 SCHEDULE: Mapping[str, tuple[str, float | crontab]] = {
     # Erasures go on where they were: this is also what resumes one whose worker was killed.
     "erase": ("workbench.erase", 5),
+    # What comes for an attempt after 5 s is not much later; a request rings the bell itself where there is a broker.
+    "send retries": ("workbench.send_retries", 2),
     "shrink the log": ("config.shrink_log", 10 * 60),
     "work on the quarantine": ("telemetry.work_on_quarantine", 3),
     "send notices": ("telemetry.send_notices", 60),
@@ -114,7 +116,12 @@ def trace_scheduler(**kwargs: Any) -> None:
     start.start(process="scheduler")
 
 
-@after_task_publish.connect
+@beat_init.connect
+def watch_publishing(**kwargs: Any) -> None:
+    """In the scheduler alone: web processes publish too, which says nothing of it."""
+    after_task_publish.connect(scheduler_is_alive)
+
+
 def scheduler_is_alive(**kwargs: Any) -> None:
     from config.processes import heartbeat
 

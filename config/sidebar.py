@@ -95,6 +95,7 @@ NAVIGATION = [
         item("App servers", "memory", "workbench.appserverstate"),
         item("Streams", "stream", "workbench.appserverstream"),
         item("Links of sessions", "link", "workbench.sessionlink"),
+        item("Retries", "replay", "workbench.retryrequest"),
     ),
     group(
         "KPIs",

@@ -5,6 +5,7 @@ from django.urls import path
 from pages.alerting.views import show_alerts
 from pages.kpi.views import show_kpi
 from pages.overview import show_overview
+from pages.retrying import retry_run
 from pages.runbook import show_runbook
 from pages.runs.views import show_run, show_runs
 from pages.slos import show_slos
@@ -18,7 +19,8 @@ urlpatterns = [
     path("costs/", show_costs, name="costs"),
     path("alerts/", show_alerts, name="alerts"),
     path("runs/", show_runs, name="runs"),
-    # An id may have slashes.
+    # An id may have slashes, so what belongs to a run stands before the run itself.
+    path("runs/<path:run_id>/retry/", retry_run, name="retry-run"),
     path("runs/<path:run_id>/", show_run, name="run"),
     path("slos/", show_slos, name="slos"),
     path("runbooks/<slug:name>/", show_runbook, name="runbook"),

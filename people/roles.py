@@ -22,7 +22,7 @@ RIGHTS: dict[Role, tuple[Right, ...]] = {
 }
 # What a role may do with the portal's tables besides: permissions by app. Later roles have them too.
 PERMISSIONS: dict[Role, dict[str, tuple[str, ...]]] = {
-    Role.OPERATOR: {"telemetry": ("switch_maintenance",)},
+    Role.OPERATOR: {"telemetry": ("switch_maintenance",), "workbench": ("retry_run",)},
 }
 # What admins do with tables that are not the portal's own: accounts, and what signing in keeps of them.
 ADMIN_PERMISSIONS = {

@@ -52,6 +52,7 @@ from workbench.models import (
     DraftCreation,
     EventCount,
     ModelCall,
+    RetryRequest,
     Session,
     SessionLink,
     TouchedBucket,
@@ -374,6 +375,14 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
     ),
     WorkflowRun: lambda number: WorkflowRun.objects.create(
         environment="production", run_id=f"r-{number}", status=("", "completed", "failed")[number % 3]
+    ),
+    RetryRequest: lambda number: RetryRequest.objects.create(
+        environment="production",
+        run_id=f"r-{number}",
+        requested_by="ada",
+        requested_at=MOMENT,
+        state=("done", "failed", "expired")[number % 3],
+        attempts=1,
     ),
     AgentRun: lambda number: AgentRun.objects.create(
         environment="production", agent_run_id=f"a-{number}", run_id=f"r-{number}", status="cancelled"

@@ -24,6 +24,7 @@ from workbench.models import (
     EventCount,
     LinkKind,
     ModelCall,
+    RetryRequest,
     Session,
     SessionLink,
     TouchedBucket,
@@ -148,6 +149,7 @@ TABLES = (
     # After the things that they name.
     PrunableTable(subject=SUBJECT, model=SessionLink, moments=(), orphans=forgotten_links),
     # They count in no bucket.
+    PrunableTable(subject=SUBJECT, model=RetryRequest, moments=("requested_at",)),
     PrunableTable(subject=SUBJECT, model=AppServerState, moments=("changed_at",)),
     PrunableTable(subject=SUBJECT, model=AppServerStream, moments=("seen_at",)),
 )

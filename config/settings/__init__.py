@@ -70,6 +70,13 @@ NOTICE_SHARE_PERCENT = env.number("NOTICE_SHARE_PERCENT", default=5, minimum=0.1
 NOTICE_QUIET_DAYS = env.integer("NOTICE_QUIET_DAYS", default=7, minimum=1, maximum=31)
 ALERT_EXPIRY_HOURS = env.number("ALERT_EXPIRY_HOURS", default=25, minimum=0.1, maximum=744)
 
+# Retries --------------------------------------------------------------------------------------------------
+
+# A system check judges them (workbench/checks.py).
+RETRY_WEBHOOK_URL = env.text("RETRY_WEBHOOK_URL")
+RETRY_WEBHOOK_SECRET = env.text("RETRY_WEBHOOK_SECRET")
+RETRY_WEBHOOK_OLD_SECRET = env.text("RETRY_WEBHOOK_OLD_SECRET")
+
 # Traces ---------------------------------------------------------------------------------------------------
 
 # OpenTelemetry's standard variables; its SDK reads those that are not here itself (docs/tracing.md).

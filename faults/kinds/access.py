@@ -50,7 +50,7 @@ PROTOCOL_POSTS = (
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
     r"|kpis/<slug:slug>/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
-    r"|invitations/<str:token>/"
+    r"|invitations/<str:token>/|runs/<path:run_id>/retry/"
 )
 
 # Apps whose tables are in the admin.
@@ -71,6 +71,13 @@ RULES: Sequence[Rule] = (
     # Runs are for operators. The one that is asked for is not there.
     Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
     Rule("GET", r"runs/<path:run_id>/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
+    # No run has this id.
+    Rule(
+        "GET",
+        r"runs/<path:run_id>/retry/",
+        "302",
+        {PEOPLE: "403", "operator admin superuser": "404"},
+    ),
     Rule("GET", r"login/", "200", {PEOPLE: "302"}),
     Rule("GET", r"login/passkey/", "200", {PEOPLE: ANY}),
     Rule("GET", r"login/second-factor/", "302"),
@@ -97,6 +104,8 @@ RULES: Sequence[Rule] = (
         "403",
         {NOBODY: "401", f"read operator {STAFF}": "404", "staff": "403"},
     ),
+    # No key retries a run, and a post needs a CSRF token.
+    Rule("GET", r"api/runs/<path:run_id>/retry/", "403", {"operator admin superuser": "405"}),
     Rule("GET", r"api/plan/.*", "200", {NOBODY: "401", "expired revoked user": "403"}),
     Rule("GET", r"api/ingest/recent/", "401", {KEYS: "403", "ingest": "200"}),
     Rule("GET", rf"api/workbench/telemetry|api/alerts/webhook/|\^v1/(m|traces)/\?\$|{PROTOCOL_POSTS}", "405"),
@@ -107,6 +116,7 @@ RULES: Sequence[Rule] = (
     Rule("POST", r"api/health/", "403", {NOBODY: "401", "metrics admin-key": "405"}),
     Rule("POST", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "400"}),
     Rule("POST", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "405"}),
+    Rule("POST", r"api/runs/<path:run_id>/retry/", "403"),
     Rule("POST", r"api/(kpis|runs|slos|agents|costs)/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),

@@ -103,6 +103,9 @@ ROWS: tuple[tuple[FamilyTable, Source, str, str, str, str], ...] = (
     (FamilyTable.PORTAL, DATABASE, "portal_pruned_rows_total", COUNTER, "environment subject",
      "Rows that retention removed. Of the ledger: rows less after hours were summed up. Audit entries have no "
      "environment."),
+    (FamilyTable.PORTAL, DATABASE, "portal_retry_requests_total", COUNTER, "environment outcome",
+     "Requests to run a run again: `requested` counts all of them, and `done`, `failed` and `expired` what became of "
+     "them. The others are on their way."),
     (FamilyTable.PORTAL, DATABASE, "portal_retention_last_run_timestamp_seconds", GAUGE, "",
      "When the newest run of retention ended; no sample before the first."),
     (FamilyTable.PORTAL, DATABASE, "portal_retention_last_run_seconds", GAUGE, "", "How long it took."),

@@ -30,6 +30,7 @@ def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
         events_left(received, outcome="rejected", removed=counters["portal_quarantine_removed_total"]),
     )
     yield family_of(families()["portal_pruned_rows_total"], counters["portal_pruned_rows_total"])
+    yield family_of(families()["portal_retry_requests_total"], counters["portal_retry_requests_total"])
     yield from retention_gauges(now=now)
     yield from queue_gauges(now=now)
     yield from series_gauges(counters)

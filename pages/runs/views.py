@@ -20,6 +20,7 @@ from kpis.reading.run_queries import DEFAULT_RANGE, RANGES, RunQuery
 from pages.page_controls import Link
 from pages.page_request import environments_of, no_environment_page
 from pages.polling import Fragment, asks_for_fragment, fragment_response, fragments
+from pages.retrying import retry_state
 from pages.runs.detail_texts import run_context
 from pages.runs.state import ADDED, RunsState, runs_url
 from pages.runs.texts import LABELS, filter_chips, run_texts
@@ -178,11 +179,12 @@ def show_run(request: HttpRequest, run_id: str) -> HttpResponse:
     fragment = fragments.get(("run", environment, run_id), lambda: make_run(run_id, environment=environment))
     if asks_for_fragment(request):
         return fragment_response(request, fragment)
-    # For what the page has beside the fragment, like the button of a retry, which is not the same for everybody.
+    # Beside the fragment stands the button of a retry, which is not the same for everybody.
     run = find_run(run_id, environment=environment)
     context: dict[str, Any] = {
         "fragment": fragment,
         "run": run,
+        "retry": retry_state(run=run, person=request.user, now=timezone.now()),
         "environment": environment,
         "workflow": run.workflow_name or run.workflow_id or "unknown",
         "list_url": runs_url(environment=environment),

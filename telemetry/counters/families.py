@@ -88,6 +88,11 @@ PORTAL_FAMILIES = (
         is_internal=True,
     ),
     counter(
+        "portal_retry_requests_total",
+        "Requests to run a run again: how many were made, and what became of them.",
+        "outcome",
+    ),
+    counter(
         "workbench_kpi_numerator_total",
         "A KPI's numerator since the beginning: a count, seconds or dollars.",
         "kpi",

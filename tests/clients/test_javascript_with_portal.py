@@ -110,14 +110,17 @@ def test_sample_workbench_shows_each_events_verdict(
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{scripted_portal.url}/example/?url={live_server.url}&key={key}")
     act_a_workbench(page)
-    page.wait_for_function("document.querySelectorAll('[data-verdict=accepted]').length === 12")
+    page.wait_for_function("document.querySelectorAll('[data-verdict=accepted]').length === 14")
     assert page.locator("[data-verdict=rejected]").count() == 1
     assert page.locator(".reason").all_inner_texts() == [
         "not_in_enum properties.source: This must be one of: chat, template, blank.",
         "unknown_property properties.colour: The plan does not list this property. "
         "Leave it out, or add it to the plan.",
     ]
-    assert RawEvent.objects.count() == 12
+    assert RawEvent.objects.count() == 14
+    runs = RawEvent.objects.filter(event="workbench.workflow_run_completed")
+    ends = {run["status"]: run for run in runs.values_list("properties", flat=True)}
+    assert ends["completed"]["retryOfRunId"] == ends["failed"]["runId"]
     assert all(url.startswith((scripted_portal.url, live_server.url, "data:")) for url in asked)
 
 
@@ -128,7 +131,11 @@ def act_a_workbench(page: Page) -> None:
     page.get_by_role("button", name="Look at Rotate a secret").click()
     page.get_by_role("button", name="Add a node").click()
     page.get_by_role("button", name="Accept").click()
+    page.get_by_role("checkbox", name="Runs fail").check()
     page.get_by_role("button", name="Run").click()
     page.get_by_role("button", name="Approve").click()
+    page.get_by_text("Failed in").wait_for()
+    page.get_by_role("checkbox", name="Runs fail").uncheck()
+    page.get_by_role("button", name="Retry").click()
     page.get_by_role("button", name="Send a wrong event").click()
     page.get_by_text("Completed in").wait_for()

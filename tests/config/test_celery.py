@@ -17,6 +17,7 @@ def test_the_schedule_rings_each_bell_by_name(settings):
     assert {name: (entry["task"], entry["schedule"]) for name, entry in app.conf.beat_schedule.items()} == {
         "roll up": ("kpis.roll_up", settings.ROLLUP_INTERVAL_SECONDS),
         "erase": ("workbench.erase", 5),
+        "send retries": ("workbench.send_retries", 2),
         "shrink the log": ("config.shrink_log", 600),
         "work on the quarantine": ("telemetry.work_on_quarantine", 3),
         "send notices": ("telemetry.send_notices", 60),

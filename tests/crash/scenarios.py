@@ -1,15 +1,22 @@
-"""The steps that are killed: a post, bringing the KPIs up to date, a replay, a run of retention, an erasure."""
+"""The steps that are killed: posts, bringing KPIs up to date, replays, runs of retention, erasures, retries."""
 
 import json
+import tempfile
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Sum
 
+from audit.models import AuditEntry, Verb
 from kpis.compute.rollup import bring_up_to_date
 from telemetry.intake.ingest import ingest_events
 from telemetry.keys import change_key
@@ -36,7 +43,9 @@ from tests.crash.harness import Scenario
 from tests.oracle.streams import SPRING, Batch, deliveries, posted, realistic
 from tests.oracle.system import Keys, clear_tables, find_keys, make_keys, tables
 from workbench.erasure import steps
-from workbench.models import EventCount
+from workbench.models import EventCount, RetryRequest, RetryState, WorkflowRun
+from workbench.retries.requesting import request_retry
+from workbench.retries.schedule import CLAIM, send_next
 
 NOW = SPRING.now
 BAD = b'{"event": "workbench.no_such_event"}'
@@ -51,6 +60,7 @@ def named(name: str) -> Scenario:
         "prune": Prune,
         "prune_things": PruneThings,
         "erasure": Erase,
+        "retry": Retry,
         "torn": Torn,
     }
     return scenarios[name]()
@@ -300,6 +310,71 @@ def said(session: str, name: str, **properties: Any) -> bytes:
     document = {"event": name, "properties": properties}
     post = posted(document, environment="", source="", session=session, moment=NOW - timedelta(hours=1))
     return json.dumps(post.document).encode()
+
+
+class Retry(WithKeys):
+    """A person asks for a retry, and its first attempt is sent to a receiver that notes the ids of what it is told."""
+
+    def load(self) -> None:
+        super().load()
+        # Forks have no threads: the receiver lives in the process that they are forked from, and notes ids in a file.
+        self.noted = Path(tempfile.mkdtemp()) / "ids"
+        server = ThreadingHTTPServer(("127.0.0.1", 0), receiver_that_notes(self.noted))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings.RETRY_WEBHOOK_URL = f"http://127.0.0.1:{server.server_port}/"
+        settings.RETRY_WEBHOOK_SECRET = "whsec_" + "c2Vj" * 8
+
+    def set_up(self) -> None:
+        super().set_up()
+        User.objects.create_superuser("ada")
+
+    def prepare(self) -> None:
+        clear_tables()
+        WorkflowRun.objects.create(environment="production", run_id="r-1", status="failed")
+
+    def step(self) -> Any:
+        self.noted.write_text("")
+        self.ask()
+        send_next(now=NOW)
+
+    def ask(self) -> None:
+        request_retry(run=WorkflowRun.objects.get(), person=User.objects.get(), now=NOW)
+
+    def take_over(self, *, answer: Any) -> Any:
+        """Whoever asked asks again where nothing was committed; then the next worker goes on."""
+        if not RetryRequest.objects.exists():
+            if self.noted.read_text():
+                raise AssertionError("something was sent that was not committed")
+            self.ask()
+        turns = 0
+        while RetryRequest.objects.get().state == RetryState.PENDING and turns < 3:
+            turns += 1
+            send_next(now=NOW + turns * CLAIM)
+        made = RetryRequest.objects.get()
+        if set(self.noted.read_text().split()) != {str(made.message_id)}:
+            raise AssertionError(f"{self.noted.read_text()} was sent for {made.message_id}")
+        entries = AuditEntry.objects.filter(verb=Verb.RETRIED, object_pk=str(made.pk)).count()
+        return {
+            "RetryRequest": Counter([(made.run_id, made.state, made.new_run_id, entries)]),
+            "BridgeCounter": tables()["BridgeCounter"],
+        }
+
+
+def receiver_that_notes(path: Path) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            with path.open("a") as file:
+                file.write(f"{self.headers['webhook-id']}\n")
+            body = b'{"runId": "r-2"}'
+            self.send_response(202)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    return Handler
 
 
 class Torn(Scenario):

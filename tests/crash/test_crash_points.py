@@ -34,6 +34,7 @@ def explore(scenario: str, *, stride: int = 1) -> dict[str, object]:
         ("ingest", 1, 1),
         ("rollup", 1, 20),
         ("replay", 1, 20),
+        ("retry", 1, 10),
         ("prune", 7, 10),
         ("prune_things", 13, 5),
         ("erasure", 23, 10),

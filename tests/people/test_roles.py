@@ -27,7 +27,7 @@ def test_each_role_may_do_what_those_before_it_may() -> None:
 )
 def test_a_role_adds_its_rights(role: Role, newest: set[Right]) -> None:
     assert set(rights_of(role)[-len(newest) :]) == newest
-    tables = {"telemetry.switch_maintenance"} if role is Role.OPERATOR else set()
+    tables = {"telemetry.switch_maintenance", "workbench.retry_run"} if role is Role.OPERATOR else set()
     assert permissions_of(role) == {right.permission for right in rights_of(role)} | tables
 
 
@@ -51,6 +51,7 @@ def test_who_may_what_besides_adding_changing_deleting_and_viewing() -> None:
         "people.retry_runs": Role.OPERATOR,
         "people.maintain": Role.OPERATOR,
         "telemetry.switch_maintenance": Role.OPERATOR,
+        "workbench.retry_run": Role.OPERATOR,
     }
 
 

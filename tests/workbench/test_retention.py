@@ -37,6 +37,7 @@ from workbench.models import (
     DraftCreation,
     EventCount,
     ModelCall,
+    RetryRequest,
     Session,
     SessionLink,
     TouchedBucket,
@@ -85,6 +86,7 @@ def test_every_table_of_the_workbench_is_pruned_but_counts_and_marks() -> None:
         Draft,
         DraftCreation,
         ModelCall,
+        RetryRequest,
         Session,
         SessionLink,
         WorkflowRun,
@@ -99,6 +101,8 @@ WITHOUT_SUBJECT = {AppServerState, AppServerStream, EventCount, TouchedBucket}
 def test_every_table_of_the_workbench_is_known_to_retention_and_to_erasure() -> None:
     every = set(apps.get_app_config("workbench").get_models())
     erased = {each.model for each in things.TABLES.values()} | {*things.SINGLE_ROWS, SessionLink}
+    # It goes with its run.
+    erased.add(RetryRequest)
 
     assert every == {each.model for each in TABLES} | {EventCount, TouchedBucket}
     assert every == erased | WITHOUT_SUBJECT

@@ -36,6 +36,7 @@ from workbench.models import (
     Draft,
     LinkKind,
     ModelCall,
+    RetryRequest,
     Session,
     SessionLink,
     WorkflowRun,
@@ -214,12 +215,26 @@ def _treat_merged(erasure: Erasure, kind: str, ids: Sequence[str]) -> None:
     add_to(erasure.receipt, "rows", {table.model._meta.verbose_name: len(removed)})
     name = "anonymised" if erasure.mode == ErasureMode.KEEP else "kept_with_others"
     add_to(erasure.receipt, name, {table.model._meta.verbose_name: len(kept)})
+    if kind == LinkKind.RUN:
+        _forget_retries(erasure, ids, removed=removable)
     if kind == PART:
         _forget_user(erasure, kept)
         SessionLink.objects.filter(environment=erasure.environment_id, session_id__in=removable).delete()
     else:
         _rename(erasure, table, kept)
         _rename_links(erasure, kind, ids)
+
+
+def _forget_retries(erasure: Erasure, ids: Sequence[str], *, removed: Collection[str]) -> None:
+    """The requests to run runs again that go or get another id: no number is computed from them."""
+    names = Names(erasure, ((LinkKind.RUN, run_id) for run_id in ids))
+    gone = [run_id for run_id in ids if run_id in removed or names.of(LinkKind.RUN, run_id) != run_id]
+    requests = RetryRequest.objects.filter(environment=erasure.environment_id)
+    # Index: retry_request_new_run (new_run_id, environment).
+    requests.filter(new_run_id__in=gone).exclude(new_run_id="").update(new_run_id="")
+    # Index: retry_request_run (run_id, environment).
+    deleted = requests.filter(run_id__in=gone).delete()[0]
+    add_to(erasure.receipt, "rows", {RetryRequest._meta.verbose_name: deleted})
 
 
 def _removable(erasure: Erasure, kind: str, ids: Sequence[str], *, rows: Sequence[Any]) -> set[str]:

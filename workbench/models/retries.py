@@ -27,6 +27,8 @@ class RetryRequest(models.Model):
     next_attempt_at = models.DateTimeField(null=True, help_text="Empty when it is over")
     ended_at = models.DateTimeField(null=True)
     answer_status = models.PositiveSmallIntegerField(null=True, help_text="Of the last attempt")
+    # A keyed hash of the webhook's settings at the last answer: a 410 switches these off, and no others.
+    webhook = models.CharField(max_length=32, blank=True, db_default="", editable=False)
     new_run_id = models.CharField(max_length=128, blank=True, help_text="As the receiver answered it")
     fault = models.CharField(max_length=200, blank=True, help_text="Why the last attempt was in vain")
 
@@ -41,8 +43,17 @@ class RetryRequest(models.Model):
         indexes = [
             models.Index(name="retry_request_run", fields=["run_id", "environment"]),
             models.Index(name="retry_request_due", fields=["next_attempt_at"], condition=Q(state="pending")),
+            # An erasure looks for the runs that receivers named.
+            models.Index(
+                name="retry_request_new_run",
+                fields=["new_run_id", "environment"],
+                condition=~Q(new_run_id=""),
+            ),
+            # Whether the webhook is switched off.
+            models.Index(name="retry_request_gone", fields=["webhook"], condition=Q(answer_status=410)),
         ]
         permissions = [("retry_run", "Can ask for a run to be run again")]
 
     def __str__(self) -> str:
-        return f"retry of run {self.run_id}"
+        # Without the run's id: the audit keeps this text after the run was erased.
+        return f"retry request {self.pk}"

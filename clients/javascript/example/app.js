@@ -97,6 +97,7 @@ function showDraft() {
   find("[data-hint]").hidden = Boolean(draft);
   for (const action of ["node", "accept", "reject"]) find(`[data-action=${action}]`).disabled = !draft || draft.accepted;
   find("[data-action=run]").disabled = !draft?.accepted || Boolean(draft.runId || approvalId);
+  find("[data-action=retry]").disabled = !draft?.failed;
   find("[data-approval]").hidden = !approvalId;
 }
 
@@ -137,16 +138,22 @@ function answerMessage() {
   showDraft();
 }
 
-function startRun() {
-  draft.runId = newId("run");
-  const { runId, draftId } = draft;
+// A retry is a new run that names the one which it repeats.
+function startRun(retryOfRunId) {
+  const ran = draft;
+  const run = { runId: newId("run"), draftId: ran.draftId, ...(retryOfRunId && { retryOfRunId }) };
+  Object.assign(ran, { runId: run.runId, failed: false });
   const started = performance.now();
-  tell("workflow_run_started", { draftId, runId, trigger: "user" });
+  tell("workflow_run_started", { ...run, trigger: "user" });
   find("[data-run]").textContent = "Running …";
   setTimeout(() => {
     const durationMs = Math.round(performance.now() - started);
-    tell("workflow_run_completed", { runId, draftId, status: "completed", durationMs });
-    find("[data-run]").textContent = `Completed in ${(durationMs / 1000).toFixed(1)} s`;
+    ran.failed = find("[data-fails]").checked;
+    const end = ran.failed ? { status: "failed", errorType: "StepFailed" } : { status: "completed" };
+    tell("workflow_run_completed", { ...run, ...end, durationMs });
+    const said = ran.failed ? "Failed" : "Completed";
+    find("[data-run]").textContent = `${said} in ${(durationMs / 1000).toFixed(1)} s`;
+    showDraft();
   }, RUN_MS);
 }
 
@@ -177,6 +184,7 @@ const ACTIONS = {
     const { draftId } = draft;
     tell("approval_requested", { toolIds: ["restart_service"], contextType: "workflow_run", draftId, approvalId });
   },
+  retry: () => startRun(draft.runId),
   approve: () => decide(true),
   refuse: () => decide(false),
   wrong: () => tell("draft_created", { source: "phone", colour: "red" }),

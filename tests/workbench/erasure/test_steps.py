@@ -31,6 +31,7 @@ from workbench.models import (
     Draft,
     EventCount,
     ModelCall,
+    RetryRequest,
     Session,
     SessionLink,
     TouchedBucket,
@@ -445,3 +446,18 @@ def test_a_new_session_of_an_erased_user_is_erased_too(key: ApiKey, now: datetim
     assert Erasure.objects.get(pk=follow_up.pk).state == "done"
     assert sessions_left() == set()
     assert not Draft.objects.exists()
+
+
+@pytest.mark.parametrize("mode", ["remove", "keep"])
+def test_requests_to_run_a_run_again_go_with_it(mode: str) -> None:
+    fold(event("workbench.workflow_run_completed", runId="r-1", status="failed"))
+    fold(event("workbench.workflow_run_completed", minutes(1), session="s-2", runId="r-0", status="failed"))
+    for run_id, new_run_id in (("r-1", "r-2"), ("r-0", "r-1")):
+        RetryRequest.objects.create(
+            environment="production", run_id=run_id, new_run_id=new_run_id, requested_at=MOMENT, state="done"
+        )
+
+    erasure = erase(SubjectOfPosts("production", "run", "r-1"), now=MOMENT, mode=mode)
+
+    assert table(RetryRequest, "run_id", "new_run_id") == [("r-0", "")]
+    assert erasure.receipt["rows"]["retry request"] == 1

@@ -1,0 +1,137 @@
+"""Retries on pages: what a run's page says of them, and the page that asks before a run is retried."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from kpis.days import reporting_zone
+from pages.formatting import Figure, moment_text
+from pages.page_controls import Link
+from pages.page_request import environments_of, no_environment_page, page_request_or_404
+from people.access import Person, needs_right
+from people.models import Right
+from workbench.models import RetryRequest, RetryState, WorkflowRun
+from workbench.retries.requesting import Obstacle, RetryRefused, request_retry
+from workbench.retries.status import RetryStatus, retry_status
+
+# Who asked, and when.
+SENTENCES = {
+    RetryState.PENDING: "{by} asked for a retry on {at}. The workbench has not taken it yet.",
+    RetryState.DONE: "The workbench took the retry that {by} asked for on {at}.",
+    RetryState.FAILED: "The retry that {by} asked for on {at} did not reach the workbench.",
+    RetryState.EXPIRED: "The retry that {by} asked for on {at} was given up after 15 minutes.",
+}
+STATUSES = {
+    Obstacle.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    Obstacle.MAINTENANCE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryTexts:
+    """What pages/runs/retry.html shows. `why_not` is empty where the run can be retried, at `url`."""
+
+    is_shown: bool
+    sentences: Sequence[str]
+    retried_by: Sequence[Link]
+    is_possible: bool
+    why_not: str
+    url: str
+
+
+def retry_state(*, run: WorkflowRun, person: Person, now: datetime) -> RetryTexts:
+    """For pages/runs/retry.html, as `retry`. Five queries at most."""
+    status = retry_status(run=run, person=person, now=now)
+    return RetryTexts(
+        is_shown=status.is_shown,
+        sentences=sentences_of(status.newest, zone=reporting_zone()) if status.newest else [],
+        retried_by=[link_to(run_id, environment=run.environment) for run_id in status.retried_by],
+        is_possible=status.is_possible,
+        why_not=why_not(status),
+        url=address_of(run),
+    )
+
+
+def sentences_of(request: RetryRequest, *, zone: ZoneInfo) -> list[str]:
+    """What became of the request, and of its last attempt."""
+    at = moment_text(request.requested_at, zone=zone)
+    sentence = SENTENCES[RetryState(request.state)].format(by=request.requested_by, at=at)
+    fault = [f"Attempt {request.attempts}: {request.fault}."] if request.fault else []
+    return [sentence, *fault]
+
+
+def why_not(status: RetryStatus) -> str:
+    """The sentence of a pending request says it already."""
+    if status.obstacle is None or status.obstacle is Obstacle.PENDING:
+        return ""
+    return status.obstacle.sentence
+
+
+def link_to(run_id: str, *, environment: str) -> Link:
+    query = urlencode({"environment": environment})
+    return Link(label=run_id, url=f"/runs/{quote(run_id, safe='')}/?{query}", is_current=False)
+
+
+def address_of(run: WorkflowRun) -> str:
+    return f"{reverse('retry-run', args=[run.run_id])}?{urlencode({'environment': run.environment})}"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs_right(Right.VIEW_RUNS)
+def retry_run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """The page at /runs/<id>/retry/: asks, and with a post requests the retry."""
+    environments = environments_of(request)
+    if not environments:
+        return no_environment_page(request)
+    page = page_request_or_404(request, environments=environments)
+    run = run_or_404(run_id, environment=page.environment)
+    if request.method != "POST":
+        return show_question(request, run=run, now=page.now)
+    try:
+        request_retry(run=run, person=cast(User, request.user), now=page.now)
+    except RetryRefused as refused:
+        status = STATUSES.get(refused.obstacle, HTTPStatus.CONFLICT)
+        return show_question(request, run=run, now=page.now, status=status)
+    messages.success(request, "The retry was requested.")
+    return redirect(address_of(run))
+
+
+def run_or_404(run_id: str, *, environment: str) -> WorkflowRun:
+    # Index: workflow_run_unique (run_id, environment). PostgreSQL takes no NUL, which no id has.
+    runs = WorkflowRun.objects.filter(run_id=run_id.replace("\0", ""), environment=environment)
+    run = runs.first()
+    if run is None:
+        raise Http404("There is no run of this id.")
+    return run
+
+
+def show_question(
+    request: HttpRequest, *, run: WorkflowRun, now: datetime, status: int = HTTPStatus.OK
+) -> HttpResponse:
+    context = {
+        "run": run,
+        "facts": facts_of(run),
+        "retry": retry_state(run=run, person=request.user, now=now),
+    }
+    return render(request, "pages/runs/retry_run.html", context, status=status)
+
+
+def facts_of(run: WorkflowRun) -> list[Figure]:
+    facts = (
+        Figure("Workflow", run.workflow_name or run.workflow_id),
+        Figure("Status", run.status or "running"),
+        Figure("Error type", run.error_type),
+        Figure("Environment", run.environment),
+    )
+    return [fact for fact in facts if fact.text]
