@@ -56,6 +56,9 @@ const makeId = (length: number): string => {
   return id;
 };
 
+/** Without a letter before them, 16 decimal digits may pass for the number of a credit card. */
+const makeSpanId = (): string => "f" + makeId(15);
+
 /** The class of what was thrown, and nothing else of it. */
 const classOf = (error: unknown): string => {
   try {
@@ -111,7 +114,7 @@ export function withRun<Result>(
   const agentBelow =
     (parentSpanId?: string): Run["withAgent"] =>
     (agentOptions, agentWork) => {
-      const { agentRunId = makeId(32), spanId = makeId(16), ...rest } = agentOptions;
+      const { agentRunId = makeId(32), spanId = makeSpanId(), ...rest } = agentOptions;
       const own = { ...rest, ...ids, agentRunId, spanId, parentSpanId };
       const agent: Agent = {
         ...pick(agentOptions),
@@ -119,7 +122,7 @@ export function withRun<Result>(
         spanId,
         modelCalled(call = {}) {
           const { runId, traceId } = ids;
-          const place = { runId, traceId, agentRunId, spanId: makeId(16), parentSpanId: spanId };
+          const place = { runId, traceId, agentRunId, spanId: makeSpanId(), parentSpanId: spanId };
           telemetry.track("agent.model_called", { model: agent.model, ...call, ...place });
         },
         withAgent: agentBelow(spanId),
