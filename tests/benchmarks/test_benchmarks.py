@@ -48,6 +48,7 @@ LINES = {
         "an event a post, on",
         "an event a post, on, one trace in ten",
     ],
+    ("spans",): ["their events, against the door"],
     ("hostile", "erasure"): [
         "checked",
         "stored",
