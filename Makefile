@@ -11,6 +11,8 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 # The tools of the JavaScript client, and the SDKs of other products that the tests post with.
 NODE_PACKAGES := clients/javascript tests/clients/sdk
 NODE_MODULES := $(NODE_PACKAGES:%=%/node_modules/.package-lock.json)
+# Where another version of a package is installed that the environment has already.
+OLDER := tests/clients/sdk/older/.installed
 BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
@@ -27,7 +29,7 @@ help:  ## This list
 run: $(INSTALLED) bundle  ## Start the portal at http://127.0.0.1:8000 (DEMO=0: without demo data; PORT=8001: elsewhere)
 	@exec $(PY) manage.py portal
 
-test: $(INSTALLED_DEV) bundle $(NODE_MODULES)  ## Run the tests on SQLite, then on PostgreSQL if one answers (ARGS='tests/kpis -k day')
+test: $(INSTALLED_DEV) bundle $(NODE_MODULES) $(OLDER)  ## Run the tests on SQLite, then on PostgreSQL if one answers (ARGS='tests/kpis -k day')
 	@scripts/with-node $(PY) $(PY) -m tests.run $(ARGS)
 
 lint: $(INSTALLED_DEV)  ## Check style, types, migrations, pins, settings and the API's description
@@ -74,6 +76,13 @@ $(INSTALLED): requirements.txt
 $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 	@echo 'Installing the tools for tests and checks.'
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Without what they need: the environment has that.
+$(OLDER): requirements-older.txt | $(INSTALLED)
+	@echo 'Installing the older packages that the tests post with.'
+	@rm -rf $(@D)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json | $(INSTALLED)

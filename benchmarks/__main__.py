@@ -19,6 +19,7 @@ from benchmarks import (
     reading,
     retention,
     runs,
+    spans,
     tracing,
 )
 from benchmarks.options import Options, quick
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "erasure": erasure,
     "tracing": tracing,
     "runs": runs,
+    "spans": spans,
 }
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 

@@ -28,6 +28,7 @@ from pages.polling import fragments
 from people.models import Role
 from people.roles import give_role
 from telemetry import keys
+from telemetry.door.protocols.otlp import protobuf, translating
 from telemetry.intake import quarantine
 from telemetry.intake.ingest import check_events, ingest_events
 from telemetry.intake.storage import EventRow
@@ -90,6 +91,15 @@ def rows_of(events: Sequence[bytes]) -> list[EventRow]:
     if len(batch.rows) != len(events):
         raise ValueError(f"{len(events) - len(batch.rows)} of the made-up events are not good")
     return batch.rows
+
+
+def events_of_spans(bodies: Sequence[bytes]) -> list[bytes]:
+    """The events of requests of spans, in protobuf, as JSON texts. Raises ValueError for a span without a place."""
+    events = [event for body in bodies for event in translating.translate(protobuf.read(body)).events]
+    texts = [event for event in events if isinstance(event, bytes)]
+    if len(texts) != len(events):
+        raise ValueError(f"{len(events) - len(texts)} of the made-up spans are not good")
+    return texts
 
 
 def load_history(*, events: int, days: int, user: str = "", seed: int = 0) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,10 +76,10 @@ def connected(count: int, *, port: int) -> Iterator[list[Connection]]:
             connection.socket.close()
 
 
-def post_request(path: str, *, body: bytes, key: str) -> bytes:
+def post_request(path: str, *, body: bytes, key: str, content_type: str = "application/json") -> bytes:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
@@ -88,8 +88,19 @@ def get_request(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
-def post_all(requests: Sequence[bytes], *, port: int, connections: int) -> tuple[float, int]:
-    """(seconds until the last answer, events that were accepted) of prepared posts to the door."""
+def accepted_by_door(answer: bytes) -> int:
+    accepted: int = msgspec.json.decode(answer)["accepted"]
+    return accepted
+
+
+def post_all(
+    requests: Sequence[bytes],
+    *,
+    port: int,
+    connections: int,
+    accepted_of: Callable[[bytes], int] = accepted_by_door,
+) -> tuple[float, int]:
+    """(seconds until the last answer, events that were accepted) of prepared posts."""
     waiting = iter(requests)
     lock = threading.Lock()
 
@@ -100,7 +111,7 @@ def post_all(requests: Sequence[bytes], *, port: int, connections: int) -> tuple
     def work(connection: Connection) -> int:
         accepted = 0
         while request := take():
-            accepted += msgspec.json.decode(connection.ask(request))["accepted"]
+            accepted += accepted_of(connection.ask(request))
         return accepted
 
     with connected(connections, port=port) as opened, ThreadPoolExecutor(connections) as threads:

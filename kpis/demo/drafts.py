@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from kpis.demo.chat import TEMPLATES, talk
 from kpis.demo.day import Day
-from kpis.demo.runs import WORKFLOWS, run_workflow
+from kpis.demo.runs import WORKFLOWS, FailedRun, run_workflow
 
 INTENTS = ("add_step", "rename", "change_condition", "add_approval", "fix_error")
 
@@ -53,8 +53,12 @@ def edit_draft(day: Day, *, session: str, draft: str, start: datetime, takes: ti
 
 
 def run_draft(day: Day, *, session: str, draft: str, user: int, now: datetime) -> None:
-    """Most accepted drafts are run at once, some twice."""
+    """Most accepted drafts are run at once, some twice: then the second run may be a retry of the first."""
     workflow = WORKFLOWS[(user + day.random.randint(0, 2)) % len(WORKFLOWS)]
+    failed: FailedRun | None = None
     for _ in range(day.random.choices((0, 1, 2), weights=(25, 60, 15))[0]):
         now += day.seconds(median=90, spread=0.7)
-        run_workflow(day, workflow, session=session, draft=draft, trigger="user", now=now)
+        retry_of = failed.run if failed and failed.at < now else None
+        failed = run_workflow(
+            day, workflow, session=session, draft=draft, trigger="user", now=now, retry_of=retry_of
+        )

@@ -14,6 +14,7 @@ from kpis.compute import rollup
 from kpis.demo.day import Event, moment_of
 from kpis.demo.events import DEFAULT_DAYS, demo_events
 from kpis.demo.mistakes import demo_mistakes
+from kpis.demo.present import present_events
 from kpis.models import Baseline, EnteredCount, Target
 from telemetry import keys
 from telemetry.intake.ingest import ingest_events
@@ -104,18 +105,28 @@ def pending_posts(key: ApiKey, *, first_day: date, now: datetime) -> Iterator[tu
     newest = Arrival.objects.filter(key=key).order_by("-pk").first()
     since = newest.received_at if newest else EARLIEST
     for start, items in groupby(
-        demo_items(first_day=first_day, now=now), key=lambda item: post_start(item[0])
+        demo_items(first_day=first_day, loaded_at=key.created_at, now=now),
+        key=lambda item: post_start(item[0]),
     ):
         events = [event for at, event in items if at >= since]
         if events:
             yield min(start + timedelta(hours=POST_HOURS), now), events
 
 
-def demo_items(*, first_day: date, now: datetime) -> Iterator[tuple[datetime, Event]]:
-    """Valid and rejected events, each with the moment (UTC) at which it happens, sorted by it."""
+def demo_items(*, first_day: date, loaded_at: datetime, now: datetime) -> Iterator[tuple[datetime, Event]]:
+    """Valid and rejected events, each with the moment (UTC) at which it happens, sorted by it.
+
+    Some runs are on at `loaded_at`, the moment of the first load; a later load has their ends.
+    """
     days = (now.astimezone(UTC).date() - first_day).days + 1
     valid = ((moment_of(event), event) for event in demo_events(now=now, days=days))
-    return heapq.merge(valid, demo_mistakes(now=now, days=days), key=lambda item: item[0])
+    present = [(moment_of(event), event) for event in present_events(at=loaded_at.astimezone(UTC))]
+    return heapq.merge(
+        valid,
+        demo_mistakes(now=now, days=days),
+        [(at, event) for at, event in present if at < now],
+        key=lambda item: item[0],
+    )
 
 
 def post_start(at: datetime) -> datetime:

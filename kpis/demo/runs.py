@@ -1,13 +1,17 @@
 """Workflow runs, the agents that work in them and the approvals that they wait for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from random import Random
 
 from kpis.demo.day import Day
+from kpis.demo.model_calls import call_models
 from kpis.demo.team import FOUNDING_USERS
 
 RESTRICTED_TOOLS = ("refund_payment", "change_contract", "restart_service", "send_letter")
 ERRORS = ("Timeout", "ToolFailed", "InvalidInput", "RateLimited")
+# The share of failed runs that nobody sat in front of and that a person starts again.
+RETRIED = 0.6
 # Dollars for a thousand tokens.
 MODELS = {"model-small": 0.0006, "model-medium": 0.004, "model-large": 0.018}
 
@@ -74,24 +78,54 @@ WORKFLOWS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class FailedRun:
+    """A run that failed, and when that was known."""
+
+    run: str
+    at: datetime
+
+
 def run_scheduled_workflows(day: Day) -> None:
     """Runs that no person starts: around the clock, as many on every day."""
     for workflow in WORKFLOWS:
         for _ in range(workflow.scheduled_a_day):
-            run_workflow(
-                day,
-                workflow,
-                session=day.identifier("engine"),
-                draft=f"d-live-{workflow.name}",
-                trigger=workflow.trigger,
-                now=day.at(hour=day.random.uniform(0, 24)),
-            )
+            session = day.identifier("engine")
+            run_scheduled(day, workflow, session=session, now=day.at(hour=day.random.uniform(0, 24)))
+
+
+def run_scheduled(day: Day, workflow: Workflow, *, session: str = "", now: datetime) -> None:
+    """A run that no person starts, and its retry, which a person starts for many of those that fail."""
+    session = session or day.identifier("engine")
+    draft = f"d-live-{workflow.name}"
+    failed = run_workflow(day, workflow, session=session, draft=draft, trigger=workflow.trigger, now=now)
+    if failed is None:
+        return
+    # Ids and random numbers of its own: it changes nothing else of the day.
+    aside = replace(
+        day,
+        random=Random(f"{day.seed}:{failed.run}"),  # noqa: S311 - made-up data, to be repeated
+        name=f"{failed.run.removeprefix('run-')}r",
+        identifier_count=0,
+    )
+    if aside.chance(RETRIED):
+        at = failed.at + aside.seconds(median=90, spread=0.7)
+        run_workflow(
+            aside, workflow, session=session, draft=draft, trigger="user", now=at, retry_of=failed.run
+        )
 
 
 def run_workflow(
-    day: Day, workflow: Workflow, *, session: str, draft: str, trigger: str, now: datetime
-) -> None:
-    """A run with its agents and sometimes an approval that it waits for."""
+    day: Day,
+    workflow: Workflow,
+    *,
+    session: str,
+    draft: str,
+    trigger: str,
+    now: datetime,
+    retry_of: str | None = None,
+) -> FailedRun | None:
+    """A run with its agents and sometimes an approval that it waits for; what is known of its failure."""
     run = day.identifier("run")
     trace, _ = day.trace()
     names = {
@@ -99,6 +133,7 @@ def run_workflow(
         "workflowId": f"wf-{workflow.name}",
         "workflowName": workflow.name,
         "traceId": trace,
+        "retryOfRunId": retry_of,
     }
     day.add(
         "workbench.workflow_run_started", session=session, at=now, draftId=draft, trigger=trigger, **names
@@ -117,6 +152,7 @@ def run_workflow(
     day.add("workbench.workflow_run_completed", session=session, at=end, status=status,
             durationMs=(end - now) // timedelta(milliseconds=1) if day.chance(0.9) else None,
             errorType=day.random.choice(ERRORS) if failed else None, **names)  # fmt: skip
+    return FailedRun(run=run, at=end) if failed else None
 
 
 def is_bad_day(day: Day) -> bool:
@@ -154,10 +190,13 @@ def run_agent(
             if workflow.reports_cost and day.chance(0.9)
             else None
         )
-        day.add("agent.run_completed", session=session, at=now, status=status,
-                durationMs=lasted // timedelta(milliseconds=1), costUsd=cost,
-                inputTokens=tokens, outputTokens=round(tokens * 0.3),
-                errorType=day.random.choice(ERRORS) if status == "failed" else None, **names)  # fmt: skip
+        completed = {
+            **names, "status": status, "durationMs": lasted // timedelta(milliseconds=1), "costUsd": cost,
+            "inputTokens": tokens, "outputTokens": round(tokens * 0.3),
+            "errorType": day.random.choice(ERRORS) if status == "failed" else None,
+        }  # fmt: skip
+        call_models(day, session=session, start=now - lasted, end=now, completed=completed)
+        day.add("agent.run_completed", session=session, at=now, **completed)
         if status != "failed":
             break
     return now

@@ -1,14 +1,14 @@
 """A live stream of events: the demo's team and servers at work now, without end."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 
 from kpis.demo.day import Day, Event, moment_of
-from kpis.demo.runs import WORKFLOWS, run_workflow
+from kpis.demo.runs import WORKFLOWS, run_scheduled
 from kpis.demo.servers import (
     create_workflow,
     flush_tool_buffer,
@@ -38,14 +38,7 @@ def _session(day: Day, at: datetime) -> None:
 
 def _scheduled_run(day: Day, at: datetime) -> None:
     workflow = day.random.choice([workflow for workflow in WORKFLOWS if workflow.scheduled_a_day])
-    run_workflow(
-        day,
-        workflow,
-        session=day.identifier("engine"),
-        draft=f"d-live-{workflow.name}",
-        trigger=workflow.trigger,
-        now=at,
-    )
+    run_scheduled(day, workflow, now=at)
 
 
 def _restart(day: Day, at: datetime) -> None:
@@ -63,23 +56,6 @@ ACTIVITIES = (
         lambda day, at: maintain(day, at=at, lasts=timedelta(minutes=1)), age=timedelta(minutes=1), weight=1
     ),
 )
-
-
-MODEL_CALL_PROPERTIES = frozenset(
-    {"runId", "agentRunId", "model", "traceId", "status", "durationMs", "inputTokens", "outputTokens"}
-    | {"costUsd", "errorType"}
-)
-
-
-def _model_calls(events: Iterable[Event]) -> Iterator[Event]:
-    """A call for each agent's run that is over, below its span: it took and used all that the agent did."""
-    for event in events:
-        if event["event"] == "agent.run_completed":
-            properties = event["properties"]
-            span = properties["spanId"]
-            call = {name: value for name, value in properties.items() if name in MODEL_CALL_PROPERTIES}
-            call |= {"spanId": span[::-1], "parentSpanId": span}
-            yield {**event, "event": "agent.model_called", "id": f"{event['id']}-m", "properties": call}
 
 
 @dataclass
@@ -122,7 +98,7 @@ class Simulation:
 
     def _begin(self, activity: Activity, *, now: datetime) -> None:
         activity.begin(self._day, now - activity.age * self._day.random.random())
-        for event in (*self._day.events, *_model_calls(self._day.events)):
+        for event in self._day.events:
             heapq.heappush(self._upcoming, (moment_of(event), next(self._order), event))
         self._day.events.clear()
 

@@ -25,7 +25,7 @@ from workbench_analytics.tracking import Tracker
 # What every event takes besides its properties, and what the body of a method calls by name.
 ENVELOPE = ("self", "session_id", "timestamp", "event_id")
 # The client's own names; an area of the plan gets an underscore where it would hide one of them.
-CLIENT_NAMES = frozenset({"track", "flush", "shutdown", "set_consent", "counts"})
+CLIENT_NAMES = frozenset({"track", "flush", "shutdown", "set_consent", "counts", "run"})
 TYPES = {
     PropertyType.ID: "str",
     # Not Sequence[str], which a single string is too.

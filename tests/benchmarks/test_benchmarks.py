@@ -57,6 +57,7 @@ LINES = {
         "a run",
         "a run of 200 agents",
     ],
+    ("spans",): ["their events, against the door"],
     ("hostile", "erasure"): [
         "checked",
         "stored",

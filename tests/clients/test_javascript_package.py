@@ -19,8 +19,17 @@ from tests.clients.conftest import NPM, PACKAGE, ScriptedPortal, wait_until
 IMPORTS = """
 import { createTelemetry } from "@workbench-analytics/client";
 import { flushOnExit } from "@workbench-analytics/client/node";
-console.log(typeof createTelemetry, typeof flushOnExit);
+import { withRun } from "@workbench-analytics/client/runs";
+console.log(typeof createTelemetry, typeof flushOnExit, typeof withRun);
 """
+RUN = [
+    "workbench.workflow_run_started",
+    *["agent.run_started"] * 2,
+    "agent.run_completed",
+    "agent.model_called",
+    "agent.run_completed",
+    "workbench.workflow_run_completed",
+]
 GUIDE = Path(__file__).parents[2] / "docs" / "clients-javascript.md"
 
 
@@ -65,6 +74,8 @@ def test_is_published_with_its_builds_and_types(package: Path) -> None:
         "dist/index.js",
         "dist/node.d.ts",
         "dist/node.js",
+        "dist/runs.d.ts",
+        "dist/runs.js",
         "dist/telemetry.min.js",
         "dist/types.d.ts",
     }
@@ -86,7 +97,7 @@ def test_guides_commands_install_the_package_in_an_application(package: Path, tm
     run(*install[2].replace("/tmp", str(tmp_path)).split(), "--offline", "--no-audit", cwd=tmp_path)
 
     said = run("node", "--input-type=module", "--eval", IMPORTS, cwd=tmp_path)
-    assert said == "function function\n"
+    assert said == "function function function\n"
 
 
 def test_guides_commands_publish_the_package_to_a_registry_and_install_it_from_there(
@@ -106,7 +117,7 @@ def test_guides_commands_publish_the_package_to_a_registry_and_install_it_from_t
         run(*install.replace("https://npm.example", registry).split(), *here, cwd=application)
 
     said = run("node", "--input-type=module", "--eval", IMPORTS, cwd=application)
-    assert said == "function function\n"
+    assert said == "function function function\n"
 
 
 def test_needs_no_other_package_to_run() -> None:
@@ -120,13 +131,19 @@ def test_lock_file_names_no_host() -> None:
     assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
 
 
-@pytest.mark.parametrize("source", examples("js"), ids=["shutdown", "flushOnExit"])
-def test_guides_examples_for_node_work(package: Path, scripted_portal: ScriptedPortal, source: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "names"),
+    list(zip(examples("js"), [["workflow.created"], ["workflow.created"], RUN], strict=True)),
+    ids=["shutdown", "flushOnExit", "withRun"],
+)
+def test_guides_examples_for_node_work(
+    package: Path, scripted_portal: ScriptedPortal, source: str, names: list[str]
+) -> None:
     source = source.replace("https://portal.example", scripted_portal.url)
     # The package by its name, as whoever installed it imports it.
     assert 'from "@workbench-analytics/client"' in source
     run("node", "--input-type=module", "--eval", source, cwd=package)
-    assert [event["event"] for event in scripted_portal.stored] == ["workflow.created"]
+    assert [event["event"] for event in scripted_portal.stored] == names
 
 
 @pytest.mark.browser

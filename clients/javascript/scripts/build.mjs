@@ -13,6 +13,7 @@ const shared = {
 
 await build({ ...shared, format: "esm", outfile: "dist/index.js" });
 await build({ ...shared, format: "esm", entryPoints: ["src/node.ts"], outfile: "dist/node.js" });
+await build({ ...shared, format: "esm", entryPoints: ["src/runs.ts"], outfile: "dist/runs.js" });
 await build({
   ...shared,
   format: "iife",

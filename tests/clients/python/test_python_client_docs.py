@@ -84,7 +84,11 @@ def run(program, folder):
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_an_example_runs_and_its_events_arrive(program, portal, folder):
-    tracked = len(re.findall(r"^ *telemetry\.(?:\w+\.\w+|track)\(", program, re.MULTILINE))
+    tracked = len(
+        re.findall(r"^ *(?:telemetry\.\w+\.\w+|telemetry\.track|\w+\.model_called)\(", program, re.MULTILINE)
+    )
+    # Each run and each agent tracks its start and its end.
+    tracked += 2 * len(re.findall(r"with \w+\.(?:run|agent)\(", program))
     assert tracked > 0
 
     run(program.replace("https://portal.example.com", portal.url).replace("/var/lib", str(folder)), folder)

@@ -50,6 +50,17 @@ def test_every_event_of_the_plan_is_accepted(live_server, secret):
     assert {row.event for row in stored().values()} == set(get_plan().events)
 
 
+def test_what_runs_and_agents_track_is_accepted(live_server, secret):
+    rejections = []
+    with Client(live_server.url, secret, on_rejected=rejections.append) as telemetry:
+        run = telemetry.run(workflow_id="w-1", trigger="api", retry_of_run_id="r-1")
+        with run, run.agent(name="planner", attempt=2) as agent, agent.agent(name="searcher") as searcher:
+            searcher.model_called(model="opus", input_tokens=900, output_tokens=80, cost_usd=0.02)
+
+    assert rejections == []
+    assert len(stored()) == 7
+
+
 def test_an_event_that_is_tracked_twice_under_one_id_is_stored_once(live_server, secret):
     moment = timezone.now()
     with Client(live_server.url, secret) as telemetry:

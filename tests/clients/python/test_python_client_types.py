@@ -33,6 +33,12 @@ client.workbench.session_ended(session_id="s-1", timestamp="2026-02-02T10:00:00Z
 client.track("workbench.draft_created", session_id="s-1", properties={"source": "chat"})
 name: EventName = "workbench.draft_created"
 client.track(name, session_id="s-1")
+with client.run(workflow_id="w", trigger="user") as run, run.agent(name="a", model="m") as agent: agent.cost_usd = 1
+agent.model_called(input_tokens=1, status="failed")
+client.run(trigger="manual")  # arg-type
+run.agent(model="m")  # call-arg
+agent.input_tokens = "1"  # assignment
+agent.tokens = 1  # attr-defined
 BaseClient[str]("https://portal.example.com", "wb_key").track("shop.ordered", session_id="s-1")
 client.track("workbench.draft_creatd", session_id="s-1")  # arg-type
 with client as same: same.track("typo", session_id="s-1")  # arg-type

@@ -1,11 +1,13 @@
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from kpis.demo.day import Event, moment_of
 from kpis.demo.events import demo_events, first_day
 from kpis.demo.mistakes import demo_mistakes
+from kpis.demo.present import present_events
 from tests.builders import NOW
 
 EVENT_TYPES = {
@@ -26,6 +28,7 @@ EVENT_TYPES = {
     "workbench.approval_completed",
     "agent.run_started",
     "agent.run_completed",
+    "agent.model_called",
     "workflow.created",
     "appserver.request_completed",
     "appserver.stream_opened",
@@ -140,6 +143,58 @@ def test_runs_end_in_every_way_and_start_by_every_trigger(events: list[Event]) -
 
     triggers = {"user", "schedule", "webhook", "api", "system"}
     assert values(events, "workbench.workflow_run_started", "trigger") == triggers
+
+
+def test_failed_runs_are_tried_again_by_new_runs_later(events: list[Event]) -> None:
+    ends = {
+        event["properties"]["runId"]: event for event in named(events, "workbench.workflow_run_completed")
+    }
+    retries = [
+        event
+        for event in named(events, "workbench.workflow_run_started")
+        if "retryOfRunId" in event["properties"]
+    ]
+
+    assert 20 < len(retries) < len(ends) / 20
+    for retry in retries:
+        first = ends[retry["properties"]["retryOfRunId"]]
+        assert first["properties"]["status"] == "failed"
+        assert moment_of(first) < moment_of(retry)
+
+
+def test_model_calls_make_up_their_agents_tokens_cost_and_time(events: list[Event]) -> None:
+    calls = defaultdict(list)
+    for event in named(events, "agent.model_called"):
+        calls[event["properties"]["parentSpanId"]].append(event["properties"])
+
+    for event in named(events, "agent.run_completed"):
+        agent, own = event["properties"], calls.pop(event["properties"]["spanId"])
+        assert {(call["traceId"], call["runId"], call["agentRunId"], call["model"]) for call in own} == {
+            (agent["traceId"], agent["runId"], agent["agentRunId"], agent["model"])
+        }
+        for name in ("inputTokens", "outputTokens"):
+            assert sum(call[name] for call in own) == agent[name]
+        costs = sum(Decimal(str(call.get("costUsd", 0))) for call in own)
+        assert costs == Decimal(str(agent.get("costUsd", 0)))
+        assert sum(call["durationMs"] for call in own) <= agent["durationMs"]
+    # Those whose agent goes on after now.
+    assert len(calls) < 5
+    assert values(events, "agent.model_called", "status") == {"completed", "failed", "cancelled"}
+
+
+def test_some_runs_are_on_at_the_present_and_end_soon_after() -> None:
+    events = present_events(at=NOW)
+    started = {
+        e["properties"]["runId"]
+        for e in named(events, "workbench.workflow_run_started")
+        if moment_of(e) < NOW
+    }
+    ended = {moment_of(event) for event in named(events, "workbench.workflow_run_completed")}
+
+    assert len(started) == 4
+    assert NOW < min(ended) <= max(ended) < NOW + timedelta(hours=1)
+    assert any(moment_of(event) < NOW for event in named(events, "agent.run_started"))
+    assert events == present_events(at=NOW) != present_events(at=NOW, seed=1)
 
 
 def test_agents_use_several_models_retry_and_mostly_say_what_they_cost(events: list[Event]) -> None:

@@ -1,6 +1,7 @@
 // All of this compiles.
 
 import { createTelemetry, type Options, type Telemetry, type Verdict } from "@workbench-analytics/client";
+import { withRun } from "@workbench-analytics/client/runs";
 
 const options: Options = { url: "https://portal.example", key: "k", onRejected: (verdict: Verdict) => verdict.code };
 const telemetry: Telemetry = createTelemetry(options);
@@ -19,6 +20,15 @@ telemetry.track("workbench.workflow_run_completed", run);
 
 const sent: Promise<void> = telemetry.flush();
 sent.then(() => telemetry.shutdown());
+
+const done: Promise<number> = withRun(telemetry, { workflowId: "w-1", trigger: "user" }, (run) =>
+  run.withAgent({ agentName: "planner", model: "opus" }, async (agent) => {
+    agent.costUsd = 0.02;
+    agent.modelCalled({ inputTokens: 900, status: "failed" });
+    return agent.attempt ?? 1;
+  }),
+);
+done.then((attempt) => attempt + 1);
 
 interface OwnEvents {
   "shop.ordered": { count: number };

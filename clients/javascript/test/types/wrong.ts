@@ -1,6 +1,7 @@
 // Each line that ends with "// error" must not compile, and no other.
 
 import { createTelemetry } from "@workbench-analytics/client";
+import { withRun } from "@workbench-analytics/client/runs";
 
 const telemetry = createTelemetry({ url: "https://portal.example", key: "k" });
 
@@ -23,6 +24,10 @@ telemetry.track("workbench.draft_created", inVariable); // error
 
 createTelemetry({ url: "https://portal.example" }); // error
 createTelemetry({ url: "https://portal.example", key: "k", flushat: 3 }); // error
+
+withRun(telemetry, { trigger: "manual" }, () => {}); // error
+withRun(telemetry, {}, (run) => run.withAgent({ model: "opus" }, () => {})); // error
+withRun(telemetry, {}, (run) => run.withAgent({ agentName: "a" }, (agent) => agent.modelCalled({ tokens: 1 }))); // error
 
 interface OwnEvents {
   "shop.ordered": { count: number };
