@@ -18,6 +18,7 @@ from benchmarks import (
     memory,
     reading,
     retention,
+    scrape,
     tracing,
 )
 from benchmarks.options import Options, quick
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "retention": retention,
     "erasure": erasure,
     "tracing": tracing,
+    "scrape": scrape,
 }
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 
