@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from benchmarks.options import Options
@@ -28,7 +29,7 @@ class Measured:
 
     def percentile(self, fraction: float) -> float:
         """Of all rounds."""
-        return nearest(sum(self.rounds, []), fraction)
+        return nearest([*chain.from_iterable(self.rounds)], fraction)
 
     def by_round(self, fraction: float) -> list[float]:
         return [nearest(milliseconds, fraction) for milliseconds in self.rounds]
@@ -108,9 +109,7 @@ def with_many_names(name: str, options: Options, *, portal: Measured) -> Iterato
         portal=[found.fullest],
         reference=[found.budget],
     )
-    yield Comparison(
-        name=f"{name}: series with {options.names} names", unit="series", portal=[found.scraped]
-    )
+    yield Comparison(name=f"{name}: series with {options.names} names", unit="series", portal=[found.scraped])
     yield Comparison(
         name=f"{name}: p95 with {options.names} names",
         unit="ms",

@@ -55,7 +55,11 @@ def run_of(
     session.add("workbench.workflow_run_started", draftId=session.identifier("d"), trigger="user", **run)
     session.add("agent.run_started", **agent_run)
     session.add(
-        "agent.run_completed", status=status, durationMs=session.number(100, 60_000), **agent_run, **properties
+        "agent.run_completed",
+        status=status,
+        durationMs=session.number(100, 60_000),
+        **agent_run,
+        **properties,
     )
     session.add(
         "workbench.workflow_run_completed", status=status, durationMs=session.number(1000, 900_000), **run
@@ -75,7 +79,11 @@ def post_names(*, count: int) -> None:
     now = timezone.now()
     for index, environment in enumerate(ENVIRONMENTS):
         numbers = range(index, count, len(ENVIRONMENTS))
-        post((event for number in numbers for event in unheard(number, now=now)), environment=environment, now=now)
+        post(
+            (event for number in numbers for event in unheard(number, now=now)),
+            environment=environment,
+            now=now,
+        )
 
 
 def unheard(number: int, *, now: datetime) -> list[bytes]:

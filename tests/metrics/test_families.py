@@ -5,11 +5,10 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from prometheus_client.core import Metric
 
 from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from metrics.collector import read_snapshot
-from metrics.families.building import cumulate
+from metrics.families.stored import Exposed, cumulate
 from metrics.families.workbench import ACTIVE_FOR
 from telemetry.counters.bridge import Increment, increase, observe
 from telemetry.counters.families import families
@@ -33,7 +32,7 @@ def scraped(*, now: datetime) -> dict[str, dict[tuple[tuple[str, str], ...], flo
     return values_of((*snapshot.workbench, *snapshot.portal))
 
 
-def values_of(families: tuple[Metric, ...]) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+def values_of(families: tuple[Exposed, ...]) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
     for family in families:
         for sample in family.samples:
