@@ -1,19 +1,17 @@
 """KPIs over windows of days that end today: what the scrape shows."""
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 
 from kpis.days import local_day, reporting_zone
-from kpis.models import Freshness, StoredGranularity
+from kpis.models import Freshness
 from kpis.reading.evaluation import Evaluation, evaluate
 from kpis.reading.goals import Goals
 from kpis.reading.measurability import NEEDS_ANOTHER_VALUE, environments_measuring
 from kpis.reading.periods import Range, recent_days
-from kpis.reading.spans import Span
-from kpis.reading.stored_rows import read_rows
+from kpis.reading.stored_rows import read_parts
 from kpis.reading.sums import Sums, add_up
 from kpis.registry import DEFINITIONS, Kpi
 
@@ -40,7 +38,7 @@ class WindowReading:
 def read_windows(*, now: datetime) -> list[WindowReading]:
     """Every KPI of every computed environment over today and the 0, 6 and 27 days before it, up to now.
 
-    Five queries, whatever the number of environments. An environment for which nothing is computed is left out.
+    Six queries, whatever the number of environments. An environment for which nothing is computed is left out.
     """
     zone = reporting_zone()
     today = local_day(now, zone=zone)
@@ -101,13 +99,10 @@ def _read_sums(
     and the days before today are seldom merged anew.
     """
     names = sorted(windows, key=lambda name: windows[name].start)
-    longest = windows[names[0]]
-    span = Span(start=longest.start, end=longest.end, granularity=StoredGranularity.DAY)
-    starts = [windows[name].start for name in names]
+    starts, end = [windows[name].start for name in names], windows[names[0]].end
     parts: dict[tuple[str, str], list[Sums]] = {}
-    for row in read_rows([span], dimensions=[""], environments=environments):
-        of_kpi = parts.setdefault((row.environment, row.kpi), [Sums() for _ in names])
-        of_kpi[bisect_right(starts, row.start) - 1].add(row.sums)
+    for environment, slug, part, sums in read_parts(starts, end=end, environments=environments):
+        parts.setdefault((environment, slug), [Sums() for _ in names])[part].add(sums)
     return {
         (*place, name): sums
         for place, of_kpi in parts.items()
