@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.openmetrics.exposition import ALLOWUTF8
 from prometheus_client.registry import Collector
 
 from metrics.collector import Snapshot, snapshots
@@ -102,7 +104,9 @@ def encode(exposed: Iterable[Exposed], *, accept: str) -> tuple[bytes, str]:
     """
     # The header itself goes no further: prometheus_client would repeat any version that it names.
     wanted = f"{OPENMETRICS}; version=1.0.0" if OPENMETRICS in accept else ""
-    to_text, content_type = choose_encoder(wanted)
+    encoder, content_type = choose_encoder(wanted)
+    # All names are plain ones, so there is nothing to escape. To look at each letter took a third of a scrape.
+    to_text = partial(encoder, escaping=ALLOWUTF8)  # type: ignore[call-arg]  # Both encoders take it.
     # What ends a text in this format.
     end = to_text(Families(()))
     parts = (part.removesuffix(end) for family in exposed for part in text_parts(family, to_text=to_text))

@@ -71,7 +71,10 @@ kept_lines = KeptLines()
 def write_lines(family: Family, series: Series, bins: Bins, *, earlier: SeriesLines | None) -> SeriesLines:
     metric = metric_of(family, {series: bins})
     beginnings = earlier.beginnings if earlier else read_beginnings(metric)
-    values = (floatToGoString(sample.value) for sample in metric.samples)
+    values = (
+        floatToGoString(sample.value)  # type: ignore[no-untyped-call]  # It has no types.
+        for sample in metric.samples
+    )
     text = "".join(f"{beginning}{value}\n" for beginning, value in zip(beginnings, values, strict=True))
     return SeriesLines(bins=bins, beginnings=beginnings, text=text)
 

@@ -100,18 +100,18 @@ class Scraper:
     client: Client | None = None
     scrapes = 0
 
-    def get(self) -> tuple[float, str]:
-        """(seconds of server time, text) of a scrape that finds something new."""
+    def get(self) -> tuple[float, float, str]:
+        """(seconds of server time, of processor time here, text) of a scrape that finds something new."""
         self.client = self.client or Client(SERVER_NAME="127.0.0.1", HTTP_ACCEPT=ACCEPT)
         self.fold_something()
         snapshots.forget()
-        began_at = time.perf_counter()
+        began_at, busy_at = time.perf_counter(), time.thread_time()
         answer = self.client.get("/metrics")
-        seconds = time.perf_counter() - began_at
+        seconds, busy_seconds = time.perf_counter() - began_at, time.thread_time() - busy_at
         text = answer.content.decode()
         if answer.status_code != 200 or "portal_metrics_collect_error 0" not in text:
             raise ValueError(f"the scrape answers {answer.status_code}")
-        return seconds, text
+        return seconds, busy_seconds, text
 
     def fold_something(self) -> None:
         now = timezone.now()
@@ -126,14 +126,14 @@ class Scraper:
 scraper = Scraper()
 
 
-def time_scrapes(*, times: int) -> list[float]:
-    """Server time of each of so many scrapes, as Prometheus gets them from a web process. The first is not measured."""
+def time_scrapes(*, times: int) -> list[tuple[float, float]]:
+    """(server time, processor time) of each of so many scrapes, as a web process answers them; but of the first."""
     garbage.spare_what_is_loaded()
-    return [scraper.get()[0] for _ in range(times + 1)][1:]
+    return [scraper.get()[:2] for _ in range(times + 1)][1:]
 
 
 def count_series() -> SeriesCount:
-    _, text = scraper.get()
+    *_, text = scraper.get()
     samples = [sample for family in parse_text(text.replace("# EOF\n", "")) for sample in family.samples]
     stored, budgets = (
         {sample.labels["family"]: int(sample.value) for sample in samples if sample.name == name}

@@ -5,6 +5,7 @@ from prometheus_client.exposition import choose_encoder
 
 from metrics import lines
 from metrics.exposition import OPENMETRICS, encode
+from metrics.families.building import gauge
 from metrics.families.stored import Bins, StoredFamily, metric_of
 from metrics.lines import Families, KeptLines
 from telemetry.counters.bridge import Series
@@ -12,6 +13,7 @@ from telemetry.counters.families import Family, families
 
 ERRORS = families()["agent_errors_total"]
 DURATIONS = families()["agent_duration_seconds"]
+AGES = gauge("portal_ages_seconds", "Of no importance.", {"production": 1.5})
 ODD = 'say "hi" \\ there = 1 }'
 
 
@@ -33,9 +35,9 @@ def test_the_text_is_what_the_library_writes_also_when_values_change(accept: str
             stored({}, family=DURATIONS),
         ]
 
-        text, _ = encode(shown, accept=accept)
+        text, _ = encode([*shown, AGES], accept=accept)
 
-        assert text == to_text(Families([metric_of(one.family, one.series) for one in shown]))
+        assert text == to_text(Families([*(metric_of(one.family, one.series) for one in shown), AGES]))
 
 
 def test_lines_are_written_again_only_of_series_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
