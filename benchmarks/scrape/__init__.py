@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
+from math import ceil
 from pathlib import Path
 
 from benchmarks.options import Options
@@ -136,4 +137,4 @@ def count_series(process: Inside) -> SeriesCount:
 
 def nearest(values: list[float], fraction: float) -> float:
     """The smallest value that so large a part of them does not exceed."""
-    return sorted(values)[max(0, round(len(values) * fraction) - 1)]
+    return sorted(values)[max(0, ceil(len(values) * fraction) - 1)]

@@ -37,7 +37,7 @@ def load_names(environment: str, *, now: datetime) -> None:
             for status in ("completed", "failed")
             for number, agent in names
             for event in run_of(
-                f"wf-{number}", f"agent-{agent}", status=status, seed=f"{status}{number}", now=now
+                f"Workflow-{number}", f"agent-{agent}", status=status, seed=f"{status}{number}", now=now
             )
         ),
         environment=environment,
