@@ -349,6 +349,9 @@ def test_the_number_of_queries_does_not_depend_on_what_happened(now: datetime, k
     with CaptureQueriesContext(connection) as before:
         scraped(now=now)
 
+    for name in ("staging", "testing"):
+        Environment.objects.create(name=name)
+        Freshness.objects.create(environment=name, computed_until=now, time_zone="UTC")
     for number in range(30):
         start_run(at=now - timedelta(minutes=number))
         arrive(key, received_at=now)
