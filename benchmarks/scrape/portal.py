@@ -25,7 +25,7 @@ TEAM = Team(workflows=50, agents=30)
 # What Prometheus asks for.
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
 # A scrape every ten seconds of a busy portal finds that something was folded.
-EVENTS_BETWEEN = 10
+EVENTS_BETWEEN = 30
 
 
 def load_names(environment: str, *, now: datetime) -> None:
@@ -114,13 +114,14 @@ class Scraper:
         return seconds, busy_seconds, text
 
     def fold_something(self) -> None:
+        """Some events of one environment; the environments take turns."""
         now = timezone.now()
         partitions.ensure_partitions(today=now.date())
-        for environment in ENVIRONMENTS:
-            self.scrapes += 1
-            start = now - timedelta(hours=1)
-            events = make_events(EVENTS_BETWEEN, seed=-self.scrapes, start=start, end=now, team=TEAM)
-            post(events, environment=environment, now=now)
+        self.scrapes += 1
+        environment = ENVIRONMENTS[self.scrapes % len(ENVIRONMENTS)]
+        start = now - timedelta(hours=1)
+        events = make_events(EVENTS_BETWEEN, seed=-self.scrapes, start=start, end=now, team=TEAM)
+        post(events, environment=environment, now=now)
 
 
 scraper = Scraper()
