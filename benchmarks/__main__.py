@@ -20,6 +20,7 @@ from benchmarks import (
     retention,
     runs,
     spans,
+    scrape,
     tracing,
 )
 from benchmarks.options import Options, quick
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "tracing": tracing,
     "runs": runs,
     "spans": spans,
+    "scrape": scrape,
 }
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 

@@ -1,6 +1,7 @@
 """Made-up sessions of the workbench: valid events, each once, in about the mix that a busy team sends."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from random import Random
@@ -14,11 +15,23 @@ LONGEST_STEP_SECONDS = 40
 encode = msgspec.json.encode
 
 
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    """How many workflows and agents the events name."""
+
+    workflows: int = 12
+    agents: int = 3
+
+
+TEAM = Team()
+
+
 class Session:
     """One session as it is being made up; `events` are JSON texts in the order of their timestamps."""
 
-    def __init__(self, *, random: Random, start: datetime, end: datetime) -> None:
+    def __init__(self, *, random: Random, start: datetime, end: datetime, team: Team = TEAM) -> None:
         self.random = random
+        self.team = team
         self.now = start
         # Exclusive: nothing happens at or after it.
         self.end = end
@@ -52,7 +65,7 @@ class Session:
 
 
 def make_events(
-    count: int | None, *, seed: int, start: datetime, end: datetime, user: str = ""
+    count: int | None, *, seed: int, start: datetime, end: datetime, user: str = "", team: Team = TEAM
 ) -> Iterator[bytes]:
     """`count` JSON texts, one an event, with timestamps in [start, end) (aware); of one user if there is a name.
 
@@ -60,17 +73,19 @@ def make_events(
     draft or run.
     """
     random = Random(f"{seed}:{start.isoformat()}{user}")
-    return islice(endless_events(random, start=start, end=end, user=user), count)
+    return islice(endless_events(random, start=start, end=end, user=user, team=team), count)
 
 
-def endless_events(random: Random, *, start: datetime, end: datetime, user: str) -> Iterator[bytes]:
+def endless_events(
+    random: Random, *, start: datetime, end: datetime, user: str, team: Team
+) -> Iterator[bytes]:
     while True:
-        yield from make_session(random, start=start + (end - start) * random.random(), end=end, user=user)
+        begin = start + (end - start) * random.random()
+        yield from make_session(Session(random=random, start=begin, end=end, team=team), user=user)
 
 
-def make_session(random: Random, *, start: datetime, end: datetime, user: str = "") -> list[bytes]:
-    session = Session(random=random, start=start, end=end)
-    user = user or f"u_{random.getrandbits(128):032x}"
+def make_session(session: Session, *, user: str) -> list[bytes]:
+    user = user or f"u_{session.random.getrandbits(128):032x}"
     session.add("workbench.session_started", userId=user)
     talk(session)
     for _ in range(session.number(0, 2)):
@@ -109,7 +124,7 @@ def make_draft(session: Session) -> None:
 
 
 def run_workflow(session: Session, *, draft: str) -> None:
-    number = session.number(1, 12)
+    number = session.number(1, session.team.workflows)
     names = {
         "runId": session.identifier("r"),
         "workflowId": f"wf-{number}",
@@ -117,7 +132,8 @@ def run_workflow(session: Session, *, draft: str) -> None:
     }
     session.add("workbench.workflow_run_started", draftId=draft, trigger="user", **names)
     for agent in range(session.number(1, 3)):
-        run_agent(session, run=names["runId"], agent=agent)
+        # Each workflow has agents of its own, as far as there are enough.
+        run_agent(session, run=names["runId"], agent=(3 * number + agent) % session.team.agents)
     if session.chance(0.3):
         ask_approval(session)
     status = "completed" if session.chance(0.9) else "failed"

@@ -18,7 +18,16 @@ from django.utils import timezone
 
 from benchmarks.events import make_events
 from benchmarks.made_runs import make_runs, place_of_page
+from benchmarks.events import TEAM, Team, make_events
 from benchmarks.retention.old_events import drop_plainly, load_old_events, prune
+from benchmarks.scrape.portal import (
+    ENVIRONMENTS,
+    count_series,
+    load_names,
+    post_names,
+    time_scrapes,
+)
+from benchmarks.scrape.portal import TEAM as SCRAPED_TEAM
 from benchmarks.worst_cases import WorstCase, plain_text, worst_cases
 from config.processes import startup
 from config.server import garbage
@@ -46,6 +55,7 @@ REQUESTS_PER_MINUTE = 100_000_000
 OURS = ("telemetry", "workbench", "kpis", "benchmarks")
 # Called by name, as those below.
 __all__ = ["drop_plainly", "load_old_events", "make_runs", "place_of_page", "prune"]
+__all__ = ["count_series", "drop_plainly", "load_old_events", "post_names", "prune", "time_scrapes"]
 # They say where events come from; everything else comes from events.
 KEPT = (Environment, ApiKey)
 
@@ -72,11 +82,11 @@ def web_command() -> list[str]:
     return startup.web_command()
 
 
-def make_key() -> str:
+def make_key(*, environment: str = ENVIRONMENT) -> str:
     """The secret of a new ingest key."""
     _, secret = keys.create_key(
         scope=Scope.INGEST,
-        environment=ENVIRONMENT,
+        environment=environment,
         source=SOURCE,
         now=timezone.now(),
         requests_per_minute=REQUESTS_PER_MINUTE,
@@ -103,21 +113,40 @@ def events_of_spans(bodies: Sequence[bytes]) -> list[bytes]:
 
 
 def load_history(*, events: int, days: int, user: str = "", seed: int = 0) -> None:
+def load_history(
+    *,
+    events: int,
+    days: int,
+    user: str = "",
+    seed: int = 0,
+    environment: str = ENVIRONMENT,
+    team: Team = TEAM,
+) -> None:
     """Ingests and folds `events` events of the `days` days before today, as if each had come at its day's end.
 
     They are those of one user if there is a name.
     """
-    key = ApiKey.objects.get(source=SOURCE)
+    key = ApiKey.objects.get(source=SOURCE, environment=environment)
     midnight = datetime.combine(today(), datetime.min.time(), UTC)
     for index in range(days):
         start = midnight + timedelta(days=index - days)
         partitions.ensure_partitions(today=start.date())
         share = events * (index + 1) // days - events * index // days
         end = start + timedelta(days=1)
-        day_events = make_events(share, seed=seed + index, start=start, end=end, user=user)
+        day_events = make_events(share, seed=seed + index, start=start, end=end, user=user, team=team)
         while batch := list(islice(day_events, MAX_BATCH_EVENTS)):
             ingest_events(batch, key=key, now=end)
     rollup.bring_up_to_date(now=timezone.now())
+    settle()
+
+
+def load_environments(*, events: int, days: int) -> None:
+    """Three environments that share the events. They have all names, also where there are few events."""
+    for number, environment in enumerate(ENVIRONMENTS):
+        make_key(environment=environment)
+        share = events * (number + 1) // len(ENVIRONMENTS) - events * number // len(ENVIRONMENTS)
+        load_history(events=share, days=days, environment=environment, team=SCRAPED_TEAM)
+        load_names(environment, now=timezone.now())
     settle()
 
 
@@ -208,8 +237,11 @@ def wait_until_idle() -> None:
 def settle() -> None:
     """What the server would do at some time anyway is done before the clock starts."""
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
-        cursor.execute("CHECKPOINT")
+        if connection.vendor == "postgresql":
+            cursor.execute("VACUUM ANALYZE")
+            cursor.execute("CHECKPOINT")
+        else:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def checkpoint() -> None:

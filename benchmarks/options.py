@@ -15,9 +15,12 @@ class Options:
     history_factor: int = 10
     # How long each view is measured in a round of (b).
     seconds: float = 5.0
-    # Events in the two environments of (d).
+    # Events in the two portals of (d) and of (j).
     small_environment: int = 10_000
     large_environment: int = 1_000_000
+    # Scrapes in a round of (j), and the names that it posts.
+    scrapes: int = 10
+    names: int = 10_000
     # (f) tries one case in so many: there are 5,000.
     every_worst_case: int = 41
     # (h) prunes all but the newest six days of these, on PostgreSQL and on SQLite.
@@ -43,6 +46,8 @@ def quick(server_url: str) -> Options:
         seconds=0.5,
         small_environment=300,
         large_environment=3_000,
+        scrapes=2,
+        names=300,
         every_worst_case=1_000,
         old_events=3_000,
         old_events_sqlite=3_000,

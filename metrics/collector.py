@@ -9,11 +9,11 @@ from threading import Lock
 
 from django.db import Error as DatabaseFault
 from django.db import connection, transaction
-from prometheus_client.core import Metric
 
 from metrics.families.events import event_families
 from metrics.families.kpis import kpi_families
 from metrics.families.portal import portal_families
+from metrics.families.stored import Exposed
 from metrics.families.workbench import workbench_gauges
 from telemetry.counters.bridge import read_counters
 
@@ -31,8 +31,8 @@ class Snapshot:
     """The families as the database had them at one moment: of workbench and KPIs, and of the portal itself."""
 
     taken_at: datetime
-    workbench: tuple[Metric, ...] = ()
-    portal: tuple[Metric, ...] = ()
+    workbench: tuple[Exposed, ...] = ()
+    portal: tuple[Exposed, ...] = ()
     has_failed: bool = False
 
     def is_fresh(self, *, now: datetime) -> bool:

@@ -3,18 +3,21 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from prometheus_client.core import Metric
 from prometheus_client.samples import Sample
 
+from metrics.families.stored import Exposed
 from objectives.definitions import Objective, Selector
 from objectives.recording import NOTHING, GoodOfTotal, Place
 
 
-def select(families: Iterable[Metric], *, names: Iterable[str]) -> dict[str, list[Sample]]:
+def select(families: Iterable[Exposed], *, names: Iterable[str]) -> dict[str, list[Sample]]:
     """The samples of these names, by name: an objective looks at few of a scrape's thousands."""
     wanted = set(names)
     found: dict[str, list[Sample]] = defaultdict(list)
     for family in families:
+        # The samples of a stored family are made once somebody looks at them.
+        if not any(name.startswith(family.name) for name in wanted):
+            continue
         for sample in family.samples:
             if sample.name in wanted:
                 found[sample.name].append(sample)

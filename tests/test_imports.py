@@ -176,8 +176,8 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "pages.runs": ("state waterfall", "spans texts", "detail_texts", "views"),
     "pages.kpi": ("texts", "chart headline", "views"),
     "metrics": (
-        "database families indicators processes requests rules tasks",
-        "collector dashboards",
+        "database families processes requests rules tasks",
+        "collector dashboards indicators lines",
         "exposition",
         "apps management recorder urls views worker_endpoint",
     ),

@@ -2,34 +2,44 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db import connection
 
-from workbench.models import AppServerState, AppServerStream
+from workbench.models import AppServerStream
 
 # A stream whose end nobody reported is over after this time.
 OPEN_FOR = timedelta(hours=24)
 # No more index entries than this are counted: many streams that were never closed must not slow a scrape down.
 OPEN_LIMIT = 10_000
 
+# Indexes: app_server_stream_open (opened_at, environment), of the streams that are not closed;
+# app_server_state_session (session_id, environment). Only workers have a state and are started anew.
+COUNT_OPEN = """
+SELECT environment.name, (
+  SELECT count(*) FROM (
+    SELECT 1 FROM workbench_appserverstream AS stream
+    WHERE stream.environment = environment.name AND stream.closed_at IS NULL AND stream.opened_at >= %(since)s
+    AND NOT EXISTS (
+      SELECT 1 FROM workbench_appserverstate AS state
+      WHERE state.session_id = stream.session_id AND state.environment = stream.environment
+      AND state.subject LIKE 'worker:%%' AND state.changed_at > stream.opened_at
+    )
+    LIMIT %(limit)s
+  ) AS open_stream
+)
+FROM telemetry_environment AS environment
+"""
 
-def open_streams(environment: str, *, now: datetime) -> int:
-    """How many of the environment's streams are open, counted up to OPEN_LIMIT.
+
+def open_streams(*, now: datetime) -> dict[str, int]:
+    """How many streams of each environment are open, counted up to OPEN_LIMIT. One query.
 
     A stream ends when it closes, when a worker of the instance that opened it reports a state afterwards (it was
     started anew, or stopped), or after OPEN_FOR. A server that dies reports nothing of its streams.
     """
-    # Index: app_server_state_session (session_id, environment). Only workers have a state and are started anew.
-    started_anew = AppServerState.objects.filter(
-        session_id=OuterRef("session_id"),
-        environment=OuterRef("environment"),
-        subject__startswith="worker:",
-        changed_at__gt=OuterRef("opened_at"),
-    )
-    # Index: app_server_stream_open (opened_at, environment), of the streams that are not closed.
-    opened = AppServerStream.objects.filter(
-        environment=environment, closed_at=None, opened_at__gte=now - OPEN_FOR
-    )
-    return opened.exclude(Exists(started_anew)).values("opened_at")[:OPEN_LIMIT].count()
+    since = connection.ops.adapt_datetimefield_value(now - OPEN_FOR)
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_OPEN, {"since": since, "limit": OPEN_LIMIT})
+        return dict(cursor.fetchall())
 
 
 def forget_streams(environment: str, *, now: datetime) -> None:

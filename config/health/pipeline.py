@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from prometheus_client.core import Metric
 
 from config.health.findings import Finding, HealthStatus, counted, seconds_text, status_above, worst
 from kpis.models import Freshness
 from metrics.families.portal import queue_gauges
+from metrics.families.stored import Exposed
 from telemetry.models import Arrival
 
 # Beside three intervals between rollups.
@@ -20,7 +20,7 @@ CLOCK_STEP = timedelta(seconds=5)
 WRONG_CLOCK = timedelta(minutes=5)
 
 
-def values_of(families: Iterable[Metric], *, name: str) -> dict[str, float]:
+def values_of(families: Iterable[Exposed], *, name: str) -> dict[str, float]:
     """The samples of one of the families, by its only label."""
     return {
         next(iter(sample.labels.values())): sample.value

@@ -1,13 +1,14 @@
-"""The one database query that reads stored sums."""
+"""The database queries that read stored sums."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from functools import reduce
 from operator import or_
 
-from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Sum, TextField, Value, When
 from django.db.models.functions import Cast
 
-from kpis.models import KpiBucket
+from kpis.models import KpiBucket, StoredGranularity
 from kpis.reading.spans import Span
 from kpis.reading.sums import KpiRow, Sums
 from kpis.registry import DEFINITIONS, Kind, Kpi
@@ -54,3 +55,42 @@ def _rows(rows: QuerySet[KpiBucket], *, has_histograms: bool) -> Iterator[KpiRow
         histogram_texts = [histogram] if len(histogram) > len("{}") else []
         sums = Sums(numerator, denominator, histogram_texts)
         yield KpiRow(environment, slug, dimension, value, start, sums)
+
+
+def read_parts(
+    starts: Sequence[datetime], *, end: datetime, environments: Collection[str]
+) -> Iterator[tuple[str, str, int, Sums]]:
+    """(environment, KPI's slug, number of the part, sums) of the whole KPIs, from day rows. Two queries.
+
+    Each part begins at one of the `starts`, which are in order, and ends with the next one, the last at `end`. One
+    part may come in several pieces. What needs no histogram is added up by the database: days times KPIs are many rows.
+    """
+    # Index: kpi_bucket_unique, whose first column is the environment.
+    days = KpiBucket.objects.filter(
+        environment__in=environments,
+        granularity=StoredGranularity.DAY,
+        dimension="",
+        period_start__gte=starts[0],
+        period_start__lt=end,
+    ).annotate(part=_part_of(starts))
+    durations = [kpi.slug for kpi in DEFINITIONS if kpi.kind is Kind.DURATION]
+    others = [kpi.slug for kpi in DEFINITIONS if kpi.kind is not Kind.DURATION]
+    added_up = days.filter(kpi__in=others).values_list("environment", "kpi", "part")
+    for environment, slug, part, numerator, denominator in added_up.annotate(
+        numerators=Sum("numerator"), denominators=Sum("denominator")
+    ):
+        # PostgreSQL's sum of big integers is a decimal.
+        yield environment, slug, part, Sums(int(numerator), int(denominator))
+    rows = days.filter(kpi__in=durations).annotate(text=Cast("histogram", TextField()))
+    for environment, slug, part, numerator, denominator, text in rows.values_list(
+        "environment", "kpi", "part", "numerator", "denominator", "text"
+    ):
+        yield environment, slug, part, Sums(numerator, denominator, [text] if len(text) > len("{}") else [])
+
+
+def _part_of(starts: Sequence[datetime]) -> Case:
+    latest_first = reversed(list(enumerate(starts)))
+    return Case(
+        *(When(period_start__gte=start, then=Value(number)) for number, start in latest_first),
+        output_field=IntegerField(),
+    )

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -19,23 +20,39 @@ class Sums:
     """A KPI's numerator, denominator and histogram over any number of rows (see KpiBucket for the units).
 
     `histogram_texts` are the rows' histograms as they are stored, in JSON. Most sums are never asked for a
-    percentile, and decoding a histogram twice costs less than keeping hundreds of decoded ones.
+    percentile, and decoding a histogram twice costs less than keeping hundreds of decoded ones. `merged` are
+    histograms that are decoded already.
     """
 
     numerator: int = 0
     denominator: int = 0
     histogram_texts: list[str] = field(default_factory=list)
+    merged: list[Histogram] = field(default_factory=list)
 
     def add(self, other: "Sums") -> None:
         self.numerator += other.numerator
         self.denominator += other.denominator
         self.histogram_texts += other.histogram_texts
+        self.merged += other.merged
 
     def histogram(self) -> Histogram:
         """One histogram of all durations of the rows."""
-        if len(self.histogram_texts) == 1:
-            return _decode_histogram(self.histogram_texts[0])
-        return merge(map(_decode_histogram, self.histogram_texts))
+        histograms = [*map(_decode_histogram, self.histogram_texts), *self.merged]
+        return histograms[0] if len(histograms) == 1 else merge(histograms)
+
+    def with_merged(self) -> "Sums":
+        """The same sums with one histogram, for those who ask for the same days again and again."""
+        if len(self.histogram_texts) <= 1:
+            return self
+        # In one order, whatever that of the rows was.
+        histogram = _merge_texts(tuple(sorted(self.histogram_texts)))
+        return Sums(self.numerator, self.denominator, merged=[histogram, *self.merged])
+
+
+@lru_cache(maxsize=64)
+def _merge_texts(texts: tuple[str, ...]) -> Histogram:
+    """One histogram of several stored ones, kept by their content: days that are over seldom change."""
+    return merge(map(_decode_histogram, texts))
 
 
 def add_up(several: Iterable[Sums]) -> Sums:

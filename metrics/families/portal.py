@@ -7,17 +7,18 @@ from django.db.models import Count, Min
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from kpis.reading.lag import computed_until, lags
-from metrics.families.building import ByEnvironment, family_of, gauge, totals_by_environment
+from metrics.families.building import ByEnvironment, gauge, totals_by_environment
+from metrics.families.stored import Exposed, StoredFamily
 from telemetry.counters.bridge import Counters, Series
 from telemetry.counters.families import families
 from telemetry.lifecycle.retention.runs import seconds_behind
 from telemetry.models import Arrival, Environment, RetentionRun, RunStatus
 
 
-def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
+def portal_families(counters: Counters, *, now: datetime) -> Iterator[Exposed]:
     """What the portal received, holds and has yet to compute, and how full its families are."""
     received = counters["portal_events_received_total"]
-    yield family_of(families()["portal_events_received_total"], received)
+    yield StoredFamily(families()["portal_events_received_total"], received)
     # Differences of counters, because counting the rows would cost more with every event.
     yield gauge(
         "portal_raw_events",
@@ -31,6 +32,7 @@ def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
     )
     yield family_of(families()["portal_pruned_rows_total"], counters["portal_pruned_rows_total"])
     yield family_of(families()["portal_retry_requests_total"], counters["portal_retry_requests_total"])
+    yield StoredFamily(families()["portal_pruned_rows_total"], counters["portal_pruned_rows_total"])
     yield from retention_gauges(now=now)
     yield from queue_gauges(now=now)
     yield from series_gauges(counters)

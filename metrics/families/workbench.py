@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Count, Max, Q
 from prometheus_client.core import Metric
 
@@ -10,10 +11,23 @@ from metrics.families.building import gauge
 from telemetry.models import Environment
 from workbench.models import AppServerState, WorkflowRun
 from workbench.runs.states import ACTIVE_FOR
+from workbench.models import AppServerState
 from workbench.streams import open_streams
 
 # No more index entries than this are counted: many unfinished runs must not slow a scrape down.
 ACTIVE_LIMIT = 10_000
+
+# Index: workflow_run_active (started_at, environment), of the runs that have not completed.
+COUNT_ACTIVE = """
+SELECT environment.name, (
+  SELECT count(*) FROM (
+    SELECT 1 FROM workbench_workflowrun AS run
+    WHERE run.environment = environment.name AND run.completed_at IS NULL AND run.started_at >= %(since)s
+    LIMIT %(limit)s
+  ) AS active_run
+)
+FROM telemetry_environment AS environment
+"""
 
 
 def workbench_gauges(*, now: datetime) -> Iterator[Metric]:
@@ -21,21 +35,18 @@ def workbench_gauges(*, now: datetime) -> Iterator[Metric]:
     yield gauge(
         "workflows_active",
         "Runs that started within the last 24 hours and have not completed; counted up to 10,000.",
-        {environment: active_runs(environment, now=now) for environment in Environment.names()},
+        active_runs(now=now),
     )
-    yield gauge(
-        "appserver_active_streams",
-        "Streams opened and not closed.",
-        {environment: open_streams(environment, now=now) for environment in Environment.names()},
-    )
+    yield gauge("appserver_active_streams", "Streams opened and not closed.", open_streams(now=now))
     yield from app_server_gauges()
 
 
-def active_runs(environment: str, *, now: datetime) -> int:
-    runs = WorkflowRun.objects.filter(
-        environment=environment, started_at__gte=now - ACTIVE_FOR, completed_at=None
-    )
-    return runs.values("started_at")[:ACTIVE_LIMIT].count()
+def active_runs(*, now: datetime) -> dict[str, int]:
+    """By environment, in one query."""
+    since = connection.ops.adapt_datetimefield_value(now - ACTIVE_FOR)
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_ACTIVE, {"since": since, "limit": ACTIVE_LIMIT})
+        return dict(cursor.fetchall())
 
 
 def app_server_gauges() -> Iterator[Metric]:

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from django.db import connection, transaction
 
@@ -213,6 +213,8 @@ def _encode(labels: tuple[str, ...]) -> str:
     return json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
 
 
+# A scrape reads the same labels each time. There are no more of them than the budgets of all families allow.
+@lru_cache(maxsize=20_000)
 def _decode(labels: str) -> tuple[str, ...]:
     return tuple(json.loads(labels))
 

@@ -71,6 +71,15 @@ LINES = {
         "SQLite: p99 of posts, with and without",
         "SQLite: the longest wait of a post, with and without",
     ],
+    ("scrape",): [
+        f"{database}: {line}"
+        for database in ("PostgreSQL", "SQLite")
+        for line in (
+            "p50, many events against few",
+            "series, many events against few",
+            "series of the fullest family, of its budget",
+        )
+    ],
 }
 
 

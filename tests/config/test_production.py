@@ -17,6 +17,7 @@ import pytest
 
 from config.processes.probes import KEPT_SECONDS
 from tests.config.test_portal import environment, free_port, wait_until
+from tests.prometheus import running_prometheus
 
 pytestmark = [pytest.mark.processes, pytest.mark.redis, pytest.mark.postgres]
 
@@ -158,6 +159,25 @@ def test_what_the_worker_counts_is_in_its_own_scrape_and_in_no_other(production)
     assert of_worker & of_web == {f"portal_database_query_seconds{suffix}" for suffix in shared}
     assert {"portal_task_failures_total", "portal_task_backoff_seconds"} <= of_worker
     assert {"portal_rollup_lag_seconds", "portal_raw_events"} <= of_web
+
+
+@pytest.mark.prometheus
+def test_prometheus_scrapes_the_worker(production, tmp_path):
+    key = production.create_key(environment="production")
+    with running_prometheus(tmp_path, target=f"127.0.0.1:{production.metrics_port}") as prometheus:
+        assert production.post(key, session="s-8") == 1
+        wait_until(lambda: prometheus.vector('portal_rollup_seconds_count{stage="fold"} > 0'))
+        series = prometheus.vector('{job="portal", __name__=~"portal_.*"}')
+
+    names = {labels["__name__"] for labels, _ in series}
+    assert names >= {
+        "portal_rollup_seconds_bucket",
+        "portal_database_query_seconds_count",
+        "portal_task_failures_total",
+        "portal_task_backoff_seconds",
+    }
+    # What the database has is shown by web servers.
+    assert not names & {"portal_rollup_lag_seconds", "portal_raw_events", "portal_events_received_total"}
 
 
 def samples_in(text):

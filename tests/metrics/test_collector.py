@@ -3,17 +3,17 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
-from prometheus_client.core import Metric
 
 from metrics import collector
 from metrics.collector import Snapshot, SnapshotCache, take_snapshot
+from metrics.families.stored import Exposed
 from telemetry.counters.bridge import Increment, increase
 
 pytestmark = pytest.mark.django_db
 
 
 def retries(snapshot: Snapshot) -> list[float]:
-    def values_of(family: Metric) -> list[float]:
+    def values_of(family: Exposed) -> list[float]:
         return [sample.value for sample in family.samples]
 
     return next(values_of(family) for family in snapshot.workbench if family.name == "agent_retries")

@@ -5,11 +5,10 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from prometheus_client.core import Metric
 
 from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
 from metrics.collector import read_snapshot
-from metrics.families.building import cumulate
+from metrics.families.stored import Exposed, cumulate
 from metrics.families.workbench import ACTIVE_FOR
 from telemetry.counters.bridge import Increment, increase, observe
 from telemetry.counters.families import families
@@ -33,7 +32,7 @@ def scraped(*, now: datetime) -> dict[str, dict[tuple[tuple[str, str], ...], flo
     return values_of((*snapshot.workbench, *snapshot.portal))
 
 
-def values_of(families: tuple[Metric, ...]) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+def values_of(families: tuple[Exposed, ...]) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
     for family in families:
         for sample in family.samples:
@@ -350,6 +349,9 @@ def test_the_number_of_queries_does_not_depend_on_what_happened(now: datetime, k
     with CaptureQueriesContext(connection) as before:
         scraped(now=now)
 
+    for name in ("staging", "testing"):
+        Environment.objects.create(name=name)
+        Freshness.objects.create(environment=name, computed_until=now, time_zone="UTC")
     for number in range(30):
         start_run(at=now - timedelta(minutes=number))
         arrive(key, received_at=now)

@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 import requests
 from django.db import transaction
-from prometheus_client.openmetrics.exposition import generate_latest
 from pytest_django import DjangoDbBlocker
 
 from kpis.models import Freshness
 from metrics.collector import snapshots
-from metrics.exposition import Families
+from metrics.exposition import OPENMETRICS, encode
 from metrics.indicators import sample_names
 from metrics.recorder import ObjectiveRecorder
 from metrics.requests import note_answer, request_duration
@@ -55,7 +54,7 @@ class Scrapes:
             if any(sample.name in names for sample in family.samples)
         ]
         name = ""
-        for line in generate_latest(Families(wanted)).decode().splitlines():
+        for line in encode(wanted, accept=OPENMETRICS)[0].decode().splitlines():
             if line.startswith("# TYPE"):
                 name = line
             elif line.startswith(tuple(names)):

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from kpis.models import KpiBucket
 from kpis.reading.windows import WindowReading, read_windows
 from kpis.registry import DEFINITIONS
-from tests.kpis.builders import NOW, make_bucket, make_environment, make_target
+from tests.kpis.builders import NOW, make_bucket, make_durations, make_environment, make_target
 
 pytestmark = pytest.mark.django_db
 
@@ -14,6 +15,7 @@ TODAY = NOW.replace(hour=0)
 ONE_DAY = timedelta(days=1)
 SUGGESTIONS = "template-suggestion-rate"
 ADOPTION = "workbench-adoption"
+CREATION = "time-to-create-workflow"
 
 
 def windows_of(kpi: str, *, environment: str = "production") -> dict[str, WindowReading]:
@@ -103,12 +105,29 @@ def test_cannot_measure_a_window_of_adoption_without_another_origin() -> None:
 
 
 @pytest.mark.parametrize("environments", [["production"], ["production", "staging", "demo"]])
-def test_reads_all_windows_in_five_queries(
+def test_reads_all_windows_in_six_queries(
     environments: list[str], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for name in environments:
         make_environment(name)
         make_bucket(environment=name)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         read_windows(now=NOW)
+
+
+def test_a_duration_is_the_median_of_all_days_of_its_window_also_when_old_ones_change() -> None:
+    make_environment()
+    for days, seconds in ((27, 1), (20, 1), (6, 100), (5, 100), (0, 10_000)):
+        make_durations(CREATION, [seconds], period_start=TODAY - days * ONE_DAY)
+    assert medians() == pytest.approx({"1d": 10_000, "7d": 100, "28d": 100}, rel=0.01)
+
+    KpiBucket.objects.filter(period_start__lt=TODAY - 6 * ONE_DAY).delete()
+    for days in (27, 20):
+        make_durations(CREATION, [10_000], period_start=TODAY - days * ONE_DAY)
+
+    assert medians() == pytest.approx({"1d": 10_000, "7d": 100, "28d": 10_000}, rel=0.01)
+
+
+def medians() -> dict[str, float | None]:
+    return {name: window.value for name, window in windows_of(CREATION).items()}
