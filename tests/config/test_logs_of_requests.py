@@ -27,10 +27,10 @@ from tests.routes import all_routes
 SECRET = "wb_ingest_" + "Zx9-" * 10 + "Zx9"
 FOREIGN = "phc_" + "Zx9-" * 10
 MARKER = "Zx9-Zx9"
-ROUTES = [
-    *all_routes(parts={"token": SECRET, "write_key": SECRET}),
-    *all_routes(parts={"token": FOREIGN, "write_key": FOREIGN}),
-]
+# Each path once: few have a key in them.
+PATHS = {
+    route.path for key in (SECRET, FOREIGN) for route in all_routes(parts={"token": key, "write_key": key})
+}
 
 
 class Failing:
@@ -78,14 +78,16 @@ def ask_everywhere(path: str) -> None:
     client.get(path, headers={"Authorization": f"Basic {MARKER}{MARKER}"})
 
 
+# The database takes no part in what a request leaves in the log.
+@pytest.mark.only_on("sqlite")
 @pytest.mark.django_db
 @pytest.mark.parametrize("fails", [False, True], ids=["", "failing"])
 def test_no_request_leaves_a_key_in_the_log(fails: bool, log: io.StringIO, settings: Settings) -> None:
     if fails:
         settings.MIDDLEWARE = [*django_settings.MIDDLEWARE, f"{__name__}.Failing"]
 
-    for route in ROUTES:
-        ask_everywhere(route.path)
+    for path in PATHS:
+        ask_everywhere(path)
 
     assert ("RuntimeError" in log.getvalue()) is fails
     assert MARKER not in log.getvalue()

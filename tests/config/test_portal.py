@@ -1,15 +1,21 @@
 """The portal as its users start it: `manage.py portal` in a directory of its own."""
 
+import atexit
+import functools
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +65,31 @@ def launch(data_dir, *, port, **more):
     )
 
 
-def start(data_dir, *, port=None, **more):
-    """A portal that has said where it runs."""
+@functools.cache
+def migrated_sqlite():
+    """The file of a database that has the portal's tables and no row: to migrate takes longer than all else."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    own = environment(folder, port=free_port(), DATABASE_URL="")
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=own, check=True)
+    database = folder / "portal.sqlite3"
+    with closing(sqlite3.connect(database)) as connection:
+        # Everything is in the one file then.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return database
+
+
+def start(data_dir, *, port=None, is_migrated=True, **more):
+    """A portal that has said where it runs, of one web worker unless told otherwise.
+
+    Where it has no database yet, it finds an empty one that is migrated.
+    """
     port = port or free_port()
-    process = launch(data_dir, port=port, **more)
+    database = Path(data_dir, "portal.sqlite3")
+    if is_migrated and not more.get("DATABASE_URL") and not database.exists():
+        database.parent.mkdir(exist_ok=True)
+        shutil.copyfile(migrated_sqlite(), database)
+    process = launch(data_dir, port=port, **{"WEB_WORKERS": "1", **more})
     lines = []
     for line in process.stdout:
         lines.append(line)
@@ -93,7 +120,7 @@ def processes_below(pid):
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    portal = start(tmp_path_factory.mktemp("portal"))
+    portal = start(tmp_path_factory.mktemp("portal"), is_migrated=False, WEB_WORKERS="2")
     yield portal
     portal.process.terminate()
     portal.process.communicate(timeout=15)
@@ -234,6 +261,6 @@ def test_ctrl_c_stops_everything_within_ten_seconds_and_a_second_start_is_quiet(
     assert not any(Path(f"/proc/{pid}").exists() for pid in below)
     portal.process.communicate()
 
-    again = start(portal.data_dir, port=portal.port)
+    again = start(portal.data_dir, port=portal.port, WEB_WORKERS="2")
     portal.process = again.process
     assert "password" not in again.text

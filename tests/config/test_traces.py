@@ -109,7 +109,7 @@ def production(fresh_postgres: str, tmp_path_factory: pytest.TempPathFactory) ->
     redis = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     url = f"redis://127.0.0.1:{port}/0"
     try:
-        with traced_portal(folder, DATABASE_URL=fresh_postgres, REDIS_URL=url, WEB_WORKERS="1") as traced:
+        with traced_portal(folder, DATABASE_URL=fresh_postgres, REDIS_URL=url) as traced:
             yield traced
     finally:
         redis.terminate()

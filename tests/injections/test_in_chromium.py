@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from kpis.models import Target
 from telemetry.models import ApiKey, QuarantinedEvent
 from tests.browser.conftest import Portal, Visit, open_tab
-from tests.injections.payloads import BREAKDOWN, PAYLOADS, fill, fill_breakdown
+from tests.injections.payloads import BREAKDOWN, PAYLOADS, SAMPLE, fill, fill_breakdown
 from workbench.models import WorkflowRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -45,7 +45,7 @@ def marks_on(page: Page) -> int:
 def test_lists_and_rows_of_the_admin_run_no_payload(long_lists: None, visit: Visit) -> None:
     marks = {}
     for model in SHOWN:
-        fill(model)
+        fill(model, SAMPLE)
         path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         marks[path] = marks_on(visit.goto(path))
         row = visit.page.locator(f"a[href^='{path}'][href*='/change/']").first.get_attribute("href") or ""

@@ -23,6 +23,7 @@ from tests.injections.payloads import (
     BREAKDOWN,
     MODELS,
     PAYLOADS,
+    SAMPLE,
     fill,
     fill_breakdown,
     injections_in,
@@ -33,6 +34,9 @@ from tests.kpis.builders import make_environment
 from tests.people.builders import make_person
 from tests.telemetry.builders import make_event
 from tests.workbench.runs.builders import make_agent, make_approval, make_call, make_run
+
+# What a page does with a text does not depend on the database that it came from.
+pytestmark = pytest.mark.only_on("sqlite")
 
 WITH_TEXTS = [model for model in MODELS if text_columns(model)]
 
@@ -65,14 +69,14 @@ def test_an_injection_is_seen(page: str, count: int) -> None:
 def test_lists_and_rows_of_the_admin_show_payloads_as_text(
     long_lists: None, admin_client: Client, model: type[Model]
 ) -> None:
-    fill(model)
+    fill(model, SAMPLE)
     changelist = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
     page = admin_client.get(changelist).content.decode()
 
     assert injections_in(page) == []
     rows = re.findall(rf'"({changelist}[^"?/]+/change/)', page)
-    assert len(rows) >= len(PAYLOADS)
+    assert len(rows) >= len(SAMPLE)
     # From all families: the payloads are in the order of the file.
     for row in rows[:: len(rows) // 8]:
         answer = admin_client.get(row)

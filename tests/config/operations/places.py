@@ -31,7 +31,7 @@ class Place:
 
     @contextmanager
     def running(self) -> Iterator[Portal]:
-        portal = start(self.data_dir, port=self.port, DATABASE_URL=self.database_url, WEB_WORKERS="1")
+        portal = start(self.data_dir, port=self.port, DATABASE_URL=self.database_url)
         try:
             yield portal
         finally:

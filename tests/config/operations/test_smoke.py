@@ -57,7 +57,7 @@ class Smoked:
 @pytest.fixture(scope="module")
 def smoked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smoked]:
     data_dir = tmp_path_factory.mktemp("smoked")
-    more = {"TRUSTED_PROXIES": "127.0.0.1", "METRICS_TOKEN": TOKEN, "WEB_WORKERS": "1"}
+    more = {"TRUSTED_PROXIES": "127.0.0.1", "METRICS_TOKEN": TOKEN}
     portal = start(data_dir, **more)
     keys = [make_key(scope, data_dir=data_dir, port=portal.port) for scope in ("ingest", "read")]
     wait_until(lambda: portal.get("/readyz")[0] == 200, seconds=60)

@@ -329,7 +329,7 @@ def check_story(protocol: Protocol, story: Story) -> None:
 def test_every_event_is_stored_once_with_one_time(name: str) -> None:
     ensure_partitions(today=MIDNIGHT.date())
 
-    @hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(story=stories())
     def check(story: Story) -> None:
         with undone():
