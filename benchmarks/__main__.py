@@ -19,8 +19,8 @@ from benchmarks import (
     reading,
     retention,
     runs,
-    spans,
     scrape,
+    spans,
     tracing,
 )
 from benchmarks.options import Options, quick

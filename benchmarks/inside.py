@@ -16,9 +16,8 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 from django.utils import timezone
 
-from benchmarks.events import make_events
-from benchmarks.made_runs import make_runs, place_of_page
 from benchmarks.events import TEAM, Team, make_events
+from benchmarks.made_runs import make_runs, place_of_page
 from benchmarks.retention.old_events import drop_plainly, load_old_events, prune
 from benchmarks.scrape.portal import (
     ENVIRONMENTS,
@@ -54,8 +53,16 @@ MEASURED_AGAIN = 10
 REQUESTS_PER_MINUTE = 100_000_000
 OURS = ("telemetry", "workbench", "kpis", "benchmarks")
 # Called by name, as those below.
-__all__ = ["drop_plainly", "load_old_events", "make_runs", "place_of_page", "prune"]
-__all__ = ["count_series", "drop_plainly", "load_old_events", "post_names", "prune", "time_scrapes"]
+__all__ = [
+    "count_series",
+    "drop_plainly",
+    "load_old_events",
+    "make_runs",
+    "place_of_page",
+    "post_names",
+    "prune",
+    "time_scrapes",
+]
 # They say where events come from; everything else comes from events.
 KEPT = (Environment, ApiKey)
 
@@ -112,7 +119,6 @@ def events_of_spans(bodies: Sequence[bytes]) -> list[bytes]:
     return texts
 
 
-def load_history(*, events: int, days: int, user: str = "", seed: int = 0) -> None:
 def load_history(
     *,
     events: int,

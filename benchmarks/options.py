@@ -27,7 +27,7 @@ class Options:
     old_events: int = 10_000_000
     old_events_sqlite: int = 1_000_000
     old_days: int = 60
-    # Runs in the two environments of (j).
+    # Runs in the two environments of (k).
     few_runs: int = 25_000
     many_runs: int = 1_000_000
     # Days over which (g) spreads the events.

@@ -1,4 +1,4 @@
-"""(j) The run monitor, with few and with many runs of ten agents each.
+"""(k) The run monitor, with few and with many runs of ten agents each.
 
 Server time in one process, as in `reading`. What a process remembers of a second ago is forgotten before each GET.
 """
@@ -13,7 +13,7 @@ from benchmarks.options import Options
 from benchmarks.report import Comparison
 from benchmarks.servers import Databases, Inside, environment, inside
 
-TITLE = "(j) server time, many runs against few"
+TITLE = "(k) server time, many runs against few"
 PAGE_SIZE = 50
 GETS_A_ROUND = 5
 # Name → the page; {place} is that of the last page whose number both environments have.

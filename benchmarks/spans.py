@@ -1,4 +1,4 @@
-"""(j) Spans of OpenTelemetry at /v1/traces, against the same events at the door."""
+"""(l) Spans of OpenTelemetry at /v1/traces, against the same events at the door."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from benchmarks.options import Options
 from benchmarks.report import Comparison
 from benchmarks.servers import Databases, Site, site
 
-TITLE = "(j) spans"
+TITLE = "(l) spans"
 PATH = "/v1/traces"
 # What SDKs export at a time.
 SPANS_A_POST = 512

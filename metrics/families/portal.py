@@ -30,9 +30,8 @@ def portal_families(counters: Counters, *, now: datetime) -> Iterator[Exposed]:
         "Events in the quarantine: those rejected less those pruned or erased.",
         events_left(received, outcome="rejected", removed=counters["portal_quarantine_removed_total"]),
     )
-    yield family_of(families()["portal_pruned_rows_total"], counters["portal_pruned_rows_total"])
-    yield family_of(families()["portal_retry_requests_total"], counters["portal_retry_requests_total"])
     yield StoredFamily(families()["portal_pruned_rows_total"], counters["portal_pruned_rows_total"])
+    yield StoredFamily(families()["portal_retry_requests_total"], counters["portal_retry_requests_total"])
     yield from retention_gauges(now=now)
     yield from queue_gauges(now=now)
     yield from series_gauges(counters)

@@ -8,10 +8,8 @@ from django.db.models import Count, Max, Q
 from prometheus_client.core import Metric
 
 from metrics.families.building import gauge
-from telemetry.models import Environment
-from workbench.models import AppServerState, WorkflowRun
-from workbench.runs.states import ACTIVE_FOR
 from workbench.models import AppServerState
+from workbench.runs.states import ACTIVE_FOR
 from workbench.streams import open_streams
 
 # No more index entries than this are counted: many unfinished runs must not slow a scrape down.
