@@ -115,9 +115,10 @@ def find_run(run_id: str, *, environment: str) -> WorkflowRun:
         raise UnknownRun(run_id)
     runs = with_workflow(WorkflowRun.objects.filter(run_id=run_id, environment=environment))
     try:
-        return runs.get()
+        run: WorkflowRun = runs.get()
     except WorkflowRun.DoesNotExist:
         raise UnknownRun(run_id) from None
+    return run
 
 
 def calls_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> list[ModelCall]:
