@@ -134,6 +134,7 @@ def test_exports_what_there_is_of_a_user(client: Client, secret: str) -> None:
         "approval_requests": 0,
         "approval_decisions": 0,
         "draft_creations": 0,
+        "model_calls": 0,
         "approval_decisions_in_sessions_of_others": 0,
     }
     assert {"userId": HASH} in [row["properties"] for row in exported["raw_events"]]

@@ -22,7 +22,6 @@ from workbench.fold.approval_pairs import pair_approvals
 from workbench.fold.batch import Batch, PendingArrival, empty_batch, stage
 from workbench.fold.call_owners import own_calls, own_calls_of
 from workbench.fold.changes import read_changes
-from workbench.fold.counted_costs import count_costs
 from workbench.fold.draft_pairs import pair_drafts
 from workbench.fold.erased import remove_erased
 from workbench.fold.tally import add_to_counts, count_events, tally_events
@@ -113,7 +112,7 @@ def fold_links(*, environment: str, now: datetime, newest: int, wait: bool = Fal
             batch = empty_batch(cursor, environment=environment, number=NO_FOLD)
             calls = own_calls_of(batch, trace_ids=set(links.values()), now=now)
             changes = read_changes(batch, calls=calls)
-            costs = count_costs(batch, changes, calls=calls)
+            costs = bridging.count_costs(batch, changes, calls=calls)
         mark_touched(environment=environment, buckets=changes.touched)
         bridge.increase(list(bridging.count_things(changes, environment=environment, costs=costs)))
         SpanLink.objects.filter(id__in=list(links)).update(is_waiting=False)
@@ -172,7 +171,7 @@ def _fold_events(
             changes,
             environment=environment,
             paired_durations=drafts.durations,
-            costs=count_costs(batch, changes, calls=calls),
+            costs=bridging.count_costs(batch, changes, calls=calls),
         ),
         *bridging.count_decisions(batch, decisions.event_keys),
     ]

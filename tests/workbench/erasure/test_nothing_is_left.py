@@ -179,6 +179,7 @@ def test_the_receipt_names_nobody(key: ApiKey, now: datetime, capsys: pytest.Cap
         "approval request": 1,
         "draft": 1,
         "draft creation": 1,
+        "model call": 1,
         "session": 1,
         "workflow run": 1,
     }
