@@ -115,9 +115,10 @@ def find_run(run_id: str, *, environment: str) -> WorkflowRun:
         raise UnknownRun(run_id)
     runs = with_workflow(WorkflowRun.objects.filter(run_id=run_id, environment=environment))
     try:
-        return runs.get()
+        run: WorkflowRun = runs.get()
     except WorkflowRun.DoesNotExist:
         raise UnknownRun(run_id) from None
+    return run
 
 
 def calls_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> list[ModelCall]:
@@ -210,7 +211,7 @@ def repeated_by(run: WorkflowRun) -> WorkflowRun | None:
 
 
 def retries_of(run: WorkflowRun) -> list[WorkflowRun]:
-    """Runs that repeat this one, the newest first. Index: workflow_run_retry_of."""
+    """Runs that repeat this one, the newest first. Index: workflow_run_retry, which the fold needs too."""
     retries = WorkflowRun.objects.filter(
         is_filled("retry_of_run_id"), retry_of_run_id=run.run_id, environment=run.environment
     )
