@@ -281,7 +281,5 @@ def test_a_template_of_links_has_its_placeholder(monkeypatch: pytest.MonkeyPatch
 def test_another_template_of_links_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK", url)
 
-    with pytest.raises(
-        ImproperlyConfigured, match="LINK must begin with https://"
-    ):
+    with pytest.raises(ImproperlyConfigured, match="LINK must begin with https://"):
         env.link_template("LINK", placeholder="{id}")
