@@ -12,12 +12,12 @@ RUNS = """
 INSERT INTO workbench_workflowrun
   (environment, run_id, session_id, draft_id, workflow_id, workflow_name, trigger, trace_id, retry_of_run_id,
    first_seen_at, last_seen_at, started_at, completed_at, status, duration_ms, error_type, counted_in, observed_in)
-SELECT 'production', 'r-' || n, 's-' || n / 4, '', '', 'workflow-' || n % 40,
-  CASE WHEN n % 3 = 0 THEN 'user' ELSE 'schedule' END, '', CASE WHEN n % 97 = 0 THEN 'r-' || n - 1 ELSE '' END,
+SELECT 'production', 'r-' || n, 's-' || n / 4, '', '', 'workflow-' || n %% 40,
+  CASE WHEN n %% 3 = 0 THEN 'user' ELSE 'schedule' END, '', CASE WHEN n %% 97 = 0 THEN 'r-' || n - 1 ELSE '' END,
   begun, begun + interval '30 s', begun, CASE WHEN n < 3 THEN NULL ELSE begun + interval '30 s' END,
-  CASE WHEN n < 3 THEN '' WHEN n % 25 = 7 THEN 'failed' ELSE 'completed' END,
-  CASE WHEN n < 3 THEN NULL ELSE 5000 + n * 37 % 60000 END,
-  CASE WHEN n % 25 = 7 THEN 'Error' || n % 8 ELSE '' END, 1, 1
+  CASE WHEN n < 3 THEN '' WHEN n %% 25 = 7 THEN 'failed' ELSE 'completed' END,
+  CASE WHEN n < 3 THEN NULL ELSE 5000 + n * 37 %% 60000 END,
+  CASE WHEN n %% 25 = 7 THEN 'Error' || n %% 8 ELSE '' END, 1, 1
 FROM (SELECT n, now() - n * interval '10 s' AS begun FROM generate_series(0, %(runs)s - 1) AS n) AS made"""
 
 AGENTS = """
@@ -25,7 +25,7 @@ INSERT INTO workbench_agentrun
   (environment, agent_run_id, run_id, session_id, agent_name, agent_id, action, model, attempt, trace_id, span_id,
    parent_span_id, started_at, completed_at, status, duration_ms, error_type, cost_micro_usd, input_tokens,
    output_tokens, calls, prior_run_id, counted_in, observed_in)
-SELECT 'production', run_id || '-' || a, run_id, session_id, 'agent-' || a % 6, '', 'work', 'model-small', 1, '',
+SELECT 'production', run_id || '-' || a, run_id, session_id, 'agent-' || a %% 6, '', 'work', 'model-small', 1, '',
   run_id || '-' || a, CASE WHEN a > 0 THEN run_id || '-' || a / 4 ELSE '' END,
   first_seen_at + a * interval '1 s', first_seen_at + a * interval '1 s' + interval '2 s',
   CASE WHEN a = 3 AND status = 'failed' THEN 'failed' ELSE 'completed' END, 2000,

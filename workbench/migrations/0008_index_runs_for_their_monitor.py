@@ -39,8 +39,4 @@ class Migration(migrations.Migration):
             model_name='workflowrun',
             index=models.Index(condition=models.Q(('error_type', ''), _negated=True), fields=['error_type', 'environment', '-first_seen_at', '-id'], name='workflow_run_error'),
         ),
-        migrations.AddIndex(
-            model_name='workflowrun',
-            index=models.Index(condition=models.Q(('retry_of_run_id', ''), _negated=True), fields=['retry_of_run_id', 'environment'], name='workflow_run_retry_of'),
-        ),
     ]

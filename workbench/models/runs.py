@@ -80,16 +80,11 @@ class WorkflowRun(models.Model):
                 F("id").desc(),
                 name="workflow_run_of_workflow",
             ),
-            # The runs with an error, and those that repeat a run.
+            # The runs with an error.
             models.Index(
                 name="workflow_run_error",
                 fields=["error_type", "environment", "-first_seen_at", "-id"],
                 condition=~Q(error_type=""),
-            ),
-            models.Index(
-                name="workflow_run_retry_of",
-                fields=["retry_of_run_id", "environment"],
-                condition=~Q(retry_of_run_id=""),
             ),
         ]
 

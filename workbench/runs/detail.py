@@ -211,7 +211,7 @@ def repeated_by(run: WorkflowRun) -> WorkflowRun | None:
 
 
 def retries_of(run: WorkflowRun) -> list[WorkflowRun]:
-    """Runs that repeat this one, the newest first. Index: workflow_run_retry_of."""
+    """Runs that repeat this one, the newest first. Index: workflow_run_retry, which the fold needs too."""
     retries = WorkflowRun.objects.filter(
         is_filled("retry_of_run_id"), retry_of_run_id=run.run_id, environment=run.environment
     )
