@@ -12,7 +12,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 NODE_PACKAGES := clients/javascript tests/clients/sdk
 NODE_MODULES := $(NODE_PACKAGES:%=%/node_modules/.package-lock.json)
 # Where another version of a package is installed that the environment has already.
-OLDER := tests/clients/sdk/older/.installed
+OLDER := $(VENV)/older/.installed
 BUNDLE := static/build/.built
 BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 

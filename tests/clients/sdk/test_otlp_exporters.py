@@ -33,7 +33,8 @@ from tests.telemetry.door.protocols.otlp.builders import SECOND, protobuf, span
 from tests.telemetry.posts import send
 
 PROGRAMS = Path(__file__).parent / "programs"
-OLDER = Path(__file__).parent / "older"
+# Not among the packages of the environment, but beside them.
+OLDER = Path(sys.prefix) / "older"
 [OLDER_VERSION] = re.findall(
     r"^opentelemetry-sdk==(\S+)$", (ROOT / "requirements-older.txt").read_text(), flags=re.MULTILINE
 )

@@ -30,7 +30,16 @@ VALUES: tuple[Any, ...] = (
     0, 1, -1, 2**31, 2**63 - 1, -(2**63), 0.0, -0.5, 1e308, float("inf"), float("nan"), True, False, [], ["a", "b"],
     ["x"] * 60,
 )  # fmt: skip
-MOMENTS = (0, 1, 999, 1_771_156_800_000_000_000, 1_771_156_799_000_000_001, 2**63, 2**64 - 1)
+MOMENTS = (
+    0,
+    1,
+    999,
+    1_771_156_700_000_000_000,
+    1_771_156_800_000_000_000,
+    1_771_156_799_000_000_001,
+    2**63,
+    2**64 - 1,
+)
 SENSIBLE = sorted({value for _, values in ROLES.values() for known in values for value in known})
 BAD_JSON: tuple[Any, ...] = (
     None, 1, "x", [], {}, [None], {"resourceSpans": 1}, {"resourceSpans": [None]},

@@ -50,8 +50,7 @@ def test_strange_bodies_have_an_answer_and_leave_nothing_that_is_not_listed(
     logging.getLogger().removeHandler(lines)
 
     assert set(statuses) == {200, 400, 415}
-    assert RawEvent.objects.count() > 100
-    assert QuarantinedEvent.objects.count() > 100
+    assert min(RawEvent.objects.count(), QuarantinedEvent.objects.count()) > COUNTS[connection.vendor] // 100
     assert lines.found == []
     assert tables_with_the_marker() == []
     recent = send(method="GET", path="/api/ingest/recent/", HTTP_AUTHORIZATION=f"Bearer {secret}")
