@@ -72,7 +72,24 @@ def strange_requests(*, seed: int, count: int) -> Iterator[StrangeRequest]:
 
 
 def span(random: Random) -> dict[str, Any]:
-    """Half of them have a role; the others mean nothing to the portal."""
+    """One in four is good but for what does not belong into it; of the others half have a role."""
+    return good(random) if random.random() < 0.25 else strange(random)
+
+
+def good(random: Random) -> dict[str, Any]:
+    start, end = MOMENTS[3:5]
+    return {
+        **strange(random),
+        "trace": f"{random.getrandbits(128):032x}",
+        "span": f"a{random.getrandbits(60):015x}",
+        "name": random.choice(NAMES),
+        "start": start,
+        "end": end,
+        "attributes": {"agent.name": "planner", "workflow.id": "w-1", "gen_ai.operation.name": "chat"},
+    }
+
+
+def strange(random: Random) -> dict[str, Any]:
     attributes: dict[str, Any] = {key: random.choice(VALUES) for key in random.sample(sorted(LISTED), 4)}
     name = f"GET /{MARKER}"
     if random.random() < 0.5:
