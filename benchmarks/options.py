@@ -34,16 +34,17 @@ def quick(server_url: str) -> Options:
     """Enough to see that everything works; the figures mean nothing."""
     return Options(
         server_url=server_url,
-        rounds=2,
-        events=3_000,
+        rounds=1,
+        # Two posts of (a).
+        events=1_000,
         history_factor=2,
-        seconds=0.5,
-        small_environment=300,
-        large_environment=3_000,
+        seconds=0.2,
+        small_environment=100,
+        large_environment=1_000,
         every_worst_case=1_000,
-        old_events=3_000,
-        old_events_sqlite=3_000,
+        old_events=1_000,
+        old_events_sqlite=1_000,
         old_days=9,
         history_days=3,
-        memory_samples=(1_000, 2_000, 3_000),
+        memory_samples=(300, 600, 900),
     )
