@@ -21,7 +21,7 @@ def run(options: Options, databases: Databases) -> list[Comparison]:
     with site(databases, settings="benchmarks.settings") as portal:
         bodies = recent_events(round(max(1, options.seconds) * MOST_A_SECOND), seed=2)
         for path in (DOOR, "/bare", "/empty"):
-            measure(path, bodies, portal=portal, seconds=WARM_UP_SECONDS)
+            measure(path, bodies, portal=portal, seconds=min(WARM_UP_SECONDS, options.seconds))
         for _ in range(options.rounds):
             rate = measure(DOOR, bodies, portal=portal, seconds=options.seconds)
             check_posts(portal, at_least=round(rate * options.seconds * 0.9))

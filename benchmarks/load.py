@@ -125,9 +125,11 @@ def requests_per_second(
 ) -> float:
     """Answers a second to posts of one body each, none of them twice; by wrk where that is installed.
 
+    wrk knows whole seconds only.
+
     Raises UnexpectedAnswer when anything but 200 was answered, or when the bodies ran out.
     """
-    measure = by_wrk if shutil.which("wrk") else by_sockets
+    measure = by_wrk if seconds >= 1 and shutil.which("wrk") else by_sockets
     return measure(path, bodies, port=port, key=key, seconds=seconds, connections=connections)
 
 

@@ -61,7 +61,7 @@ def singles(options: Options, *, plain: Site, traced: dict[str, Site]) -> list[C
         return measure(DOOR, bodies, portal=portal, seconds=seconds)
 
     for portal in (plain, *traced.values()):
-        rate(portal, seconds=WARM_UP_SECONDS)
+        rate(portal, seconds=min(WARM_UP_SECONDS, options.seconds))
     for _ in range(options.rounds):
         for name, line in lines.items():
             line.reference.append(rate(plain))

@@ -38,7 +38,7 @@ LINES = {
         "/kpis/template-suggestion-rate/",
         "/",
         "/metrics",
-        "all, after 3,000 against 1,000",
+        "all, after 900 against 300",
     ],
     ("tracing",): [
         "500 events a post, off",

@@ -15,6 +15,8 @@ from typing import Any
 
 # The denominator of the template suggestion rate is one for each of them.
 EVENT = "workbench.chat_message_sent"
+# Between two posts of a client: without it the machine would do nothing else.
+PAUSE_SECONDS = 0.02
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Poster:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        while not self.stopping.is_set():
+        while not self.stopping.wait(PAUSE_SECONDS):
             self.deliver(new_event())
 
     def deliver(self, event: dict[str, Any]) -> None:
