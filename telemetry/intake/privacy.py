@@ -51,6 +51,12 @@ CREDENTIAL = re.compile(
 UUID = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9a-fA-F])")
 # Most texts have none, and this begins with a literal.
 UUID_MIDDLE = re.compile(r"-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-")
+# One span id in 57,000 is made of digits that pass for a card number. They are random, and 8 bytes in hexadecimal
+# (https://www.w3.org/TR/trace-context/#parent-id).
+SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
+SPAN_ID_PROPERTIES = frozenset({"spanId", "parentSpanId"})
+# A trace's id and a span's, as ids of what spans report are made of them.
+SPAN_KEY = re.compile(r"(?<![0-9a-zA-Z])[0-9a-fA-F]{32}-[0-9a-fA-F]{16}(?![0-9a-zA-Z])")
 # Where a digit group begins that could be the first of a card number.
 CARD_START = re.compile(
     r"(?<![0-9A-Za-z])(?=4|5[ -]?[0-8]|2[ -]?[2-7]|3[ -]?[04-9]|6[ -]?[0-57])[2-6](?=(?:[ -]?[0-9]){12})"
@@ -126,6 +132,11 @@ def looks_like_pii(value: str) -> bool:
         return False
     value = value[:MAX_EXAMINED_LENGTH]
     return is_prose(value) or _trace_in(value) is not None
+
+
+def is_span_id(value: object, *, name: str) -> bool:
+    """Whether the value of this property is a span's id, which no detector is asked about."""
+    return name in SPAN_ID_PROPERTIES and isinstance(value, str) and SPAN_ID.fullmatch(value) is not None
 
 
 def is_prose(value: str) -> bool:
@@ -217,6 +228,7 @@ def _card_run_in(text: bytes) -> str | None:
 
 def _holds_card_number(value: str) -> bool:
     text = UUID.sub(".", value) if UUID_MIDDLE.search(value) else value
+    text = SPAN_KEY.sub(".", text)
     starts = [match.start() for match in islice(CARD_START.finditer(text), MAX_CARD_STARTS + 1)]
     return (
         len(starts) > MAX_CARD_STARTS

@@ -9,7 +9,7 @@ import msgspec
 from django.conf import settings
 
 from telemetry.intake import advice, personal_data
-from telemetry.intake.privacy import find_pii
+from telemetry.intake.privacy import find_pii, is_span_id
 from telemetry.intake.redaction import TOP_LEVEL_KEYS, redact_name
 from telemetry.intake.wording import OWN, Wording
 from telemetry.plan import EventDefinition, PropertyDefinition, TrackingPlan
@@ -255,7 +255,7 @@ def _property_problems(
     else:
         wrong = _property_fault(value, definition, check)
         # Of a person's id only the keyed hash is kept, so an e-mail address may be one.
-        kept = None if definition.pseudonymised else value
+        kept = None if definition.pseudonymised or is_span_id(value, name=key) else value
         if definition.keeps_origin_and_path and isinstance(value, str):
             kept = trim_to_origin_and_path(value)
         if wrong or find_pii(kept):

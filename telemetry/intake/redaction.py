@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Mapping
 
 import msgspec
 
-from telemetry.intake.privacy import WHITESPACE, looks_like_pii, pseudonymise
+from telemetry.intake.privacy import WHITESPACE, is_span_id, looks_like_pii, pseudonymise
 from telemetry.intake.unplanned import MAX_NAME_LENGTH, is_like_enum_value, is_small_number, may_be_kept
 from telemetry.plan import EventDefinition, PropertyDefinition, PropertyType, TrackingPlan
 from telemetry.plan.definitions import MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH
@@ -196,7 +196,7 @@ def _redact_property(value: object, definition: PropertyDefinition) -> object:
         return _outline(value)
     if isinstance(value, list):
         return _redact_list(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and not is_span_id(value, name=definition.name):
         return _redact_text(value, definition)
     return value
 

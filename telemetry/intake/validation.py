@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from telemetry.intake.privacy import looks_like_pii, may_hold_pii, pseudonymise
+from telemetry.intake.privacy import is_span_id, looks_like_pii, may_hold_pii, pseudonymise
 from telemetry.intake.problems import (
     MAX_PROBLEMS,
     Problem,
@@ -195,7 +195,12 @@ def _is_clean(event: Any, compiled: CompiledEvent, texts: bytes) -> bool:
     # Names often have blanks and no other mark. Then only the texts with blanks need to be checked.
     closely = b" " not in texts or may_hold_pii(texts.replace(b" ", b""))
     properties = event.properties
-    ids = [event.sessionId, *_sent_values(properties, compiled.ids)]
+    ids = [event.sessionId]
+    for name in compiled.ids:
+        value = getattr(properties, name)
+        # The attribute has an underscore after the property's name.
+        if value is not UNSET and not is_span_id(value, name=name[:-1]):
+            ids.append(value)
     for items in _sent_values(properties, compiled.lists):
         ids += items
     tokens = [value for value in _sent_values(properties, compiled.tokens) if closely or " " in value]

@@ -548,3 +548,31 @@ def test_gives_a_verdict_on_any_bytes(raw):
     verdict = check(raw)
 
     assert isinstance(verdict, ValidEvent) or is_storable(verdict)
+
+
+# It passes for a card number: 16 digits that begin like one, with the right check digit.
+CARD_LIKE = "4111111111111111"
+
+
+def model_call(*, event_id="e-1", **properties):
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    return make_event(
+        "agent.model_called",
+        id=event_id,
+        properties={"traceId": trace, "spanId": "00f067aa0ba902b7", **properties},
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (model_call(spanId=CARD_LIKE, parentSpanId=CARD_LIKE), []),
+        (model_call(event_id=f"0af7651916cd43dd8448eb211c80319c-{CARD_LIKE}-e"), []),
+        (model_call(runId=CARD_LIKE), [("looks_like_pii", "properties.runId")]),
+        (model_call(spanId=CARD_LIKE + "0"), []),
+        (model_call(spanId="4111 1111 1111 1111"), [("looks_like_pii", "properties.spanId")]),
+        (model_call(event_id=f"{CARD_LIKE}-e"), [("looks_like_pii", "id")]),
+    ],
+)
+def test_a_spans_id_is_no_card_number(event, expected):
+    assert [fault for fault in faults(event) if fault[0] == "looks_like_pii"] == expected
