@@ -63,7 +63,10 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "clients",
         "admin apps checks management tasks",
     ),
-    "telemetry.models": ("keys", "counters erasures events maintenance notices plans quarantine retention spans"),
+    "telemetry.models": (
+        "keys",
+        "counters erasures events maintenance notices plans quarantine retention spans",
+    ),
     "telemetry.door": (
         "body client_names misreadings openapi posting recent strict_json throttling",
         "protocols",
