@@ -178,7 +178,7 @@ FROM {AgentRun._meta.db_table}
 -- Index: agent_run_unique (agent_run_id, environment).
 WHERE environment = %s AND {batch.dialect.any_of("agent_run_id")}""",
     )
-    keys = dict(stored)
+    keys: dict[str, int] = dict(stored)
     rows = [(counted, keys[agent_run_id]) for counted, agent_run_id in noted]
     update_rows(batch, AgentRun, key=("id", "bigint"), columns={"counted_micro_usd": "bigint"}, rows=rows)
 
