@@ -211,9 +211,9 @@ DEFINITIONS = (
         denominator_label="Runs with a cost",
         dimensions=("workflow",),
         definition=(
-            "What executions cost: the cost that agent runs or their model calls report, at the agent run's "
-            "completion, and that of model calls without an agent; for a workflow run without any such report, its "
-            "minutes at the configured rate, at its completion."
+            "What executions cost: the cost that agent runs or their model calls report, when the agent run completes; "
+            "that of model calls without an agent; for a workflow run without any such report, its minutes at the "
+            "configured rate, at its completion."
         ),
     ),
 )
