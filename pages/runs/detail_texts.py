@@ -39,6 +39,8 @@ from workbench.runs.totals import Used, used_by, used_in
 
 KINDS = {"agent": "Agent run", "call": "Model call", "approval": "Approval"}
 UNNAMED = "(not named)"
+# A call on the row of its agent.
+MARK = '<rect class="fall-mark" x="{}%" y="8" width="{}%" height="4"/>'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +48,13 @@ class RowText:
     """A row of the waterfall: the drawing, and the same in words."""
 
     row: Row
+    css: str
     kind: str
+    attempt: str
+    note: str
     length: str
     words: str
+    marks: SafeString
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +163,17 @@ def row_text(row: Row) -> RowText:
     span, length = row.span, duration_text(row.seconds)
     marked = f", {row.marked} model calls" if row.marked else ""
     begin = duration_text(row.offset_seconds)
-    words = f"{KINDS[span.kind]}, {span.state}{marked}, begins after {begin}, takes {length}"
-    return RowText(row=row, kind=KINDS[span.kind], length=length, words=words)
+    note = " \N{MIDDLE DOT} ".join(filter(None, [span.note, f"{row.marked} calls" if row.marked else ""]))
+    return RowText(
+        row=row,
+        css=f"fall-{span.kind} fall-{span.state} depth-{row.depth}",
+        kind=span.kind,
+        attempt=f"attempt {span.attempt}" if span.attempt > 1 else "",
+        note=note,
+        length=length,
+        words=f"{KINDS[span.kind]}, {span.state}{marked}, begins after {begin}, takes {length}",
+        marks=format_html_join("", MARK, ((mark.x, mark.width) for mark in row.marks)),
+    )
 
 
 def tick_texts(fall: Waterfall | None) -> list[TickText]:
