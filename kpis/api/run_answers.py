@@ -26,8 +26,9 @@ class UsualSerializer(serializers.Serializer[Any]):
 
 class RunSerializer(serializers.Serializer[Any]):
     runId = serializers.CharField()
-    status = serializers.ChoiceField(
-        list(RunState), help_text="silent: no news for 15 minutes; abandoned: no completion for 24 hours"
+    # No choice: the health report has a field of this name too, and both would be named by a hash.
+    status = serializers.CharField(
+        help_text=f"One of {', '.join(RunState)}. silent: no news for 15 minutes; abandoned: no completion for 24 hours"
     )
     inferred = serializers.BooleanField(help_text="It runs, and only its agents speak of it")
     workflow = serializers.CharField(help_text="Its name, else its id, else unknown")
