@@ -32,7 +32,6 @@ def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
     yield family_of(families()["portal_pruned_rows_total"], counters["portal_pruned_rows_total"])
     yield from retention_gauges(now=now)
     yield from queue_gauges(now=now)
-    yield from series_gauges(counters)
 
 
 def events_left(
