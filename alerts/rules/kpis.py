@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+from django.urls import reverse
+
 from alerts.rules.findings import AlertFinding, RuleResult
 from alerts.rules.rollup import late_environments
 from alerts.thresholds import KPI_OFF_TARGET, KPI_WINDOW
+from kpis.previews import value_text
 from kpis.reading.evaluation import OFF_TARGET
 from kpis.reading.windows import WindowReading, read_windows
 from kpis.registry import REGISTRY
@@ -28,9 +31,10 @@ def target_finding(reading: WindowReading) -> AlertFinding:
         threshold=KPI_OFF_TARGET,
         environment=reading.environment,
         more_labels={"kpi": kpi.slug, "persona": reading.persona},
+        page_url=f"{reverse('kpi', args=[kpi.slug])}?environment={reading.environment}",
         summary=f"{kpi.title} is off target in {reading.environment}",
         description=(
-            f"Over {KPI_WINDOW}, with enough events to judge: {reading.denominator:,} "
-            f"({kpi.denominator_label.lower()}). {kpi.definition}"
+            f"{value_text(kpi, reading.value)} over {KPI_WINDOW}, target {value_text(kpi, reading.target)}, when this "
+            f"was found. That is of {reading.denominator:,} ({kpi.denominator_label.lower()}). {kpi.definition}"
         ),
     )
