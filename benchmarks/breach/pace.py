@@ -93,7 +93,9 @@ def hasty(content: Rules, *, pace: Pace) -> Rules:
 
 
 def hasty_rule(rule: Rules, *, factor: float) -> Rules:
-    hold = {wait: divided(rule[wait], by=factor) for wait in ("for", "keep_firing_for") if wait in rule}
+    hold: Rules = {
+        wait: divided(rule[wait], by=factor) for wait in ("for", "keep_firing_for") if wait in rule
+    }
     name = {"record": hasty_names(rule["record"])} if "record" in rule else {}
     return {**rule, **hold, **name, "expr": hasty_expression(rule["expr"], factor=factor)}
 
