@@ -3,10 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 from celery import Celery, Task
-from celery.signals import worker_init
 from prometheus_client import REGISTRY, generate_latest
 
-from metrics.tasks import connect
+from metrics.tasks import connect, expect_tasks
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def test_tasks_of_a_worker_are_shown_before_their_first_failure(app: Celery) -> 
     def is_known() -> None:
         pass
 
-    worker_init.send(sender=SimpleNamespace(app=app))
+    expect_tasks(sender=SimpleNamespace(app=app))
 
     assert value_of("portal_task_failures_total", task="tests.is_known") == 0
     assert value_of("portal_task_failures_total", task="celery.chain") is None
