@@ -7,10 +7,11 @@ from django.urls import reverse
 from alerts.rules.findings import AlertFinding, RuleResult
 from alerts.rules.rollup import late_environments
 from alerts.thresholds import KPI_OFF_TARGET, KPI_WINDOW
-from kpis.previews import value_text
 from kpis.reading.evaluation import OFF_TARGET
 from kpis.reading.windows import WindowReading, read_windows
-from kpis.registry import REGISTRY
+from kpis.registry import REGISTRY, Kpi
+
+MINUTE = 60
 
 
 def find_off_target(now: datetime) -> RuleResult:
@@ -38,3 +39,16 @@ def target_finding(reading: WindowReading) -> AlertFinding:
             f"was found. That is of {reading.denominator:,} ({kpi.denominator_label.lower()}). {kpi.definition}"
         ),
     )
+
+
+def value_text(kpi: Kpi, value: float | None) -> str:
+    """A value in the KPI's unit. It has one, and a target, where it has a verdict."""
+    if value is None:
+        return "no value"
+    match kpi.unit:
+        case "ratio":
+            return f"{value * 100:.1f} %"
+        case "seconds":
+            return f"{value:.1f} s" if value < MINUTE else f"{value / MINUTE:,.1f} min"
+        case unit:
+            return f"{value:,.2f} {unit}"

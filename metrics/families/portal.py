@@ -15,7 +15,7 @@ from telemetry.models import Arrival, Environment, RetentionRun, RunStatus
 
 
 def portal_families(counters: Counters, *, now: datetime) -> Iterator[Metric]:
-    """What the portal received, holds and has yet to compute, and how full its families are."""
+    """What the portal received, holds and has yet to compute."""
     received = counters["portal_events_received_total"]
     yield family_of(families()["portal_events_received_total"], received)
     # Differences of counters, because counting the rows would cost more with every event.
