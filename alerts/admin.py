@@ -42,6 +42,7 @@ class AlertAdmin(ReadOnlyModelAdmin):
         "started_at",
         "ended_at",
         "expires_at",
+        "unseen_since",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:

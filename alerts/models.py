@@ -41,6 +41,8 @@ class Alert(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
+    # Of the portal's own: its rule does not find it any more, and it is kept for a while.
+    unseen_since = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

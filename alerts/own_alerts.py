@@ -5,14 +5,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.urls import reverse
 
 from alerts.models import Alert, AlertSource
 from alerts.reading import is_reported
 from alerts.reports import AlertReport
 from alerts.rules.catalogue import RULES
-from alerts.rules.findings import AlertFinding, AlertRule
-from kpis.demo.loading import ENVIRONMENT as DEMO
+from alerts.rules.findings import UNTOLD_ENVIRONMENTS, AlertFinding, AlertRule
 from telemetry.models import Notice
 from telemetry.notices.incidents import end_incident, open_incident
 from telemetry.notices.rejections import find_large_shares
@@ -52,7 +50,7 @@ def apply(rule: AlertRule, *, now: datetime) -> None:
             tell(finding, now=now)
     for fingerprint in sorted(known.keys() - found.keys()):
         if known[fingerprint].environment not in result.unknown_environments:
-            end(known[fingerprint], now=now)
+            end_or_keep(known[fingerprint], kept=rule.threshold.kept, now=now)
 
 
 def open_alerts(rule: AlertRule) -> Mapping[str, Alert]:
@@ -66,8 +64,8 @@ def keep_or_open(finding: AlertFinding, *, alert: Alert | None, now: datetime) -
     expires_at = now + LIFETIME
     if alert is not None:
         # Not each time: a portal at rest writes little.
-        if alert.expires_at < now + LIFETIME / 2:
-            Alert.objects.filter(pk=alert.pk).update(expires_at=expires_at)
+        if alert.expires_at < now + LIFETIME / 2 or alert.unseen_since is not None:
+            Alert.objects.filter(pk=alert.pk).update(expires_at=expires_at, unseen_since=None)
         return
     report = AlertReport(
         fingerprint=finding.fingerprint,
@@ -97,7 +95,7 @@ def keep_or_open(finding: AlertFinding, *, alert: Alert | None, now: datetime) -
 
 def is_told(finding: AlertFinding, *, rule: AlertRule, now: datetime) -> bool:
     """Whether nobody waits for it, or people learn of it in another way: from Alertmanager or by another incident."""
-    if finding.environment == DEMO or is_reported(finding.subject, now=now):
+    if finding.environment in UNTOLD_ENVIRONMENTS or is_reported(finding.subject, now=now):
         return True
     others = Notice.objects.filter(topic=rule.told_as, environment=finding.environment, closed_at=None)
     return bool(rule.told_as) and others.exists()
@@ -108,22 +106,35 @@ def tell(finding: AlertFinding, *, now: datetime) -> None:
         topic=TOPIC,
         subject=incident_subject(finding.labels),
         title=finding.summary,
-        text=f"{finding.description} {where_to_look()}",
+        text=text_of(finding),
         environment=finding.environment,
         severity=finding.threshold.severity,
         now=now,
     )
 
 
-def where_to_look() -> str:
-    page = reverse("alerts")
-    place = f"{settings.PUBLIC_URL.rstrip('/')}{page}" if settings.PUBLIC_URL else f"the portal's page {page}"
-    return f"What to do about it: {place}"
+def text_of(finding: AlertFinding) -> str:
+    where = f" See {place_of(finding.page_url)}" if finding.page_url else ""
+    return f"{finding.description}{where} What to do about it: {place_of(finding.runbook_url)}"
+
+
+def place_of(path: str) -> str:
+    """A link where PUBLIC_URL says which; else words."""
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path}" if settings.PUBLIC_URL else f"the portal's page {path}"
 
 
 def incident_subject(labels: Mapping[str, str]) -> str:
     """The same for the same labels."""
     return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def end_or_keep(alert: Alert, *, kept: timedelta, now: datetime) -> None:
+    """End what was not found for as long as it is kept: what goes to and fro is told once."""
+    unseen_since = alert.unseen_since or now
+    if now - unseen_since >= kept:
+        end(alert, now=now)
+        return
+    Alert.objects.filter(pk=alert.pk).update(unseen_since=unseen_since, expires_at=now + LIFETIME)
 
 
 def end(alert: Alert, *, now: datetime) -> None:
@@ -132,7 +143,7 @@ def end(alert: Alert, *, now: datetime) -> None:
         topic=TOPIC,
         subject=incident_subject(alert.labels),
         title=f"Over: {alert.summary}",
-        text=f"It was so from {alert.started_at:%Y-%m-%d %H:%M} to {now:%Y-%m-%d %H:%M} UTC.",
+        text=f"It was so from {alert.started_at:%Y-%m-%d %H:%M} to {alert.unseen_since or now:%Y-%m-%d %H:%M} UTC.",
         now=now,
     )
     Alert.objects.filter(pk=alert.pk, ended_at=None).update(ended_at=now)

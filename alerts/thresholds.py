@@ -22,16 +22,20 @@ class ThresholdFault(Exception):
 
 
 class KpiEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The window over which a KPI is judged (kpis.reading.windows), and how much it matters."""
+    """The window over which a KPI is judged (kpis.reading.windows), how much it matters, how long its end is held."""
 
     window: str
     severity: NoticeSeverity
+    keep_firing_for: str = ""
 
 
 class AlertEntry(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for", "with_": "with"}
 ):
-    """An alert with the numbers that decide. They stand as $name in the expression and the texts."""
+    """An alert with the numbers that decide. They stand as $name in the expression and the texts.
+
+    `for` is how long it must hold before it fires, `keep_firing_for` how long it must not before it is over.
+    """
 
     alert: str
     severity: NoticeSeverity
@@ -39,6 +43,7 @@ class AlertEntry(
     summary: str
     description: str
     for_: str = ""
+    keep_firing_for: str = ""
     with_: dict[str, int | float | str] = {}
 
 
@@ -49,12 +54,16 @@ class ThresholdFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, kw_only=True)
 class AlertThreshold:
-    """An alert that the portal finds itself. `numbers` have the names that the file gives them."""
+    """An alert that the portal finds itself. `numbers` have the names that the file gives them.
+
+    It is over when it was not found for as long as `kept`.
+    """
 
     name: str
     severity: NoticeSeverity
     numbers: Mapping[str, float] = field(default_factory=dict)
     window: timedelta = timedelta(0)
+    kept: timedelta = timedelta(0)
 
 
 def read_thresholds(path: Path) -> ThresholdFile:
@@ -75,6 +84,7 @@ def own_threshold(name: str, *, file: ThresholdFile, needs: frozenset[str]) -> A
         severity=entry.severity,
         numbers={key: value for key, value in entry.with_.items() if not isinstance(value, str)},
         window=duration_of(str(entry.with_.get("window", "0s"))),
+        kept=duration_of(entry.keep_firing_for or "0s"),
     )
 
 
@@ -90,7 +100,9 @@ def duration_of(text: str) -> timedelta:
 FILE = read_thresholds(settings.THRESHOLDS)
 
 KPI_WINDOW = FILE.kpi.window
-KPI_OFF_TARGET = AlertThreshold(name="KpiOffTarget", severity=FILE.kpi.severity)
+KPI_OFF_TARGET = AlertThreshold(
+    name="KpiOffTarget", severity=FILE.kpi.severity, kept=duration_of(FILE.kpi.keep_firing_for or "0s")
+)
 ROLLUP_LAG_HIGH = own_threshold("RollupLagHigh", file=FILE, needs=frozenset({"seconds"}))
 NO_EVENTS = own_threshold("NoEvents", file=FILE, needs=frozenset({"events", "window"}))
 # The window is this hour or the one before, because rejected events are counted by hours.

@@ -12,10 +12,12 @@ from django.db import connection, transaction
 
 from metrics.families.events import event_families
 from metrics.families.kpis import kpi_families
-from metrics.families.portal import portal_families
+from metrics.families.portal import portal_families, series_gauges
 from metrics.families.stored import Exposed
 from metrics.families.workbench import workbench_gauges
+from metrics.families.zeros import with_zeros
 from telemetry.counters.bridge import read_counters
+from telemetry.models import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +76,12 @@ def take_snapshot(*, now: datetime) -> Snapshot:
 
 
 def read_snapshot(*, now: datetime) -> Snapshot:
-    counters = read_counters()
+    stored = read_counters()
+    shown = with_zeros(stored, environments=Environment.names())
     return Snapshot(
         taken_at=now,
-        workbench=(*event_families(counters), *workbench_gauges(now=now), *kpi_families(now=now)),
-        portal=tuple(portal_families(counters, now=now)),
+        workbench=(*event_families(shown), *workbench_gauges(now=now), *kpi_families(now=now)),
+        portal=(*portal_families(shown, now=now), *series_gauges(stored)),
     )
 
 

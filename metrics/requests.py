@@ -6,6 +6,7 @@ unknown methods and paths become `other`, the admin's views become `admin`, and 
 
 from collections.abc import Callable
 from http import HTTPStatus
+from itertools import product
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.urls import Resolver404, resolve
 from django_prometheus.middleware import PrometheusAfterMiddleware
 from prometheus_client import Counter, Histogram
 
-from telemetry.counters.families import HTTP_BUCKETS
+from telemetry.counters.families import HTTP_BUCKETS, STATUS_FAMILIES
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
@@ -32,6 +33,10 @@ CATEGORIES: dict[int, str] = {
     HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
     HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
 }
+# What is none of these: below 500, and from there on.
+OTHER_CATEGORIES = ("bad_request", "server_error")
+# Those that the objectives of posts select.
+POST_ROUTES = ("telemetry:ingest", "protocols:segment", "protocols:posthog")
 
 request_duration = Histogram(
     "portal_http_request_duration_seconds",
@@ -65,7 +70,8 @@ def known_method(method: str) -> str:
 
 def category_of(status: int) -> str:
     """The category of an error status (400 and above)."""
-    other = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
+    bad_request, server_error = OTHER_CATEGORIES
+    other = server_error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else bad_request
     return CATEGORIES.get(status, other)
 
 
@@ -86,8 +92,10 @@ def note_answer(*, route: str, method: str, status: int, seconds: float) -> None
 
 def expect_posts() -> None:
     """Show the series of posts before the first one: Prometheus takes a series' first value as its beginning."""
-    for status_family in ("2xx", "4xx", "5xx"):
-        request_duration.labels("telemetry:ingest", "POST", status_family)
+    for route, status_family in product(POST_ROUTES, STATUS_FAMILIES):
+        request_duration.labels(route, "POST", status_family)
+    for category in (*CATEGORIES.values(), *OTHER_CATEGORIES):
+        request_errors.labels(category)
 
 
 class RequestMetricsMiddleware:

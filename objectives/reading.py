@@ -179,7 +179,11 @@ def budget_reading(
             BurnRate(minutes=minutes, rate=burn_rate(objective, tallies.get(minutes, NOTHING)))
             for minutes in BURN_MINUTES
         ],
-        burning=[window for window in burn_windows(objective) if is_burning(objective, window, tallies)],
+        burning=[
+            window
+            for window in burn_windows(objective)
+            if is_burning(objective, window, tallies, counted_minutes=minutes_since(counted_since, now=now))
+        ],
         days=[
             budget_day(objective, date=day, tally=days.get(day, NOTHING), whole=whole)
             for day in (today - timedelta(days=back) for back in range(objective.window_days, -1, -1))
@@ -205,12 +209,26 @@ def burn_rate(objective: Objective, tally: GoodOfTotal) -> float | None:
     return None if ratio is None else ratio / objective.budget
 
 
-def is_burning(objective: Objective, window: BurnWindow, tallies: Mapping[int, GoodOfTotal]) -> bool:
-    """As the alert's expression says it."""
+def minutes_since(counted_since: datetime | None, *, now: datetime) -> float:
+    """How many minutes were counted, that of `now` included."""
+    return 0 if counted_since is None else (minute_of(now) - counted_since) / timedelta(minutes=1) + 1
+
+
+def is_burning(
+    objective: Objective, window: BurnWindow, tallies: Mapping[int, GoodOfTotal], *, counted_minutes: float
+) -> bool:
+    """As the alert's expression says it.
+
+    Of a long window of which only a part was counted, what is bad has to be as much as in a whole one: a share of the
+    budget is one of the whole budget.
+    """
     long, short = (tallies.get(minutes, NOTHING) for minutes in (window.long_minutes, window.short_minutes))
     rates = (burn_rate(objective, long), burn_rate(objective, short))
-    is_fast = all(rate is not None and rate > window.factor(objective) for rate in rates)
-    return is_fast and long.total >= objective.minimum
+    limit = window.factor(objective)
+    is_fast = all(rate is not None and rate > limit for rate in rates)
+    counted_share = min(1, counted_minutes / window.long_minutes)
+    is_much = rates[0] is not None and rates[0] * counted_share > limit
+    return is_fast and is_much and long.total >= objective.minimum
 
 
 def budget_day(objective: Objective, *, date: date, tally: GoodOfTotal, whole: GoodOfTotal) -> BudgetDay:

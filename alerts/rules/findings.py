@@ -10,6 +10,10 @@ from django.urls import reverse
 
 from alerts.models import AlertSubject
 from alerts.thresholds import AlertThreshold
+from kpis.demo.loading import ENVIRONMENT as DEMO
+
+# Nobody waits for what `load_demo` makes up, nor for the events of `manage.py smoke`: pages show their alerts alone.
+UNTOLD_ENVIRONMENTS = frozenset({DEMO, "smoke"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,8 @@ class AlertFinding:
     more_labels: Mapping[str, str] = field(default_factory=dict)
     # The runbook and its section; None: the section of the runbook of alerts that is named like this one.
     runbook: tuple[str, str] | None = None
+    # Path of the page with the numbers, if one page has them.
+    page_url: str = ""
 
     @property
     def labels(self) -> dict[str, str]:

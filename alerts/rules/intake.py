@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, Subquery, Sum
 
-from alerts.rules.findings import AlertFinding, RuleResult
+from alerts.rules.findings import UNTOLD_ENVIRONMENTS, AlertFinding, RuleResult
 from alerts.rules.rollup import late_environments
 from alerts.thresholds import NO_EVENTS, QUARANTINE_GROWING
-from kpis.demo.loading import ENVIRONMENT as DEMO
 from telemetry import maintenance
 from telemetry.models import ApiKey, Arrival, Environment, LedgerHour, Scope
 from workbench.buckets import bucket_of, bucket_start
@@ -22,14 +21,14 @@ HOUR = timedelta(hours=1)
 def find_silence(now: datetime) -> RuleResult:
     """Environments that sent events at this time of yesterday, and of a week ago, and send none now.
 
-    The demo's events are made up in one go, so it is left out. Nothing is said where the rollup is late, nor until
-    maintenance was over for as long as a silence lasts: events were refused in that time.
+    The events of the demo and of the smoke test come in one go, so these are left out. Nothing is said where the rollup
+    is late, nor until maintenance was over for as long as a silence lasts: events were refused in that time.
     """
     since = now - NO_EVENTS.window
     if maintenance.was_on(since=since, now=now):
         return RuleResult(unknown_environments=frozenset(Environment.names()))
     late = frozenset(late_environments(now))
-    silent = usually_busy(now=now) - late - {DEMO} - heard_environments(since=since)
+    silent = usually_busy(now=now) - late - UNTOLD_ENVIRONMENTS - heard_environments(since=since)
     return RuleResult(findings=[silence_finding(name) for name in sorted(silent)], unknown_environments=late)
 
 

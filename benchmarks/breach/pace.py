@@ -21,6 +21,8 @@ RECORDED = re.compile(r"\bobjective:(?=\w)")
 LAG = re.compile(r"(?<=\(portal_rollup_lag_seconds\) > )60$")
 # What a breach waits for in the routes.
 ROUTE_WAITS = re.compile(rf"(group_wait: |group_interval: )({DURATION})")
+# In the file of thresholds.
+KEPT = re.compile(rf"^( *keep_firing_for: )({DURATION})", re.MULTILINE)
 # The messages of one evaluation come together still.
 SHORTEST_WAIT = 0.5
 
@@ -32,13 +34,15 @@ class Pace:
     """How fast time passes for Prometheus and Alertmanager.
 
     There are scrapes and evaluations every `scrape_seconds`, and durations are divided by `factor`. RollupLagHigh fires
-    at `lag_seconds`, MaintenanceLeftOn after `left_on`, a duration that is divided too.
+    at `lag_seconds`, MaintenanceLeftOn after `left_on`, a duration that is divided too. Alerts are kept for `kept`, as
+    long as that is divided; empty: as they are deployed.
     """
 
     scrape_seconds: float = 10
     factor: float = 1
     lag_seconds: float = 60
     left_on: str = "1h"
+    kept: str = ""
 
 
 PRODUCTION = Pace()
@@ -66,11 +70,13 @@ def read_rules(path: Path) -> Rules:
 
 
 def with_numbers(content: Rules, *, pace: Pace) -> Rules:
-    """The rules with the pace's own lag and time of maintenance."""
+    """The rules with the pace's own lag, time of maintenance, and time for which alerts are kept."""
     for rule in (rule for group in content["groups"] for rule in group["rules"]):
         rule["expr"] = LAG.sub(f"{pace.lag_seconds:g}", rule["expr"])
         if rule.get("alert") == "MaintenanceLeftOn":
             rule["for"] = pace.left_on
+        if pace.kept and "keep_firing_for" in rule:
+            rule["keep_firing_for"] = pace.kept
     return content
 
 
@@ -87,7 +93,9 @@ def hasty(content: Rules, *, pace: Pace) -> Rules:
 
 
 def hasty_rule(rule: Rules, *, factor: float) -> Rules:
-    hold = {"for": divided(rule["for"], by=factor)} if "for" in rule else {}
+    hold: Rules = {
+        wait: divided(rule[wait], by=factor) for wait in ("for", "keep_firing_for") if wait in rule
+    }
     name = {"record": hasty_names(rule["record"])} if "record" in rule else {}
     return {**rule, **hold, **name, "expr": hasty_expression(rule["expr"], factor=factor)}
 
@@ -118,6 +126,13 @@ def hasty_routes(text: str, *, factor: float) -> str:
     """The configuration of Alertmanager with shorter waits."""
     return ROUTE_WAITS.sub(
         lambda found: found[1] + divided(found[2], by=factor, at_least=SHORTEST_WAIT), text
+    )
+
+
+def hasty_thresholds(text: str, *, pace: Pace) -> str:
+    """metrics/thresholds.yaml, in which the portal's own alerts are kept for a shorter time: for whole seconds."""
+    return KEPT.sub(
+        lambda found: f"{found[1]}{max(round(seconds_of(pace.kept or found[2]) / pace.factor), 1)}s", text
     )
 
 

@@ -19,13 +19,21 @@ from typing import Any
 
 import yaml
 
-from benchmarks.breach.pace import PRODUCTION, Pace, duration_text, hasty_routes, rule_files
+from benchmarks.breach.pace import (
+    PRODUCTION,
+    Pace,
+    duration_text,
+    hasty_routes,
+    hasty_thresholds,
+    rule_files,
+)
 from benchmarks.breach.portal import Portal
 from benchmarks.servers import ROOT, START_SECONDS, environment, free_port, running
 from tests.services import ALERTMANAGER, program
 from tests.webhooks import Chat, webhook
 
 ROUTES = ROOT / "deploy" / "alertmanager"
+THRESHOLDS = ROOT / "metrics" / "thresholds.yaml"
 # The addresses and paths in the deployed alertmanager.yaml.
 PORTAL_URL, SLACK_FILE, KEY_FILE = (
     "http://web:8000",
@@ -113,7 +121,11 @@ def running_stack(folder: Path, *, pace: Pace = PRODUCTION) -> Iterator[Stack]:
         chat = stack.enter_context(webhook())
         data_dir, port = folder / "portal", free_port()
         data_dir.mkdir(mode=0o700)
-        variables = environment(data_dir=str(data_dir), port=port, WEB_WORKERS="1")
+        thresholds = folder / "thresholds.yaml"
+        thresholds.write_text(hasty_thresholds(THRESHOLDS.read_text(encoding="utf-8"), pace=pace))
+        variables = environment(
+            data_dir=str(data_dir), port=port, WEB_WORKERS="1", THRESHOLDS=str(thresholds)
+        )
         command = [sys.executable, "manage.py", "portal"]
         stack.enter_context(running(command, variables, port=port))
         made = prepare(variables)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from config.health.findings import Finding, HealthStatus
 from config.health.pipeline import values_of
-from metrics.families.portal import portal_families
+from metrics.families.portal import series_gauges
 from telemetry.counters.bridge import read_counters
 
 NEARLY_FULL = 0.9
@@ -12,7 +12,7 @@ NEARLY_FULL = 0.9
 
 def metric_series(now: datetime) -> Finding:
     """Families of the scrape that are near their budget; past it new label values become `other`."""
-    families = list(portal_families(read_counters(), now=now))
+    families = list(series_gauges(read_counters()))
     series = values_of(families, name="portal_metrics_series")
     budgets = values_of(families, name="portal_metrics_series_budget")
     shares = {name: series[name] / budget for name, budget in budgets.items()}

@@ -32,6 +32,8 @@ WORDS = {
     "workflow": "The workflow's name, else its id. May be given several times.",
     "trigger": "May be given several times.",
     "error": "The error type. May be given several times.",
+    "agent": "The name of one of its agents. May be given several times.",
+    "agent_error": "The error type of one of its agent runs, and of that agent. May be given several times.",
     "shorter": "Took this at most: `90`, `1.5 s`, `20 min`, `2 h`.",
     "longer": "Took this at least.",
     "range": f"One of {', '.join(RANGES)}; {DEFAULT_RANGE} by default.",

@@ -23,7 +23,7 @@ RANGES: Mapping[str, timedelta | None] = {
 }
 DEFAULT_RANGE = "28d"
 # The filters that take several values, and have an exclusion with `not_` before their name.
-CHOICES = ("status", "workflow", "trigger", "error")
+CHOICES = ("status", "workflow", "trigger", "error", "agent", "agent_error")
 PARAMETERS = (
     *CHOICES,
     *(f"not_{name}" for name in CHOICES),

@@ -16,7 +16,7 @@ from telemetry.models import Arrival, Environment, RetentionRun, RunStatus
 
 
 def portal_families(counters: Counters, *, now: datetime) -> Iterator[Exposed]:
-    """What the portal received, holds and has yet to compute, and how full its families are."""
+    """What the portal received, holds and has yet to compute."""
     received = counters["portal_events_received_total"]
     yield StoredFamily(families()["portal_events_received_total"], received)
     # Differences of counters, because counting the rows would cost more with every event.
@@ -34,7 +34,6 @@ def portal_families(counters: Counters, *, now: datetime) -> Iterator[Exposed]:
     yield StoredFamily(families()["portal_retry_requests_total"], counters["portal_retry_requests_total"])
     yield from retention_gauges(now=now)
     yield from queue_gauges(now=now)
-    yield from series_gauges(counters)
 
 
 def events_left(

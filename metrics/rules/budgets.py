@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from metrics.rules.maintenance import burn_maintenance
 from metrics.rules.promql import Rule, number_text, selector_text, summed, window_text
-from objectives.definitions import BURN_WINDOWS, MINUTES_A_DAY, BurnWindow, Objective, burn_windows
+from objectives.definitions import (
+    BURN_WINDOWS,
+    MINUTES_A_DAY,
+    BurnWindow,
+    IndicatorSource,
+    Objective,
+    burn_windows,
+)
 
 # What is computed over longer windows need not be computed as often.
 FAST, SLOW, LONG = "10s", "1m", "5m"
@@ -21,10 +28,17 @@ TICKET_MINUTES = sorted(
     - set(PAGE_MINUTES)
 )
 NO_DATA_FOR = "10m"
+LONG_MINUTES = {window.long_minutes for window in BURN_WINDOWS}
+# So many moments of a long window are asked for samples.
+STEPS_OF_WINDOW = 60
 
 
 def ratio_name(minutes: int) -> str:
     return f"objective:bad_ratio:rate{window_text(minutes)}"
+
+
+def counted_name(minutes: int) -> str:
+    return f"objective:counted:share{window_text(minutes)}"
 
 
 def total_name(minutes: int) -> str:
@@ -74,6 +88,8 @@ def window_rules(objective: Objective, windows: Iterable[int]) -> Iterator[Rule]
     for minutes in windows:
         yield recording(ratio_name(minutes), bad_ratio(objective, minutes=minutes), objective)
         yield recording(total_name(minutes), total(objective, minutes=minutes), objective)
+        if minutes in LONG_MINUTES:
+            yield recording(counted_name(minutes), counted_share(objective, minutes=minutes), objective)
 
 
 def recording(name: str, expression: str, objective: Objective) -> Rule:
@@ -98,6 +114,16 @@ def total(objective: Objective, *, minutes: int) -> str:
     if objective.indicator.total is None:
         return f"count_over_time({state_of(objective)}[{window}:1m])"
     return summed(objective.indicator.total, objective=objective, function="increase", window=window)
+
+
+def counted_share(objective: Objective, *, minutes: int) -> str:
+    """The share of the window in which the objective had samples: of a young portal it is small."""
+    samples = objective.indicator.total or objective.indicator.gauge
+    series = f"count by (environment) ({selector_text(samples)})"  # type: ignore[arg-type]  # It has one of both.
+    if objective.indicator.source is IndicatorSource.PROCESS:
+        series = f"count({selector_text(samples)})"  # type: ignore[arg-type]  # As above.
+    step = window_text(minutes // STEPS_OF_WINDOW)
+    return f"clamp_max(count_over_time(({series})[{window_text(minutes)}:{step}]) / {STEPS_OF_WINDOW}, 1)"
 
 
 def state_of(objective: Objective) -> str:
@@ -125,8 +151,11 @@ def burn_alert(objective: Objective, *, window: BurnWindow) -> Rule:
     which = f'{{objective="{objective.name}"}}'
     limit = number_text(window.factor(objective) * objective.budget)
     long, short = window_text(window.long_minutes), window_text(window.short_minutes)
+    ratio, counted = ratio_name(window.long_minutes), counted_name(window.long_minutes)
     conditions = (
-        f"{ratio_name(window.long_minutes)}{which} > {limit}",
+        f"{ratio}{which} > {limit}",
+        # Of a window that began a moment ago a few bad ones are a large share, and little of the budget.
+        f"{ratio}{which} * {counted}{which} > {limit}",
         f"{ratio_name(window.short_minutes)}{which} > {limit}",
         f"{total_name(window.long_minutes)}{which} >= {objective.minimum}",
     )
@@ -138,8 +167,8 @@ def burn_alert(objective: Objective, *, window: BurnWindow) -> Rule:
             "summary": f"{objective.title}: {window.share:.0%} of the budget is spent in {long}{PLACE}",
             "description": (
                 f"{{{{ $value | humanizePercentage }}}} of the {objective.unit} of the last {long} were bad, and as "
-                f"many in the last {short}. {objective.target:.4g} of {objective.window_days} days is promised: "
-                f"{objective.description}"
+                f"many in the last {short}. {objective.target * 100:.6g} % of {objective.unit} in "
+                f"{objective.window_days} days are promised. {objective.description}"
             ),
         },
     }

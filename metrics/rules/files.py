@@ -29,9 +29,15 @@ def rule_texts(
     files: Mapping[str, Iterable[Rule]] = {
         "objectives.yaml": budget_groups(objectives),
         "thresholds.yaml": [threshold_group(thresholds.alerts)],
-        "kpis.yaml": [kpi_group(kpis, threshold=thresholds.kpi)],
+        "kpis.yaml": [kpi_group(kpis, threshold=thresholds.kpi, portal=portal_of(runbook))],
     }
     return {folder / name: file_text(groups, runbook=runbook) for name, groups in files.items()}
+
+
+def portal_of(runbook: str) -> str:
+    """The address of the portal that shows the runbook; empty where it is not one of the portal's pages."""
+    portal, _, rest = runbook.partition("/runbooks/alerts")
+    return "" if rest.strip("/") or portal == runbook else portal
 
 
 def file_text(groups: Iterable[Rule], *, runbook: str) -> str:

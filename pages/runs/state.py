@@ -15,6 +15,8 @@ ADDED = {
     "workflow": "Workflow",
     "trigger": "Trigger",
     "error": "Error type",
+    "agent": "Agent",
+    "agent_error": "Agent's error type",
     "status": "Status",
     "id": "Run id",
     "longer": "Longer than",

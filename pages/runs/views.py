@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
 from kpis.reading.environments import UnknownEnvironment, choose_environment
-from kpis.reading.run_queries import DEFAULT_RANGE, RANGES, RunQuery
+from kpis.reading.run_queries import CHOICES, DEFAULT_RANGE, RANGES, RunQuery
 from pages.page_controls import Link
 from pages.page_request import environments_of, no_environment_page
 from pages.polling import Fragment, asks_for_fragment, fragment_response, fragments
@@ -92,7 +92,7 @@ def show_runs(request: HttpRequest) -> HttpResponse:
 def added_state(request: HttpRequest, *, state: RunsState) -> RunsState:
     """The state with the filter that the form adds."""
     name, value = request.GET["add"], request.GET.get("value", "").strip()
-    is_excluded = request.GET.get("verb") == "not" and name in {"status", "workflow", "trigger", "error"}
+    is_excluded = request.GET.get("verb") == "not" and name in CHOICES
     if name == "status":
         value = value.lower()
     return state.with_added(f"not_{name}" if is_excluded else name, value) if value else state

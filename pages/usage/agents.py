@@ -161,7 +161,7 @@ def make_text(row: AgentReading, *, reading: AgentsReading, page: PageRequest) -
     figures, usage = row.figures, row.figures.usage
     return AgentText(
         name=row.agent,
-        url=runs_url(page.state, environment=page.environment, agent=row.agent),
+        url=runs_url(environment=page.environment, range=page.range, agent=row.agent),
         runs=count_text(usage.agent_runs),
         runs_change=count_change(usage.agent_runs, row.previous.usage.agent_runs),
         rate=value_text(figures.failure_rate, unit="ratio"),
@@ -186,7 +186,7 @@ def named_errors(row: AgentReading) -> list[tuple[str, int]]:
 
 
 def error_link(name: str, number: int, *, agent: str, page: PageRequest) -> ErrorLink:
-    url = runs_url(page.state, environment=page.environment, agent=agent, error=name)
+    url = runs_url(environment=page.environment, range=page.range, agent=agent, agent_error=name)
     return ErrorLink(name=name, count=count_text(number), url="" if name == UNKNOWN else url)
 
 

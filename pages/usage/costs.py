@@ -219,7 +219,7 @@ def slice_row(part: UsageSlice, *, previous: float, whole: float, tab: str, page
     return CostRow(
         name=part.value or WITHOUT[tab],
         order=part.value.casefold(),
-        url=runs_url(page.state, environment=page.environment, **{tab: part.value}) if has_runs else "",
+        url=runs_url(environment=page.environment, range=page.range, **{tab: part.value}) if has_runs else "",
         usage=part.total,
         share=cost / whole if whole else 0,
         change=cost / previous - 1 if previous else None,

@@ -12,10 +12,9 @@ from kpis.reading.usage.breakdown import USAGE_LIMIT
 from kpis.registry import REGISTRY
 from pages.formatting import change_text
 from pages.kpi.headline import Change, change_of
-from pages.page_request import PageRequest, PageState, page_request_or_404
+from pages.page_request import PageRequest, page_request_or_404
 from web.moments import rfc3339
 
-RUNS = "/runs/"
 COST = REGISTRY["execution-cost"]
 
 
@@ -27,14 +26,10 @@ def usage_page_or_404(
     return replace(page, state=page.state.with_extra(**extra))
 
 
-def runs_url(state: PageState, *, environment: str, **filters: str) -> str:
+def runs_url(*, environment: str, range: Range, **filters: str) -> str:
     """The runs of the same environment and range, as far as the filters choose them."""
-    return with_parts(RUNS, state.shared().query(environment=environment), filters)
-
-
-def with_parts(path: str, query: str, parts: Mapping[str, str]) -> str:
-    added = urlencode(parts)
-    return f"{path}{query}&{added}" if query else f"{path}?{added}"
+    moments = {"from": rfc3339(range.start), "to": rfc3339(range.end)}
+    return f"{reverse('runs')}?{urlencode({'environment': environment, **moments, **filters})}"
 
 
 def csv_url(name: str, *, environment: str, range: Range, **parts: str) -> str:

@@ -15,6 +15,8 @@ from telemetry.plan.metrics import DEFAULT_BUDGET, MICRO
 # Upper bounds in seconds of the portal's own requests. 300 ms is one because an objective is stated at it.
 HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
 INFINITY = "+Inf"
+# The answers that rules tell apart. Where a series of a route is shown, these of the same route are too.
+STATUS_FAMILIES = ("2xx", "4xx", "5xx")
 # A larger budget, for families whose label values are fixed: only new environments add series.
 ENUMERATED = 1000
 

@@ -73,11 +73,17 @@ def post_to_chat(notices: Sequence[Notice]) -> None:
 
 
 def subject_of(notices: Sequence[Notice]) -> str:
-    return notices[0].title if len(notices) == 1 else f"{notices[0].title}, and {len(notices) - 1} more"
+    first = headline(notices[0])
+    return first if len(notices) == 1 else f"{first}, and {len(notices) - 1} more"
+
+
+def headline(notice: Notice) -> str:
+    """How much it matters, as Alertmanager's messages say it. What is over needs nobody."""
+    return notice.title if notice.ends_id else f"{notice.severity.upper()}: {notice.title}"
 
 
 def plain_text(notices: Sequence[Notice]) -> str:
-    parts = [f"{notice.title}\n{notice.text}" for notice in notices[:MAX_NOTICES_SHOWN]]
+    parts = [f"{headline(notice)}\n{notice.text}" for notice in notices[:MAX_NOTICES_SHOWN]]
     if len(notices) > MAX_NOTICES_SHOWN:
         parts.append(f"There are {len(notices) - MAX_NOTICES_SHOWN} more: see Notices in the portal's admin.")
     return "\n\n".join(parts) + "\n"

@@ -16,7 +16,7 @@ from alerts.own_alerts import look
 from alerts.rules.catalogue import RULES
 from alerts.rules.findings import AlertFinding, AlertRule, RuleResult
 from alerts.thresholds import HEALTH_CRITICAL, KPI_WINDOW, NO_EVENTS, THRESHOLDS
-from kpis.models import Freshness
+from kpis.models import Freshness, KpiBucket
 from telemetry import maintenance
 from telemetry.models import Arrival, Environment, LedgerHour, MaintenanceWindow, Notice
 from telemetry.notices import sending
@@ -62,8 +62,8 @@ def compute(*, until: datetime = NOW, environment: str = "production") -> None:
     )
 
 
-def approvals(*, granted: int, of: int = 100, environment: str = "production") -> None:
-    make_bucket(
+def approvals(*, granted: int, of: int = 100, environment: str = "production") -> KpiBucket:
+    return make_bucket(
         "approval-rate", numerator=granted, denominator=of, period_start=TODAY, environment=environment
     )
 
@@ -77,7 +77,7 @@ def target() -> None:
 def test_a_kpi_off_target_is_told_once_and_when_it_is_over(posts: list[str]) -> None:
     make_environment()
     approvals(granted=79)
-    looks = [NOW, NOW + MINUTE, NOW + 2 * MINUTE, NOW + 3 * MINUTE]
+    looks = [NOW + back * MINUTE for back in (0, 1, 2, 6, 7, 8)]
     for moment in looks:
         compute(until=moment)
         if moment == looks[2]:
@@ -89,11 +89,37 @@ def test_a_kpi_off_target_is_told_once_and_when_it_is_over(posts: list[str]) -> 
         "Over: Approval rate is off target in production",
     ]
     assert table(Alert, "name", "severity", "environment", "kpi", "started_at", "ended_at") == [
-        ("KpiOffTarget", "ticket", "production", "approval-rate", NOW, NOW + 2 * MINUTE)
+        ("KpiOffTarget", "ticket", "production", "approval-rate", NOW, NOW + 7 * MINUTE)
     ]
     alert = Alert.objects.get()
     assert alert.runbook_url == "/runbooks/alerts/#kpiofftarget"
-    assert alert.description.startswith(f"Over {KPI_WINDOW}, with enough events to judge: 100 (")
+    assert alert.description.startswith(f"79.0 % over {KPI_WINDOW}, target 80.0 %, when this was found. ")
+    assert [notice.text for notice in Notice.objects.filter(ends=None)] == [
+        f"{alert.description} See the portal's page /kpis/approval-rate/?environment=production "
+        "What to do about it: the portal's page /runbooks/alerts/#kpiofftarget"
+    ]
+
+
+@pytest.mark.usefixtures("target")
+def test_a_kpi_that_goes_to_and_fro_is_told_once(posts: list[str]) -> None:
+    make_environment()
+    bucket = approvals(granted=79)
+    for minute in range(0, 12, 3):
+        KpiBucket.objects.filter(pk=bucket.pk).update(numerator=79 if minute % 2 == 0 else 90)
+        compute(until=NOW + minute * MINUTE)
+        look(now=NOW + minute * MINUTE)
+
+    assert posts == ["Approval rate is off target in production"]
+    assert table(Alert, "ended_at", "unseen_since") == [(None, NOW + 9 * MINUTE)]
+
+
+def test_a_notice_links_the_section_of_the_runbook(settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://kpi.example.com/"
+    make_environment(computed_until=NOW - HOUR)
+
+    look(now=NOW)
+
+    assert Notice.objects.get().text.endswith("https://kpi.example.com/runbooks/alerts/#rolluplaghigh")
 
 
 @pytest.mark.usefixtures("target")
@@ -330,13 +356,14 @@ def test_what_alertmanager_reports_is_told_by_the_portal_when_alertmanager_is_go
 
 
 @pytest.mark.usefixtures("target")
-def test_nobody_is_told_of_the_demo(posts: list[str]) -> None:
-    make_environment("demo")
-    approvals(granted=0, environment="demo")
+@pytest.mark.parametrize("environment", ["demo", "smoke"])
+def test_nobody_is_told_of_the_demo_or_the_smoke_test(environment: str, posts: list[str]) -> None:
+    make_environment(environment)
+    approvals(granted=0, environment=environment)
 
     look(now=NOW)
 
-    assert (found(), posts) == ([("KpiOffTarget", "ticket", "demo", "approval-rate")], [])
+    assert (found(), posts) == ([("KpiOffTarget", "ticket", environment, "approval-rate")], [])
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def test_an_alert_is_stored_with_its_labels_and_texts(post: Post) -> None:
         "started_at": NOW,
         "ended_at": None,
         "expires_at": NOW + LIFETIME,
+        "unseen_since": None,
     }
 
 

@@ -8,6 +8,7 @@ from benchmarks.breach.pace import (
     divided,
     hasty_expression,
     hasty_routes,
+    hasty_thresholds,
     rule_files,
 )
 
@@ -45,6 +46,14 @@ def test_routes_wait_for_a_shorter_time_but_for_half_a_second_at_least() -> None
         hasty_routes(text, factor=60)
         == "group_wait: 500ms\n  group_interval: 1000ms\n  repeat_interval: 12h\n"
     )
+
+
+def test_the_portals_own_alerts_are_kept_for_whole_seconds() -> None:
+    text = "kpi:\n  keep_firing_for: 5m\nalerts:\n  - alert: Lag\n    keep_firing_for: 1h\n"
+
+    assert hasty_thresholds(text, pace=HASTE).count("keep_firing_for: 5s\n") == 1
+    assert hasty_thresholds(text, pace=Pace(factor=600)).endswith("keep_firing_for: 6s\n")
+    assert hasty_thresholds(text, pace=Pace(kept="1s")).count("keep_firing_for: 1s\n") == 2
 
 
 def test_at_the_pace_of_production_rules_are_those_that_are_deployed() -> None:

@@ -121,6 +121,56 @@ def test_internal_families_are_not_shown(now: datetime) -> None:
     assert not [name for name in scraped(now=now) if "removed" in name]
 
 
+# What is shown before it is counted -----------------------------------------------------------------------
+
+
+def shown_in(family: str, environment: str, *, now: datetime) -> dict[tuple[str, ...], float]:
+    """Values by the other labels."""
+    return {
+        tuple(text for name, text in labels if name != "environment"): value
+        for labels, value in scraped(now=now)[family].items()
+        if ("environment", environment) in labels
+    }
+
+
+def test_what_may_be_received_is_shown_at_zero_from_when_the_environment_exists(now: datetime) -> None:
+    """Else a storm of rejections would be the first value of its series, which no rate sees."""
+    Environment.objects.create(name="production")
+    increase([Increment("portal_events_received_total", "production", ("rejected", "bad_id"), amount=400)])
+
+    received = shown_in("portal_events_received_total", "production", now=now)
+
+    assert received.pop(("rejected", "bad_id")) == 400
+    assert {("accepted", ""), ("rejected", "wrong_type")} <= received.keys()
+    assert set(received.values()) == {0}
+
+
+def test_series_of_closed_labels_are_shown_at_zero(now: datetime) -> None:
+    Environment.objects.create(name="production")
+
+    runs = shown_in("workflow_runs_total", "production", now=now)
+    waits = shown_in("workflow_approval_wait_time_seconds_count", "production", now=now)
+
+    assert {("failed", "user"), ("failed", "unknown"), ("completed", "schedule")} <= runs.keys()
+    assert (set(runs.values()), waits) == ({0}, {("false",): 0, ("true",): 0})
+    assert scraped(now=now)["portal_quarantine_events"] == {(PRODUCTION,): 0}
+    assert scraped(now=now)["appserver_worker_restarts_total"] == {(PRODUCTION,): 0}
+
+
+def test_a_route_that_answers_shows_that_it_did_not_fail(now: datetime) -> None:
+    increase([Increment("appserver_requests_total", "production", ("/chat", "POST", "2xx", "m"), amount=3)])
+
+    shown = shown_in("appserver_requests_total", "production", now=now)
+
+    assert {labels[-1]: value for labels, value in shown.items()} == {"2xx": 3, "4xx": 0, "5xx": 0}
+
+
+def test_what_is_only_shown_uses_nothing_of_a_budget(now: datetime) -> None:
+    Environment.objects.create(name="production")
+
+    assert set(scraped(now=now)["portal_metrics_series"].values()) == {0}
+
+
 # Gauges of the workbench ----------------------------------------------------------------------------------
 
 

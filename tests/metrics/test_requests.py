@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from prometheus_client import REGISTRY
 
-from metrics.requests import category_of, method_of, readable_length, view_label
+from metrics.requests import category_of, expect_posts, method_of, readable_length, view_label
 
 pytestmark = pytest.mark.django_db
 
@@ -153,3 +153,14 @@ def test_every_url_is_named() -> None:
     own = [path for path in unnamed(get_resolver().url_patterns) if not path.startswith("admin/")]
 
     assert own == []
+
+
+def test_posts_of_every_door_are_shown_before_the_first_one_fails() -> None:
+    expect_posts()
+
+    shown = {labels for name, labels in http_series() if name == "portal_http_request_duration_seconds_count"}
+    assert {
+        (("method", "POST"), ("route", f"protocols:{name}"), ("status_family", "5xx"))
+        for name in ("segment", "posthog")
+    } <= shown
+    assert ("portal_http_errors_total", (("category", "unavailable"),)) in http_series()

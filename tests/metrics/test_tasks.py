@@ -1,10 +1,11 @@
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from celery import Celery, Task
 from prometheus_client import REGISTRY, generate_latest
 
-from metrics.tasks import connect
+from metrics.tasks import connect, expect_tasks
 
 
 @pytest.fixture
@@ -26,6 +27,17 @@ def test_a_task_that_fails_is_counted(app: Celery) -> None:
     for _ in range(2):
         fails.delay()
     assert value_of("portal_task_failures_total", task="tests.fails") == 2
+
+
+def test_tasks_of_a_worker_are_shown_before_their_first_failure(app: Celery) -> None:
+    @app.task(name="tests.is_known")
+    def is_known() -> None:
+        pass
+
+    expect_tasks(sender=SimpleNamespace(app=app))
+
+    assert value_of("portal_task_failures_total", task="tests.is_known") == 0
+    assert value_of("portal_task_failures_total", task="celery.chain") is None
 
 
 def test_a_task_that_succeeds_is_shown_without_failures(app: Celery) -> None:

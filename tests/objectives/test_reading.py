@@ -171,6 +171,22 @@ def test_burns_as_the_alert_says(short_bad: int, long_bad: int, total: int, burn
     assert [window.long_minutes for window in read("ingest-availability").burning] == burning
 
 
+@pytest.mark.parametrize(
+    ("counted", "bad", "burning"), [(12, 2, []), (12, 12, [60, 360]), (400, 10, [60]), (400, 11, [60, 360])]
+)
+def test_a_young_portal_burns_by_as_many_bad_minutes_as_an_old_one(
+    counted: int, bad: int, burning: list[int]
+) -> None:
+    """5 % of the budget of 201.6 minutes are ten minutes, whatever their share of the first twelve."""
+    for back in range(counted):
+        is_good = int(back >= bad)
+        count("kpi-freshness", start=NOW - back * MINUTE, good=is_good, total=1, environment="production")
+
+    found = read("kpi-freshness", environment="production").burning
+
+    assert sorted(w.long_minutes for w in found if w.severity == "page") == sorted(burning)
+
+
 def test_the_number_of_queries_does_not_depend_on_what_was_counted(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:

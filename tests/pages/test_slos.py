@@ -121,7 +121,7 @@ def test_it_is_too_early_until_enough_was_counted_for_three_days(
 
 def test_an_alert_that_fires_is_never_too_early(reader: Client) -> None:
     make_environment()
-    count("ingest-availability", start=NOW - timedelta(minutes=2), good=90, total=100)
+    count("ingest-availability", start=NOW - timedelta(minutes=2), good=50, total=100)
 
     text = section(reader, "ingest-availability")
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, CharField, QuerySet
+from django.db.models import BooleanField, CharField, Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from workbench.dialect import current
 from workbench.durations import RUN
-from workbench.labels import WORKFLOW
-from workbench.models import WorkflowRun
+from workbench.labels import UNKNOWN, WORKFLOW
+from workbench.models import AgentRun, WorkflowRun
 from workbench.runs.states import RunState, news_expression, states_condition
 
 # So many values may be given for one filter, and so long may each be.
@@ -54,6 +54,9 @@ class RunConditions:
     workflow: Choice = Choice()
     trigger: Choice = Choice()
     error: Choice = Choice()
+    # One agent run has one of these names and one of these error types, where both are wanted.
+    agent: Choice = Choice()
+    agent_error: Choice = Choice()
     shortest: float | None = None
     longest: float | None = None
     start: datetime | None = None
@@ -71,6 +74,7 @@ class RunConditions:
         if self.end is not None:
             runs = runs.filter(first_seen_at__lt=self.end)
         runs = self._choose_values(runs, now=now)
+        runs = self._choose_agents(runs)
         return self._choose_durations(runs)
 
     def _choose_values(self, runs: QuerySet[WorkflowRun], *, now: datetime) -> QuerySet[WorkflowRun]:
@@ -86,6 +90,15 @@ class RunConditions:
                 runs = runs.exclude(**{f"{column}__in": choice.unwanted})
         if self.error.wanted and all(self.error.wanted):
             runs = runs.filter(is_filled("error_type"))
+        return runs
+
+    def _choose_agents(self, runs: QuerySet[WorkflowRun]) -> QuerySet[WorkflowRun]:
+        choices = (("agent_name", self.agent), ("error_type", self.agent_error))
+        if wanted := {f"{column}__in": stored(choice.wanted) for column, choice in choices if choice.wanted}:
+            runs = runs.filter(has_agent_run(**wanted))
+        for column, choice in choices:
+            if choice.unwanted:
+                runs = runs.exclude(has_agent_run(**{f"{column}__in": stored(choice.unwanted)}))
         return runs
 
     def _choose_durations(self, runs: QuerySet[WorkflowRun]) -> QuerySet[WorkflowRun]:
@@ -105,6 +118,17 @@ def with_workflow(runs: QuerySet[WorkflowRun]) -> QuerySet[Any]:
     """With the annotation `workflow`. Index: workflow_run_of_workflow, which has the same expression."""
     # As SQL, because SQLite uses an index of an expression only where its constants stand in the query themselves.
     return runs.annotate(workflow=RawSQL(WORKFLOW, [], output_field=CharField()))
+
+
+def has_agent_run(**conditions: Any) -> Exists:
+    """Whether an agent run of the run is like this. Index: agent_run_of_run (run_id, environment)."""
+    run = {"run_id": OuterRef("run_id"), "environment": OuterRef("environment")}
+    return Exists(AgentRun.objects.filter(**run, **conditions))
+
+
+def stored(names: Iterable[str]) -> list[str]:
+    """The names as columns hold them: what has no name is shown as unknown."""
+    return [kept for name in names for kept in ((name, "") if name == UNKNOWN else (name,))]
 
 
 def is_filled(column: str) -> RawSQL:

@@ -263,7 +263,6 @@ def received(outcome: str) -> str:
 def rejections(*, rejected: float, accepted: float) -> Series:
     """An hour in which so many events a minute were rejected and accepted."""
     return {
-        f"portal_quarantine_events{{{IN_PRODUCTION}}}": f"0+{rejected}x60",
         received("rejected"): f"0+{rejected}x60",
         received("accepted"): f"0+{accepted}x60",
     }
@@ -271,6 +270,8 @@ def rejections(*, rejected: float, accepted: float) -> Series:
 
 UP = 'up{job="portal",instance="web:8000"}'
 LAG = f"portal_rollup_lag_seconds{{{IN_PRODUCTION}}}"
+WORKER = 'up{job="portal-worker",instance="worker:8090"}'
+FAILURES = 'portal_task_failures_total{task="rollup",job="portal-worker",instance="worker:8090"}'
 PORTAL = (
     Tried(
         alert="PortalDown",
@@ -288,6 +289,18 @@ PORTAL = (
         labels=PAGE,
     ),
     Tried(alert="RollupLagHigh", fires={LAG: "61x20"}, silent={LAG: "60x20"}, labels=HERE | PAGE),
+    Tried(
+        alert="PortalWorkerDown",
+        fires={WORKER: "1x10 0x10"},
+        silent={WORKER: "1x20"},
+        labels={"job": "portal-worker", "instance": "worker:8090", **TICKET},
+    ),
+    Tried(
+        alert="TasksFailing",
+        fires={FAILURES: "0x10 1 2 3 4x7"},
+        silent={FAILURES: "0x10 1 2 3x8"},
+        labels={"task": "rollup", **TICKET},
+    ),
     Tried(
         alert="RawRetentionBehind",
         fires={"portal_retention_behind_seconds": "21601x20"},
@@ -392,7 +405,8 @@ APP_SERVERS = (
     Tried(
         alert="AppServerRestarting",
         fires={RESTARTS: "0x10 1 2 3 4x7"},
-        silent={RESTARTS: "0x10 1 2 2x8"},
+        # increase() makes 3.2 of these three.
+        silent={RESTARTS: "0x10 1 2 3x8"},
         labels=HERE | TICKET,
     ),
     Tried(
@@ -418,6 +432,40 @@ APP_SERVERS = (
 )
 
 MORE_CASES = (
+    # All at once, of an environment that is two minutes old.
+    Case(
+        rule=("QuarantineGrowing",),
+        kind=Kind.FIRES,
+        series={received("accepted"): "0x3", received("rejected"): "0 0 400 400"},
+        at=3,
+        labels=HERE | TICKET,
+    ),
+    # The gauge is gone while the only web server restarts, and comes back; or it is gone for good.
+    Case(
+        rule=("RollupLagHigh",),
+        kind=Kind.FIRES,
+        series={LAG: "61x5 _x4 61x5"},
+        at=9,
+        labels=HERE | PAGE,
+    ),
+    Case(rule=("RollupLagHigh",), kind=Kind.SILENT, series={LAG: "61x5 _x14"}, at=16),
+    # Workers that were scraped are known no more; a portal without any never had them.
+    Case(
+        rule=("PortalWorkerDown",),
+        kind=Kind.FIRES,
+        series={WORKER: "1x5 _x15"},
+        at=20,
+        labels={"job": "portal-worker", **TICKET},
+    ),
+    Case(rule=("PortalWorkerDown",), kind=Kind.SILENT, series={UP: "1x20"}, at=20),
+    # Two bad minutes of twelve are not 5 % of a budget of 200 minutes, nor ten slow posts of 150 of that of weeks.
+    Case(rule=("KpiFreshnessBurning", "6h"), kind=Kind.TOO_LITTLE, series={LAG: "2x9 90x2"}, at=12),
+    Case(
+        rule=("IngestLatencyBurning", "6h"),
+        kind=Kind.TOO_LITTLE,
+        series={HISTOGRAMS["ingest-latency"][0]: "0+14x10", HISTOGRAMS["ingest-latency"][1]: "0+15x10"},
+        at=10,
+    ),
     # Nothing is scraped that has the portal's job.
     Case(
         rule=("PortalDown",),
@@ -475,23 +523,37 @@ def kpi_cases() -> Iterator[Case]:
             kind=Kind.FIRES,
             batch=batch,
             # Two replicas say the same.
-            series={verdict(own, window="7d", instance=one): "1x5 0x5" for one in ("a", "b")},
+            series={
+                **{verdict(own, window="7d", instance=one): "1x5 0x5" for one in ("a", "b")},
+                verdict(own, window="7d", gauge="value"): "0.5x10",
+            },
             at=10,
             labels=own | HERE | TICKET,
         )
+        # On target again, for less than five minutes and for longer.
+        ends = {
+            verdict(own, window="7d"): "0x5 1x10",
+            verdict(own, window="7d", gauge="value"): "0.5x15",
+        }
         yield Case(
-            rule=rule, kind=Kind.SILENT, series={verdict(own, window="7d"): "0x5 1x5"}, at=10, batch=batch
+            rule=rule, kind=Kind.FIRES, series=ends, at=9, labels=own | HERE | TICKET, batch=f"{batch} end"
         )
+        yield Case(rule=rule, kind=Kind.SILENT, series=ends, at=12, batch=f"{batch} end")
         # Over a day it is off target; over the window of the alert too few events came, so there is no sample.
-        yield Case(
-            rule=rule, kind=Kind.TOO_LITTLE, series={verdict(own, window="1d"): "0x10"}, at=10, batch=batch
-        )
+        yield Case(rule=rule, kind=Kind.TOO_LITTLE, series=few_of_a_day(own), at=10, batch=batch)
 
 
-def verdict(labels: Mapping[str, str], *, window: str, instance: str = "a") -> str:
+def few_of_a_day(labels: Mapping[str, str]) -> Series:
+    return {
+        verdict(labels, window="1d"): "0x10",
+        **{verdict(labels, window=window, gauge="value"): "0.5x10" for window in ("1d", "7d")},
+    }
+
+
+def verdict(labels: Mapping[str, str], *, window: str, instance: str = "a", gauge: str = "on_target") -> str:
     parts = labels | HERE | {"window": window, "instance": instance}
     matchers = ",".join(f'{name}="{value}"' for name, value in parts.items())
-    return f"workbench_kpi_on_target{{{matchers}}}"
+    return f"workbench_kpi_{gauge}{{{matchers}}}"
 
 
 ALL_CASES: tuple[Case, ...] = (

@@ -16,7 +16,7 @@ ALERTS_WITHOUT_MINIMUM = {
     # They are of a state, not of a share.
     *("PortalDown", "MetricsNotCollected", "RollupLagHigh", "RawRetentionBehind", "SeriesBudgetExceeded"),
     *("MaintenanceLeftOn", "AppServerRestarting", "AppServerWorkerBackoff", "AppServerMaintenanceLeftOn"),
-    *("ObjectiveNoData", "MaintenanceOn"),
+    *("ObjectiveNoData", "MaintenanceOn", "PortalWorkerDown", "TasksFailing"),
 }
 
 

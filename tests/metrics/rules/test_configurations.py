@@ -53,6 +53,8 @@ def test_amtool_finds_no_fault() -> None:
         ({"severity": "page"}, "pages"),
         ({"severity": "ticket", "environment": "production"}, "tickets"),
         ({"severity": "page", "environment": "demo"}, "portal"),
+        ({"severity": "page", "environment": "smoke"}, "portal"),
+        ({"severity": "page", "environment": "smoke-free"}, "pages"),
     ],
 )
 def test_an_alert_goes_to_those_who_wait_for_it(labels: dict[str, str], receiver: str) -> None:

@@ -43,6 +43,8 @@ def test_writes_other_thresholds_and_runbooks_to_another_folder(settings: Settin
     call_command("export_rules", output=tmp_path / "rules", runbook="https://kpi.example.com/runbook")
 
     rule = rule_of(tmp_path / "rules" / "thresholds.yaml", alert="RollupLagHigh")
+    # That runbook is no page of the portal, so its other pages are not known.
+    assert "page_url" not in (tmp_path / "rules" / "kpis.yaml").read_text()
     assert rule["expr"] == "max by (environment) (portal_rollup_lag_seconds) > 5"
     assert rule["annotations"]["runbook_url"] == "https://kpi.example.com/runbook#rolluplaghigh"
 
@@ -69,8 +71,10 @@ def test_every_alert_says_how_bad_what_and_where_to_read_on() -> None:
         # Nobody is told of maintenance: it holds others back.
         severities = {"none"} if rule["alert"] == "MaintenanceOn" else {"page", "ticket"}
         assert rule["labels"]["severity"] in severities
+        page = {"page_url"} if rule["alert"] == "KpiOffTarget" else set()
         assert {name for name, text in rule["annotations"].items() if text} == {
-            *("summary", "description", "runbook_url")
+            *("summary", "description", "runbook_url"),
+            *page,
         }
 
 

@@ -51,8 +51,8 @@ def test_an_agent_leads_to_its_runs_and_each_error_to_those_that_have_it(reader:
     make_usage("a & b", error_types={"Tool=Failed": 2, "unknown": 1})
 
     assert links_in(reader, environment="production", range="7d") == [
-        "/runs/?environment=production&range=7d&agent=a+%26+b",
-        "/runs/?environment=production&range=7d&agent=a+%26+b&error=Tool%3DFailed",
+        f"/runs/?environment=production&{SEVEN_DAYS}&agent=a+%26+b",
+        f"/runs/?environment=production&{SEVEN_DAYS}&agent=a+%26+b&agent_error=Tool%3DFailed",
     ]
 
 

@@ -61,10 +61,18 @@ def test_a_notice_is_mailed_and_posted_once(box: MailBox, chat: Chat) -> None:
 
     ((recipients, message),) = box.mails
     assert recipients == ["ops@example.com", "jo@example.com"]
-    assert message["Subject"] == "[Workbench analytics] Something began"
-    assert message.get_content().splitlines() == ["Something began", "Look at it."]
-    assert chat.posts == [{"text": "Something began\nLook at it.\n", **AS_PLAIN_TEXT}]
+    assert message["Subject"] == "[Workbench analytics] TICKET: Something began"
+    assert message.get_content().splitlines() == ["TICKET: Something began", "Look at it."]
+    assert chat.posts == [{"text": "TICKET: Something began\nLook at it.\n", **AS_PLAIN_TEXT}]
     assert (notice()["mailed_at"], notice()["posted_at"], notice()["done_at"]) == (NOW, NOW, NOW)
+
+
+def test_a_page_is_told_as_one(chat: Chat) -> None:
+    open_one(severity="page")
+
+    send_due(now=NOW)
+
+    assert chat.posts[0]["text"].startswith("PAGE: Something began")
 
 
 def test_several_notices_are_one_message(box: MailBox, chat: Chat) -> None:
@@ -74,7 +82,7 @@ def test_several_notices_are_one_message(box: MailBox, chat: Chat) -> None:
     send_due(now=NOW)
 
     ((_, message),) = box.mails
-    assert message["Subject"] == "[Workbench analytics] Incident 0, and 24 more"
+    assert message["Subject"] == "[Workbench analytics] TICKET: Incident 0, and 24 more"
     assert "There are 5 more" in message.get_content()
     assert len(chat.posts) == 1
 

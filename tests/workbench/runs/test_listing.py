@@ -237,3 +237,32 @@ def test_refuses_what_is_no_duration(text: str) -> None:
 def test_refuses_values_that_a_filter_does_not_take(values: list[str]) -> None:
     with pytest.raises(BadRunFilter):
         read_choice("status", wanted=values, unwanted=(), allowed=RunState)
+
+
+def test_the_filters_of_agents_are_about_one_agent_run() -> None:
+    for name, agents in {
+        "both": [("writer", "Timeout")],
+        "apart": [("writer", ""), ("reader", "Timeout")],
+        "nameless": [("", "Timeout")],
+        "none": [],
+    }.items():
+        make_run(name)
+        for number, (agent, error) in enumerate(agents):
+            make_agent(f"{name}-{number}", run=name, agent_name=agent, error_type=error)
+    chosen = {
+        "agent": page(agent=Choice(wanted=("writer",))),
+        "error": page(agent_error=Choice(wanted=("Timeout",))),
+        "agent and error": page(agent=Choice(wanted=("writer",)), agent_error=Choice(wanted=("Timeout",))),
+        "unknown": page(agent=Choice(wanted=("unknown",))),
+        "not agent": page(agent=Choice(unwanted=("writer",))),
+        "not error": page(agent_error=Choice(unwanted=("Timeout",))),
+    }
+
+    assert {question: set(names(found)) for question, found in chosen.items()} == {
+        "agent": {"both", "apart"},
+        "error": {"both", "apart", "nameless"},
+        "agent and error": {"both"},
+        "unknown": {"nameless"},
+        "not agent": {"nameless", "none"},
+        "not error": {"none"},
+    }
