@@ -50,9 +50,10 @@ def test_an_agent_leads_to_its_runs_and_each_error_to_those_that_have_it(reader:
     make_environment()
     make_usage("a & b", error_types={"Tool=Failed": 2, "unknown": 1})
 
+    moments = "from=2026-02-09T00%3A00%3A00Z&to=2026-02-16T00%3A00%3A00Z"
     assert links_in(reader, environment="production", range="7d") == [
-        f"/runs/?environment=production&{SEVEN_DAYS}&agent=a+%26+b",
-        f"/runs/?environment=production&{SEVEN_DAYS}&agent=a+%26+b&agent_error=Tool%3DFailed",
+        f"/runs/?environment=production&{moments}&agent=a+%26+b",
+        f"/runs/?environment=production&{moments}&agent=a+%26+b&agent_error=Tool%3DFailed",
     ]
 
 

@@ -90,7 +90,8 @@ def test_draws_the_smaller_ones_as_one(reader: Client) -> None:
 def test_rows_lead_to_their_runs_and_tabs_keep_environment_and_range(reader: Client) -> None:
     page = reader.get("/costs/", {"range": "90d", "sort": "cost"}).content.decode()
 
-    assert '<a href="/runs/?environment=production&amp;range=90d&amp;workflow=match">' in page
+    moments = "from=2025-11-18T00%3A00%3A00Z&amp;to=2026-02-16T00%3A00%3A00Z"
+    assert f'<a href="/runs/?environment=production&amp;{moments}&amp;workflow=match">' in page
     assert '<a href="?range=90d&amp;by=model">' in page
     assert rows_in(reader, range="90d", sort="cost")[0] == ("match", "$3.00")
 
