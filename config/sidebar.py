@@ -57,6 +57,7 @@ NAVIGATION = [
         "Pipeline",
         item("Arrivals", "move_to_inbox", "telemetry.arrival"),
         item("Raw events", "stream", "telemetry.rawevent"),
+        item("Links of spans", "account_tree", "telemetry.spanlink"),
         item("Rejections", "report", "telemetry.rejectiongroup"),
         item("Quarantine", "inventory_2", "telemetry.quarantinedevent"),
         item("Replays and removals", "replay", "telemetry.quarantinejob"),

@@ -90,7 +90,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     ),
     "telemetry.admin": (
         "big_tables filters formatting",
-        "arrivals counters erasures keys maintenance notices plan quarantine raw_events retention",
+        "arrivals counters erasures keys maintenance notices plan quarantine raw_events retention spans",
     ),
     "telemetry.admin.keys": ("forms", "api_keys"),
     "telemetry.admin.quarantine": ("actions", "events jobs rejections"),

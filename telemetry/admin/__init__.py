@@ -14,6 +14,7 @@ from telemetry.admin import (
     quarantine,
     raw_events,
     retention,
+    spans,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "quarantine",
     "raw_events",
     "retention",
+    "spans",
 ]

@@ -126,8 +126,8 @@ class ModelCallAdmin(ReadOnlyModelAdmin):
     list_filter = (EnvironmentFilter,)
     # Index: model_call_called (called_at, environment), read backwards.
     ordering = ("-called_at", "-environment")
-    search_fields = ("run_id__exact", "trace_id__exact", "owner_id__exact")
-    search_help_text = "The whole runId or traceId, or the agentRunId of the agent that made the calls"
+    search_fields = ("run_id__exact", "trace_id__exact")
+    search_help_text = "The whole runId or traceId"
 
 
 @admin.register(ApprovalRequest)
