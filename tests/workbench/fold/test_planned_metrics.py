@@ -151,10 +151,13 @@ def test_a_new_event_is_counted_added_up_and_observed_as_the_plan_says(now: date
     }
 
 
-def test_a_counter_without_labels_is_there_at_zero_before_its_first_event(now: datetime) -> None:
+def test_a_metric_without_labels_is_there_at_zero_before_its_first_event(now: datetime) -> None:
     post({"templateId": "t"}, event="workbench.template_viewed", now=now)
 
+    histograms = {"shop_pieces": ("1.0", "10.0", "+Inf"), "shop_sale_seconds": ("0.5", "1.0", "+Inf")}
     assert samples(now) == {
+        **{f"{name}_{part} production": 0 for name in histograms for part in ("count", "sum")},
+        **{f"{name}_bucket production {bound}": 0 for name, bounds in histograms.items() for bound in bounds},
         "shop_gifts_total production": 0,
         "shop_price_usd_total production": 0,
         "shop_weight_total production": 0,
