@@ -117,8 +117,11 @@ def production(fresh_postgres, tmp_path_factory):
         for process in [*production.processes.values(), redis]:
             process.terminate()
         for process in production.processes.values():
-            process.wait(timeout=20)
+            # Beat swallows a SIGTERM that meets it in the middle of a message; service managers kill it then.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=20)
             kill_group(process)
+            process.wait(timeout=10)
         redis.wait(timeout=10)
 
 

@@ -115,11 +115,13 @@ def test_it_runs_on_a_read_only_root_as_a_user_without_a_name(image: Path) -> No
         text=True,
     )
     try:
-        wait_until(lambda: is_healthy(port), seconds=90)
+        wait_until(lambda: is_healthy(port), seconds=180)
         owners = {path.stat().st_uid for path in data.iterdir()}
     finally:
         process.terminate()
         printed, _ = process.communicate(timeout=20)
+        # Shown where the test fails.
+        sys.stdout.write(printed)
 
     assert owners == {USER}, printed
     assert "Read-only file system" not in printed
