@@ -38,11 +38,11 @@ from workbench.erasure.selection import (
     subject_condition,
 )
 from workbench.fold import inserts, merges
-from workbench.fold.approval_pairs import pair_approvals_of
 from workbench.fold.batch import empty_batch, stage_again
 from workbench.fold.call_owners import own_calls_of
 from workbench.fold.changes import read_changes
-from workbench.fold.draft_pairs import pair_drafts_of
+from workbench.fold.pairs.approvals import pair_approvals_of
+from workbench.fold.pairs.drafts import pair_drafts_of
 from workbench.fold.pending import fold_environment
 
 logger = logging.getLogger(__name__)

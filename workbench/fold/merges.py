@@ -166,7 +166,7 @@ def merge_drafts(dialect: Dialect) -> str:
     """A draft's earliest acceptance decides its session; of several in one moment, the smallest session id."""
     session_id = dialect.binary("session_id")
     merged = Merged(dialect, is_earlier=earlier_acceptance(dialect))
-    # Creations without id are paired later (see draft_pairs.py), so only its own creation counts here.
+    # Creations without id are paired later (see drafts.py), so only its own creation counts here.
     own = Duration(start="created_at", end="accepted_at")
     duration = Duration(start=merged.smaller("created_at"), end=merged.smaller("accepted_at"))
     return f"""

@@ -18,12 +18,12 @@ from telemetry.counters.bridge import Increment
 from telemetry.models import Arrival, Environment, SpanLink
 from workbench.buckets import mark_touched
 from workbench.fold import bridging, inserts, merges
-from workbench.fold.approval_pairs import pair_approvals
 from workbench.fold.batch import Batch, PendingArrival, empty_batch, stage
 from workbench.fold.call_owners import own_calls, own_calls_of
 from workbench.fold.changes import read_changes
-from workbench.fold.draft_pairs import pair_drafts
 from workbench.fold.erased import remove_erased
+from workbench.fold.pairs.approvals import pair_approvals
+from workbench.fold.pairs.drafts import pair_drafts
 from workbench.fold.tally import add_to_counts, count_events, tally_events
 from workbench.fold.watching import watched
 from workbench.isolation import Isolated

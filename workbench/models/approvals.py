@@ -15,7 +15,7 @@ class ApprovalRequest(models.Model):
     tool_ids = models.TextField(help_text="The tools asked for: a JSON list, sorted")
     context_type = models.CharField(max_length=200)
     requested_at = models.DateTimeField()
-    # The decision that answers it; recomputed for the whole session (see fold/pairing.py).
+    # The decision that answers it; recomputed for the whole session (see fold/pairs/pairing.py).
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -46,7 +46,7 @@ class ApprovalDecision(models.Model):
     approver_hash = models.CharField(max_length=128)
     approved = models.BooleanField()
     decided_at = models.DateTimeField()
-    # Recomputed for the whole session (see fold/pairing.py).
+    # Recomputed for the whole session (see fold/pairs/pairing.py).
     requested_at = models.DateTimeField(null=True, help_text="The request it answers; empty: none is known")
     is_repeat = models.BooleanField(db_default=False, help_text="An earlier decision has the same approvalId")
     is_observed = models.BooleanField(db_default=False)

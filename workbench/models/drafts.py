@@ -47,7 +47,7 @@ class Draft(models.Model):
 
 
 class DraftCreation(models.Model):
-    """A `draft_created` without draftId: it waits for an acceptance of its session (see fold/pairing.py)."""
+    """A `draft_created` without draftId: it waits for an acceptance of its session (see fold/pairs/pairing.py)."""
 
     event_key = models.UUIDField(primary_key=True)
     environment = models.CharField(max_length=64)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from workbench.buckets import Bucket, bucket_of
 from workbench.dialect import ColumnType
-from workbench.fold import pairing
 from workbench.fold.batch import Batch
 from workbench.fold.changes import DraftChange
 from workbench.fold.event_names import DRAFT_CREATED
+from workbench.fold.pairs import pairing
 from workbench.fold.updates import adapt_moment, update_rows
 from workbench.models import Draft, DraftCreation
 

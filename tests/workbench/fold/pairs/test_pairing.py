@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import minutes
-from workbench.fold.pairing import Acceptance, Creation, Decision, Request, pair_approvals, pair_creations
+from workbench.fold.pairs.pairing import (
+    Acceptance,
+    Creation,
+    Decision,
+    Request,
+    pair_approvals,
+    pair_creations,
+)
 
 
 def creation(minute: float, key: int = 0, source: str = "chat") -> Creation:

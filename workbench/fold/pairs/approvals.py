@@ -12,9 +12,9 @@ from django.db.models import Q
 
 from workbench.buckets import Bucket, bucket_of
 from workbench.dialect import ColumnType
-from workbench.fold import pairing
 from workbench.fold.batch import Batch
 from workbench.fold.event_names import APPROVAL_EVENTS, sql_list
+from workbench.fold.pairs import pairing
 from workbench.fold.updates import adapt_key, adapt_moment, update_rows
 from workbench.models import ApprovalDecision, ApprovalRequest
 

@@ -1,7 +1,7 @@
 """What cannot be a merge: which creation an acceptance belongs to, which request a decision answers.
 
 Both are recomputed for a whole session from what is stored of it, so the order of arrival cannot matter.
-The functions here are pure; draft_pairs.py and approval_pairs.py read their rows and write their results.
+The functions here are pure; drafts.py and approvals.py read their rows and write their results.
 """
 
 from collections import defaultdict

@@ -1,0 +1,1 @@
+"""What cannot be a merge: pairs within a session, found anew from all that is stored of it."""
