@@ -1,9 +1,11 @@
 """Readings as the read API answers them. docs/reading.md describes every field; schema.py is its OpenAPI form."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from kpis.reading.evaluation import Evaluation, Slice
+from kpis.reading.periods import Range
 from kpis.reading.readings import KpiReading
 from kpis.registry import Kind, Kpi
 from web.moments import rfc3339
@@ -49,7 +51,20 @@ def kpi_json(reading: KpiReading) -> dict[str, Any]:
     }
 
 
-def range_json(reading: KpiReading) -> dict[str, Any]:
+class RangeReading(Protocol):
+    """What all readings of a range say of it."""
+
+    @property
+    def environment(self) -> str: ...
+
+    @property
+    def range(self) -> Range: ...
+
+    @property
+    def computed_until(self) -> datetime | None: ...
+
+
+def range_json(reading: RangeReading) -> dict[str, Any]:
     return {
         "environment": reading.environment,
         "time_zone": reading.range.zone.key,

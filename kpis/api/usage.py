@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kpis.api.access import ReadView
+from kpis.api.answers import range_json
 from kpis.api.csv_export import CsvRenderer
 from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, range_of
 from kpis.api.usage_schema import AgentListSerializer, CostsSerializer
@@ -129,7 +130,7 @@ def dimension_of(name: str) -> UsageDimension | None:
 
 def agents_json(reading: AgentsReading) -> dict[str, Any]:
     return {
-        **head_json(reading),
+        **range_json(reading),
         "total": agent_json(reading.total),
         "agents": [{"agent": agent.agent, **agent_json(agent)} for agent in reading.agents[:USAGE_LIMIT]],
         "agents_left_out": max(0, len(reading.agents) - USAGE_LIMIT),
@@ -161,7 +162,7 @@ def costs_json(comparison: UsageComparison, *, by: UsageDimension | None) -> dic
     current = comparison.current
     before = comparison.previous.totals()
     return {
-        **head_json(current),
+        **range_json(current),
         "by": by.value if by else BY_DAY,
         "total": usage_json(current.total) | {"previous": usage_json(comparison.previous.total)},
         "days": days_json(current.series, periods=current.periods),
@@ -175,17 +176,6 @@ def costs_json(comparison: UsageComparison, *, by: UsageDimension | None) -> dic
             for part in current.slices[:USAGE_LIMIT]
         ],
         "breakdown_left_out": max(0, len(current.slices) - USAGE_LIMIT),
-    }
-
-
-def head_json(reading: Any) -> dict[str, Any]:
-    """What the figures are of; both readings have it."""
-    return {
-        "environment": reading.environment,
-        "time_zone": reading.range.zone.key,
-        "computed_until": rfc3339(reading.computed_until) if reading.computed_until else None,
-        "from": rfc3339(reading.range.start),
-        "to": rfc3339(reading.range.end),
     }
 
 

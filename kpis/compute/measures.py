@@ -177,18 +177,21 @@ def _count_entered(within: MeasuredRanges) -> Iterator[MeasuredRow]:
                 )
 
 
-# The name of the run that a thing is part of. Index: workflow_run_unique (run_id, environment).
-WORKFLOW_OF_RUN = f"""coalesce((
+def workflow_of_run(thing: str) -> str:
+    """SQL: the name of the workflow whose run a thing is part of; `thing` is the alias of its table."""
+    # Index: workflow_run_unique (run_id, environment).
+    return f"""coalesce((
     SELECT {WORKFLOW} FROM {WorkflowRun._meta.db_table} AS run
-    WHERE run.environment = thing.environment AND run.run_id = thing.run_id
+    WHERE run.environment = {thing}.environment AND run.run_id = {thing}.run_id
   ), '{UNKNOWN}')"""
+
 
 # Index: agent_run_completed (completed_at, environment).
 REPORTED_COSTS = TableMeasure(
     model=AgentRun,
     moment="completed_at",
     where=f"{REPORTED_COST} IS NOT NULL",
-    dimensions={"workflow": WORKFLOW_OF_RUN},
+    dimensions={"workflow": workflow_of_run("thing")},
     numerator=REPORTED_COST,
 )
 
@@ -197,7 +200,7 @@ COSTS_WITHOUT_AGENT = TableMeasure(
     model=ModelCall,
     moment="called_at",
     where="owner_id = '' AND cost_micro_usd IS NOT NULL",
-    dimensions={"workflow": WORKFLOW_OF_RUN},
+    dimensions={"workflow": workflow_of_run("thing")},
     numerator="cost_micro_usd",
 )
 

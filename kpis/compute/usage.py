@@ -16,13 +16,13 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from kpis.compute.measures import MeasuredRanges, bin_expression, estimated_costs
+from kpis.compute.measures import MeasuredRanges, bin_expression, estimated_costs, workflow_of_run
 from kpis.models import StoredGranularity, UsageBucket
 from workbench.buckets import Bucket, bucket_start
 from workbench.dialect import Dialect, current
 from workbench.durations import RUN
-from workbench.labels import UNKNOWN, WORKFLOW, or_unknown
-from workbench.models import AgentRun, ModelCall, WorkflowRun
+from workbench.labels import or_unknown
+from workbench.models import AgentRun, ModelCall
 
 # A day's row keeps this many types of errors, the most frequent ones; the others are counted together. What clients
 # call an error may be different each time.
@@ -203,19 +203,11 @@ def filled_in(statement: str, *, ranges: int, dialect: Dialect) -> str:
     )
 
 
-def _workflow_of(thing: str) -> str:
-    """The name of the workflow of the thing's run. Index: workflow_run_unique (run_id, environment)."""
-    return f"""coalesce((
-    SELECT {WORKFLOW} FROM {WorkflowRun._meta.db_table} AS run
-    WHERE run.environment = {thing}.environment AND run.run_id = {thing}.run_id
-  ), '{UNKNOWN}')"""
-
-
 # Index: agent_run_completed (completed_at, environment).
 AGENT_RUNS = f"""
 SELECT
   {{ended_bucket}} AS bucket,
-  {_workflow_of("agent")} AS workflow,
+  {workflow_of_run("agent")} AS workflow,
   {or_unknown("agent.agent_name")} AS agent_name,
   {or_unknown("agent.model")} AS model_name,
   CASE agent.status WHEN 'failed' THEN {or_unknown("agent.error_type")} ELSE '' END AS error,
@@ -234,7 +226,7 @@ GROUP BY 1, 2, 3, 4, 5, 6"""
 OWNED_CALLS = f"""
 SELECT
   {{ended_bucket}} AS bucket,
-  {_workflow_of("agent")} AS workflow,
+  {workflow_of_run("agent")} AS workflow,
   {or_unknown("agent.agent_name")} AS agent_name,
   {or_unknown("call.model")} AS model_name,
   count(*),
@@ -251,7 +243,7 @@ GROUP BY 1, 2, 3, 4"""
 CALLS_WITHOUT_AGENT = f"""
 SELECT
   {{called_bucket}} AS bucket,
-  {_workflow_of("call")} AS workflow,
+  {workflow_of_run("call")} AS workflow,
   '' AS agent_name,
   {or_unknown("call.model")} AS model_name,
   count(*),
