@@ -50,7 +50,7 @@ class Bar:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class WaterfallRow:
     """A span with its bar. `marks` are calls that have no row of their own."""
 
     span: RunSpan
@@ -70,7 +70,7 @@ class Tick:
 
 @dataclass(frozen=True, kw_only=True)
 class Waterfall:
-    rows: Sequence[Row]
+    rows: Sequence[WaterfallRow]
     ticks: Sequence[Tick]
     seconds: float
 
@@ -96,7 +96,7 @@ def lay_out(
         return make_bar(span, start=start, end=end, seconds=length)
 
     rows = [
-        Row(
+        WaterfallRow(
             span=span,
             depth=min(depth, MOST_DEPTH),
             bar=bar(span),

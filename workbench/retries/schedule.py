@@ -15,7 +15,7 @@ from django.db import transaction
 from telemetry.counters.bridge import Increment, increase
 from workbench.models import RetryRequest, RetryState, WorkflowRun
 from workbench.retries.message import body_of, headers_of
-from workbench.retries.sending import DEADLINE_SECONDS, Answer, NotDelivered, send
+from workbench.retries.sending import DEADLINE_SECONDS, NotDelivered, ReceiverAnswer, send
 from workbench.retries.webhook import Webhook, configured_webhook, is_switched_off
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def deliver(request: RetryRequest, *, run: WorkflowRun, webhook: Webhook, now: d
     return result_of(answer, webhook=webhook)
 
 
-def result_of(answer: Answer, *, webhook: Webhook) -> Result:
+def result_of(answer: ReceiverAnswer, *, webhook: Webhook) -> Result:
     """2xx is done; 429, and what is neither 3xx nor 4xx, is tried again; all else has failed."""
     is_done = 200 <= answer.status < 300
     is_tried_again = answer.status == HTTPStatus.TOO_MANY_REQUESTS or not 200 <= answer.status < 500

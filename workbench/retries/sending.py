@@ -43,7 +43,7 @@ class NotDelivered(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ReceiverAnswer:
     """What the receiver answered. `run_id` is empty where it names none, `retry_after` None where it says nothing."""
 
     status: int
@@ -64,7 +64,7 @@ def send(
     headers: Mapping[str, str],
     now: datetime,
     seconds: float = DEADLINE_SECONDS,
-) -> Answer:
+) -> ReceiverAnswer:
     """Post the body, and give the answer within so many seconds. Raises NotDelivered."""
     deadline = Deadline(time.monotonic() + seconds)
     try:
@@ -141,14 +141,14 @@ def exchange(
     headers: Mapping[str, str],
     deadline: Deadline,
     now: datetime,
-) -> Answer:
+) -> ReceiverAnswer:
     client = http.client.HTTPConnection(receiver.host, receiver.port)
     # Names its own port in Host where it is not the scheme's.
     client.default_port = 443 if receiver.is_https else 80
     client.sock = BoundedSocket(connected, deadline=deadline)
     client.request("POST", receiver.path, body=body, headers={**headers, "Connection": "close"})
     response = client.getresponse()
-    return Answer(
+    return ReceiverAnswer(
         status=response.status,
         run_id=run_id_in(response) if 200 <= response.status < 300 else "",
         retry_after=wait_of(response.headers.get("Retry-After", ""), now=now),

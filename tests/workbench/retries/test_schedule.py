@@ -21,7 +21,7 @@ from tests.workbench.retries.builders import (
 from workbench.models import RetryRequest, RetryState, WorkflowRun
 from workbench.retries import schedule
 from workbench.retries.schedule import CLAIM, FAMILY, LIFE, WAITS, send_next
-from workbench.retries.sending import Answer, NotDelivered
+from workbench.retries.sending import NotDelivered, ReceiverAnswer
 from workbench.retries.signing import signature_headers
 from workbench.retries.webhook import configured_webhook
 
@@ -40,11 +40,11 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the next attempts come to, in no time: answers, or faults to raise. `sent` below notes the attempts."""
     left: list[Any] = []
 
-    def send(receiver: Any, **options: Any) -> Answer:
+    def send(receiver: Any, **options: Any) -> ReceiverAnswer:
         outcome = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome if isinstance(outcome, Answer) else Answer(status=outcome)
+        return outcome if isinstance(outcome, ReceiverAnswer) else ReceiverAnswer(status=outcome)
 
     monkeypatch.setattr(schedule, "send", send)
     monkeypatch.setattr(schedule.time, "monotonic", lambda: 0.0)
@@ -164,7 +164,9 @@ def test_waits_as_long_as_retry_after_says_but_not_beyond_the_end(
     outcomes: list[Any], asked: int | None, expected: int
 ) -> None:
     make_request()
-    outcomes.append(Answer(status=429, retry_after=None if asked is None else timedelta(seconds=asked)))
+    outcomes.append(
+        ReceiverAnswer(status=429, retry_after=None if asked is None else timedelta(seconds=asked))
+    )
 
     send_next(now=NOW)
 
@@ -279,7 +281,7 @@ def test_of_a_process_that_slept_through_its_claim_only_success_counts(
     webhook = configured_webhook()
     assert sleeper is not None
     assert webhook is not None
-    late = schedule.result_of(Answer(status=status), webhook=webhook)
+    late = schedule.result_of(ReceiverAnswer(status=status), webhook=webhook)
 
     schedule.settle(sleeper, late, now=NOW + CLAIM + SECOND)
 

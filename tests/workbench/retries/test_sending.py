@@ -17,18 +17,18 @@ from tests.builders import NOW
 from tests.workbench.retries.builders import answer, header, receiving
 from tests.workbench.retries.test_addresses import answer_with
 from workbench.retries.addresses import parse_receiver
-from workbench.retries.sending import MOST_READ, Answer, NotDelivered, send, wait_of
+from workbench.retries.sending import MOST_READ, NotDelivered, ReceiverAnswer, send, wait_of
 
 HEADERS = {"webhook-id": "m-1"}
 
 
-def send_to(url: str, *, seconds: float = 5) -> Answer:
+def send_to(url: str, *, seconds: float = 5) -> ReceiverAnswer:
     return send(parse_receiver(url), body=b"{}", headers=HEADERS, now=NOW, seconds=seconds)
 
 
 def test_posts_once_to_the_path_with_the_name_as_host() -> None:
     with receiving(answer(200)) as receiver:
-        assert send_to(receiver.url) == Answer(status=200)
+        assert send_to(receiver.url) == ReceiverAnswer(status=200)
 
     (post,) = receiver.posts
     assert post.startswith(b"POST /retry?team=a HTTP/1.1\r\n")
@@ -65,7 +65,7 @@ def test_gives_the_status_and_follows_no_redirect(status: int) -> None:
 )
 def test_reads_the_new_run_where_the_body_names_one(body: str, expected: str) -> None:
     with receiving(answer(202, body=body)) as receiver:
-        assert send_to(receiver.url) == Answer(status=202, run_id=expected)
+        assert send_to(receiver.url) == ReceiverAnswer(status=202, run_id=expected)
 
 
 def test_reads_64_kib_of_an_endless_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_reads_64_kib_of_an_endless_answer(monkeypatch: pytest.MonkeyPatch) -> N
     huge = answer(200, body='{"runId": "r-2", "padding": "' + "x" * 10 * MOST_READ + '"}')
 
     with receiving(huge) as receiver:
-        assert send_to(receiver.url) == Answer(status=200)
+        assert send_to(receiver.url) == ReceiverAnswer(status=200)
 
     assert sum(read) <= MOST_READ
 
@@ -111,7 +111,7 @@ def test_an_answer_that_drips_ends_at_the_deadline() -> None:
 
 def test_a_receiver_whose_body_never_comes_has_taken_the_message() -> None:
     with receiving(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", hangs=True) as receiver:
-        assert send_to(receiver.url, seconds=0.5) == Answer(status=200)
+        assert send_to(receiver.url, seconds=0.5) == ReceiverAnswer(status=200)
 
 
 def test_nobody_at_the_address_is_no_answer() -> None:
