@@ -80,7 +80,11 @@ IN_THE_IMAGE = """
 set -e
 mount --make-rprivate /
 mount -o remount,bind,ro /
+exec 9<"$PREFIX"
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+# The packages are there, even if they lie in the /tmp that is hidden now.
+mkdir -p "$PREFIX"
+mount --no-canonicalize --bind /proc/self/fd/9 "$PREFIX"
 cd "$APP"
 exec setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs \\
     --bounding-set=-all,{reading} --inh-caps=-all,{reading} --ambient-caps=-all,{reading} "$@"
@@ -106,7 +110,7 @@ def test_it_runs_on_a_read_only_root_as_a_user_without_a_name(image: Path) -> No
         sys.executable,
         "manage.py",
     ]
-    own = variables(data, PORT=str(port), APP=str(image))
+    own = variables(data, PORT=str(port), APP=str(image), PREFIX=sys.prefix)
     process = subprocess.Popen(
         [*services.as_root(), *command, "portal"],
         env=own,
