@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
+from kpis.formatting import value_text
 from kpis.reading.effects import Effect, Rejudged
 from kpis.reading.evaluation import NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
-from kpis.registry import Kind, Kpi
-from telemetry.admin.formatting import compact_duration
+from kpis.registry import Kpi
 
 # What one day does, and several, whose verdict becomes this.
 BECOMING = {
@@ -75,17 +75,8 @@ def rows_of(effect: Effect) -> list[list[str]]:
 
 
 def row_of(kpi: Kpi, *, text: str, day: Rejudged) -> list[str]:
-    return [text, value_text(kpi, day.value), VERDICTS[day.before], VERDICTS[day.after]]
-
-
-def value_text(kpi: Kpi, value: float | None) -> str:
-    if value is None:
-        return "no value"
-    if kpi.kind is Kind.RATIO:
-        return f"{value * 100:.1f} %"
-    if kpi.kind is Kind.DURATION:
-        return f"{value:.2f} s" if value < 1 else compact_duration(timedelta(seconds=value))
-    return f"{value:,.2f} {kpi.unit}"
+    value = value_text(day.value, unit=kpi.unit)
+    return [text, value, VERDICTS[day.before], VERDICTS[day.after]]
 
 
 def day_text(day: date) -> str:

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from alerts.reading import firing
+from kpis.formatting import words_of
 from kpis.reading.readings import Comparison, KpiReading, compare_kpis
 from kpis.registry import Persona
 from pages.alerting.texts import AlertStrip
-from pages.formatting import words_of
 from pages.kpi.headline import Headline
 from pages.kpi.texts import is_open, summary_text
 from pages.page_controls import PageControls

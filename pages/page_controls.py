@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from kpis.formatting import moment_text, words_of
 from kpis.reading.periods import Range
 from kpis.reading.readings import Comparison
 from kpis.registry import Kpi
-from pages.formatting import moment_text, words_of
 from pages.page_request import DEFAULT_PRESET, GRANULARITIES, PRESETS, PageRequest, PageState
 from pages.period_names import range_text
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from kpis.days import day_start, local_day
+from kpis.formatting import date_text, moment_text
 from kpis.reading.periods import Granularity, Period, Range, last_date
-from pages.formatting import date_text, moment_text
 
 
 def range_text(shown_range: Range) -> str:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from kpis.days import reporting_zone
-from pages.formatting import Figure, moment_text
+from kpis.formatting import Figure, moment_text
 from pages.page_controls import Link
 from pages.page_request import environments_of, no_environment_page, page_request_or_404
 from people.access import Person, needs_right

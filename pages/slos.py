@@ -10,10 +10,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
-from objectives.definitions import BURN_WINDOWS
-from objectives.reading import BudgetDay, BudgetReading, read_budgets
-from pages.day_bars import DayBar, make_bars
-from pages.formatting import (
+from kpis.formatting import (
     MINUS,
     MINUTE,
     Figure,
@@ -23,6 +20,9 @@ from pages.formatting import (
     moment_text,
     percent_text,
 )
+from objectives.definitions import BURN_WINDOWS
+from objectives.reading import BudgetDay, BudgetReading, read_budgets
+from pages.day_bars import DayBar, make_bars
 from pages.page_controls import environment_links
 from pages.page_request import environments_of, no_environment_page, page_request_or_404
 from pages.verdicts import Badge

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from kpis.formatting import percent_text
 from kpis.reading.evaluation import NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
 from kpis.reading.readings import KpiReading
 from kpis.registry import Kpi
-from pages.formatting import percent_text
 
 
 @dataclass(frozen=True, kw_only=True)

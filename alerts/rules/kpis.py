@@ -7,11 +7,10 @@ from django.urls import reverse
 from alerts.rules.findings import AlertFinding, RuleResult
 from alerts.rules.rollup import late_environments
 from alerts.thresholds import KPI_OFF_TARGET, KPI_WINDOW
+from kpis.formatting import value_text
 from kpis.reading.evaluation import OFF_TARGET
 from kpis.reading.windows import WindowReading, read_windows
-from kpis.registry import REGISTRY, Kpi
-
-MINUTE = 60
+from kpis.registry import REGISTRY
 
 
 def find_off_target(now: datetime) -> RuleResult:
@@ -28,6 +27,7 @@ def find_off_target(now: datetime) -> RuleResult:
 
 def target_finding(reading: WindowReading) -> AlertFinding:
     kpi = REGISTRY[reading.kpi]
+    value, target = (value_text(number, unit=kpi.unit) for number in (reading.value, reading.target))
     return AlertFinding(
         threshold=KPI_OFF_TARGET,
         environment=reading.environment,
@@ -35,20 +35,7 @@ def target_finding(reading: WindowReading) -> AlertFinding:
         page_url=f"{reverse('kpi', args=[kpi.slug])}?environment={reading.environment}",
         summary=f"{kpi.title} is off target in {reading.environment}",
         description=(
-            f"{value_text(kpi, reading.value)} over {KPI_WINDOW}, target {value_text(kpi, reading.target)}, when this "
-            f"was found. That is of {reading.denominator:,} ({kpi.denominator_label.lower()}). {kpi.definition}"
+            f"{value} over {KPI_WINDOW}, target {target}, when this was found. "
+            f"That is of {reading.denominator:,} ({kpi.denominator_label.lower()}). {kpi.definition}"
         ),
     )
-
-
-def value_text(kpi: Kpi, value: float | None) -> str:
-    """A value in the KPI's unit. It has one, and a target, where it has a verdict."""
-    if value is None:
-        return "no value"
-    match kpi.unit:
-        case "ratio":
-            return f"{value * 100:.1f} %"
-        case "seconds":
-            return f"{value:.1f} s" if value < MINUTE else f"{value / MINUTE:,.1f} min"
-        case unit:
-            return f"{value:,.2f} {unit}"

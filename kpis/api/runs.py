@@ -12,7 +12,7 @@ from kpis.api.parameters import bad_parameter, not_found
 from kpis.api.run_answers import RunDetailSerializer, RunListSerializer, detail_json, page_json
 from kpis.api.schema import ErrorSerializer
 from kpis.days import reporting_zone
-from kpis.reading.run_queries import CHOICES, DEFAULT_RANGE, PARAMETERS, RANGES, RunQuery
+from kpis.run_queries import CHOICES, DEFAULT_RANGE, PARAMETERS, RANGES, RunQuery
 from people.access import has_right
 from people.models import Right
 from telemetry.models import ApiKey

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from alerts.models import Alert, AlertSource
 from alerts.severity import rank_of
+from kpis.formatting import duration_text, moment_text, words_of
 from kpis.registry import REGISTRY
-from pages.formatting import duration_text, moment_text, words_of
 from pages.verdicts import Badge
 
 # By alerts.severity.rank_of. Their icons differ, as those of verdicts do.

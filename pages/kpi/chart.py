@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import TypedDict
 
 from alerts.models import Alert
+from kpis.formatting import Figure, value_text
 from kpis.reading.periods import Period
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
-from pages.formatting import Figure, value_text
 from pages.kpi.texts import EvaluationText, PeriodText, summary_text, value_name
 
 Values = Sequence[float | None]

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
+from kpis.formatting import change_text, value_text
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Direction, Kpi
-from pages.formatting import change_text, value_text
 from pages.kpi.texts import EvaluationText
 from pages.verdicts import Badge, badge_of
 

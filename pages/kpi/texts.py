@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from kpis.formatting import Figure, count_text, value_text
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, Evaluation
 from kpis.reading.readings import KpiReading
 from kpis.registry import Direction, Kind, Kpi
-from pages.formatting import Figure, count_text, value_text
 from pages.period_names import period_label, period_name
 from pages.verdicts import BADGES
 

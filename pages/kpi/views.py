@@ -13,12 +13,12 @@ from django.views.decorators.http import require_safe
 
 from alerts.models import Alert
 from alerts.reading import fired_within, firing
+from kpis.formatting import Figure, count_text, date_text, value_text, words_of
 from kpis.models import Baseline
 from kpis.reading.query import UnknownKpi, find_kpi
 from kpis.reading.readings import Comparison, KpiReading, compare_kpi
 from kpis.registry import Kpi
 from pages.alerting.texts import AlertStrip, alert_texts
-from pages.formatting import Figure, count_text, date_text, value_text, words_of
 from pages.kpi.chart import make_chart
 from pages.kpi.headline import Headline
 from pages.kpi.texts import EvaluationText, period_texts, value_name

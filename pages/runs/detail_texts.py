@@ -14,8 +14,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from kpis.days import local_day
+from kpis.formatting import Figure, count_text, date_text, duration_text, moment_text
 from pages.day_bars import DayBar, make_bars
-from pages.formatting import Figure, count_text, date_text, duration_text, moment_text
 from pages.runs.spans import waterfall_of
 from pages.runs.state import run_url, runs_url
 from pages.runs.texts import (
@@ -28,7 +28,7 @@ from pages.runs.texts import (
     seconds_text,
     usual_words,
 )
-from pages.runs.waterfall import Row, Waterfall
+from pages.runs.waterfall import Waterfall, WaterfallRow
 from workbench.models import WorkflowRun
 from workbench.runs.detail import Part, RunDetail
 from workbench.runs.errors import LOOKED_BACK, SameError
@@ -47,7 +47,7 @@ MARK = '<rect class="fall-mark" x="{}%" y="8" width="{}%" height="4"/>'
 class RowText:
     """A row of the waterfall: the drawing, and the same in words."""
 
-    row: Row
+    row: WaterfallRow
     css: str
     kind: str
     attempt: str
@@ -159,7 +159,7 @@ def row_texts(fall: Waterfall | None) -> list[RowText]:
     return [] if fall is None else [row_text(row) for row in fall.rows]
 
 
-def row_text(row: Row) -> RowText:
+def row_text(row: WaterfallRow) -> RowText:
     span, length = row.span, duration_text(row.seconds)
     marked = f", {row.marked} model calls" if row.marked else ""
     begin = duration_text(row.offset_seconds)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import NoReverseMatch, reverse
 
-from kpis.reading.run_queries import CHOICES, DEFAULT_RANGE, PARAMETERS
+from kpis.run_queries import CHOICES, DEFAULT_RANGE, PARAMETERS
 
 # What a person may add with the form, with its name on the page.
 ADDED = {

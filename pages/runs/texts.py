@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from pages.formatting import count_text, date_text, dollars_text, duration_text
+from kpis.formatting import count_text, date_text, dollars_text, duration_text
 from pages.runs.state import RunsState, run_url
 from workbench.models import WorkflowRun
 from workbench.runs.listing import ListedRun

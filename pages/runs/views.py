@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
 from kpis.reading.environments import UnknownEnvironment, choose_environment
-from kpis.reading.run_queries import CHOICES, DEFAULT_RANGE, RANGES, RunQuery
+from kpis.run_queries import CHOICES, DEFAULT_RANGE, RANGES, RunQuery
 from pages.page_controls import Link
 from pages.page_request import environments_of, no_environment_page
 from pages.polling import Fragment, asks_for_fragment, fragment_response, fragments

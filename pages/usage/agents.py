@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from kpis.compute.usage import OTHER_ERRORS
+from kpis.formatting import Figure, compact_text, count_text, dollars_text, value_text
 from kpis.reading.usage.agents import FAILURE_RATE, AgentReading, AgentsReading, read_agents
 from kpis.reading.usage.breakdown import USAGE_LIMIT
-from pages.formatting import Figure, compact_text, count_text, dollars_text, value_text
 from pages.kpi.headline import Change, change_of
 from pages.page_controls import PageControls
 from pages.page_request import PageRequest, environments_of, no_environment_page

@@ -11,6 +11,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from kpis.days import local_day
+from kpis.formatting import (
+    Figure,
+    compact_text,
+    count_text,
+    date_text,
+    dollars_text,
+    percent_text,
+    value_text,
+)
 from kpis.reading.usage.breakdown import (
     USAGE_LIMIT,
     Usage,
@@ -21,15 +30,6 @@ from kpis.reading.usage.breakdown import (
     compare_usage,
     computed_until_of,
     total_of,
-)
-from pages.formatting import (
-    Figure,
-    compact_text,
-    count_text,
-    date_text,
-    dollars_text,
-    percent_text,
-    value_text,
 )
 from pages.kpi.headline import Change
 from pages.page_controls import Link, PageControls

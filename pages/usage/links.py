@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import reverse
 
+from kpis.formatting import change_text
 from kpis.reading.periods import Range
 from kpis.reading.usage.breakdown import USAGE_LIMIT
 from kpis.registry import REGISTRY
-from pages.formatting import change_text
 from pages.kpi.headline import Change, change_of
 from pages.page_request import PageRequest, page_request_or_404
 from web.moments import rfc3339

@@ -93,7 +93,7 @@ def test_a_kpi_off_target_is_told_once_and_when_it_is_over(posts: list[str]) -> 
     ]
     alert = Alert.objects.get()
     assert alert.runbook_url == "/runbooks/alerts/#kpiofftarget"
-    assert alert.description.startswith(f"79.0 % over {KPI_WINDOW}, target 80.0 %, when this was found. ")
+    assert alert.description.startswith(f"79% over {KPI_WINDOW}, target 80%, when this was found. ")
     assert [notice.text for notice in Notice.objects.filter(ends=None)] == [
         f"{alert.description} See the portal's page /kpis/approval-rate/?environment=production "
         "What to do about it: the portal's page /runbooks/alerts/#kpiofftarget"

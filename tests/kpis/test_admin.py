@@ -124,7 +124,7 @@ def test_the_effect_of_a_target_is_shown_and_nothing_stored(admin_client: Client
     page = admin_client.post("/admin/kpis/target/add/", TARGET_FORM | {"_preview": "1"}).content.decode()
 
     assert "From 10 February 2026, 1 of 6 days changes its verdict: 1 becomes off target." in page
-    assert "35.0 %" in page
+    assert "35%" in page
     assert "Please correct the error" not in page
     assert not Target.objects.exists()
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from kpis.previews import MOST_ROWS, effect_texts, sentence_of, value_text
+from kpis.previews import MOST_ROWS, effect_texts, sentence_of
 from kpis.reading.effects import Effect, Rejudged
 from kpis.reading.evaluation import OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
 from kpis.registry import REGISTRY
@@ -50,22 +50,8 @@ def test_the_table_has_the_newest_days_and_counts_the_others() -> None:
     first_column = [row[0] for row in text.table["rows"]]
     assert first_column[:2] == ["All days together", "16 March 2026"]
     assert first_column[-2:] == ["3 March 2026", "2 earlier days"]
-    assert text.table["rows"][1][1:] == ["50.0 %", "on target", "off target"]
+    assert text.table["rows"][1][1:] == ["50%", "on target", "off target"]
 
 
 def test_an_effect_without_days_is_left_out() -> None:
     assert effect_texts([effect_of()]) == []
-
-
-@pytest.mark.parametrize(
-    ("slug", "value", "text"),
-    [
-        ("approval-rate", 0.12345, "12.3 %"),
-        ("approval-wait", 0.25, "0.25 s"),
-        ("approval-wait", 125.0, "2 min 5 s"),
-        ("execution-cost", 1234.5, "1,234.50 usd"),
-        ("approval-rate", None, "no value"),
-    ],
-)
-def test_a_value_is_written_in_its_unit(slug: str, value: float | None, text: str) -> None:
-    assert value_text(REGISTRY[slug], value) == text

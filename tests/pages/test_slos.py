@@ -5,8 +5,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from kpis.formatting import MINUS
 from objectives.definitions import get_objectives
-from pages.formatting import MINUS
 from people.access import set_limit
 from people.models import Role
 from tests.builders import NOW

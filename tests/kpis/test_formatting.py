@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pages.formatting import (
+from kpis.formatting import (
     MINUS,
     NARROW,
     change_text,
