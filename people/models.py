@@ -27,8 +27,6 @@ class Right(models.TextChoices):
     SUBSCRIBE = "subscribe", "Can subscribe to reports"
     EXPLORE = "explore", "Can explore events"
     VIEW_RUNS = "view_runs", "Can see runs"
-    RETRY_RUNS = "retry_runs", "Can retry runs"
-    MAINTAIN = "maintain", "Can switch maintenance"
 
     @property
     def permission(self) -> str:

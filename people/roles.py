@@ -17,7 +17,7 @@ from people.models import Right, Role
 RIGHTS: dict[Role, tuple[Right, ...]] = {
     Role.VIEWER: (Right.VIEW_PAGES,),
     Role.ANALYST: (Right.ANNOTATE, Right.EXPORT, Right.SUBSCRIBE, Right.EXPLORE),
-    Role.OPERATOR: (Right.VIEW_RUNS, Right.RETRY_RUNS, Right.MAINTAIN),
+    Role.OPERATOR: (Right.VIEW_RUNS,),
     Role.ADMIN: (),
 }
 # What a role may do with the portal's tables besides: permissions by app. Later roles have them too.

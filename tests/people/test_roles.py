@@ -22,7 +22,7 @@ def test_each_role_may_do_what_those_before_it_may() -> None:
     [
         (Role.VIEWER, {Right.VIEW_PAGES}),
         (Role.ANALYST, {Right.ANNOTATE, Right.EXPORT, Right.SUBSCRIBE, Right.EXPLORE}),
-        (Role.OPERATOR, {Right.VIEW_RUNS, Right.RETRY_RUNS, Right.MAINTAIN}),
+        (Role.OPERATOR, {Right.VIEW_RUNS}),
     ],
 )
 def test_a_role_adds_its_rights(role: Role, newest: set[Right]) -> None:
@@ -48,8 +48,6 @@ def test_who_may_what_besides_adding_changing_deleting_and_viewing() -> None:
         "people.subscribe": Role.ANALYST,
         "people.explore": Role.ANALYST,
         "people.view_runs": Role.OPERATOR,
-        "people.retry_runs": Role.OPERATOR,
-        "people.maintain": Role.OPERATOR,
         "telemetry.switch_maintenance": Role.OPERATOR,
         "workbench.retry_run": Role.OPERATOR,
     }
