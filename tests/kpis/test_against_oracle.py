@@ -246,6 +246,21 @@ def test_received_is_accepted_and_duplicates_and_rejected(keys: Keys, stream: St
     assert (rejected or 0) == sum(document in BAD for batch in batches for document in batch.documents)
 
 
+def test_events_of_two_people_that_are_equal_otherwise_are_two(keys: Keys) -> None:
+    posts = [
+        posted(
+            {"event": "workbench.session_started", "properties": {"userId": user}},
+            environment="production",
+            source="web",
+            session="s-1",
+            moment=SPRING.now,
+        )
+        for user in ("u-1", "u-2", "u-2")
+    ]
+    deliver(deliveries(posts, seed=1), keys=keys, now=SPRING.now, seed=1)
+    assert {event.properties["userId"] for event in accepted_events(posts)} == {"u-1", "u-2"}
+
+
 def test_percentiles_are_within_one_percent_of_the_exact_ones(keys: Keys) -> None:
     stream = large(SPRING, sessions=60)
     play(stream, keys=keys, seed=3)

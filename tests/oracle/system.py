@@ -15,6 +15,7 @@ from kpis.histogram import bin_of
 from kpis.models import EnteredCount, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY
 from telemetry.intake.ingest import IngestResult, ingest_events
+from telemetry.intake.privacy import pseudonymise
 from telemetry.models import ApiKey, Environment, RawEvent
 from tests.builders import make_key
 from tests.oracle.compute import (
@@ -165,9 +166,11 @@ def identity_in_storage(post: Post) -> tuple[Any, ...]:
 
 
 def content(properties: Mapping[str, Any]) -> str:
-    """The properties as text: whole numbers without fraction, pseudonymised values as a mark."""
-    shown = {name: "hashed" if name in HASHED else number(value) for name, value in properties.items()}
-    return json.dumps(shown, sort_keys=True)
+    """The properties as they are stored, as text: whole numbers without fraction, people as pseudonyms."""
+    stored = {
+        name: pseudonymise(value) if name in HASHED else number(value) for name, value in properties.items()
+    }
+    return json.dumps(stored, sort_keys=True)
 
 
 def number(value: Any) -> Any:
