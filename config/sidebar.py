@@ -103,6 +103,7 @@ NAVIGATION = [
         item("Freshness", "schedule", "kpis.freshness"),
         item("Targets", "flag", "kpis.target"),
         item("Baselines", "straighten", "kpis.baseline"),
+        item("Annotations", "flag_2", "kpis.annotation"),
         item("Entered counts", "edit_note", "kpis.enteredcount"),
         item("KPI buckets", "bar_chart", "kpis.kpibucket"),
         item("Usage buckets", "data_usage", "kpis.usagebucket"),

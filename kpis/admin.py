@@ -37,6 +37,7 @@ from kpis.forms import (
 )
 from kpis.models import (
     EXCLUDED,
+    Annotation,
     Baseline,
     EnteredCount,
     Freshness,
@@ -277,6 +278,22 @@ def new_baseline(form: PastValueForm) -> dict[str, str]:
         "method": found.method,
         "sample_size": str(found.sample_size),
     }
+
+
+@admin.register(Annotation)
+class AnnotationAdmin(LimitedModelAdmin):
+    """Read here, and deleted; they are added and changed on the pages of KPIs."""
+
+    show_full_result_count = False
+    list_display = ("at", "environment", "kpi", "text", "added_by", "source", "edited_by")
+    list_filter = (EnvironmentFilter,)
+    list_select_related = ("added_by", "edited_by")
+    # Index: annotation_of_range.
+    ordering = ("-environment", "-at")
+    readonly_fields = ("environment", "kpi", "at", "text", "added_by", "source", "created_at", "edited_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
 
 @admin.register(EnteredCount)

@@ -164,6 +164,44 @@ class Baseline(models.Model):
         return f"{self.kpi} {self.value} from {self.effective_from}"
 
 
+class Annotation(models.Model):
+    """What happened at a moment and may explain a KPI: a release, an outage, a campaign. Charts mark it.
+
+    A person added it, or a program with a key: then `source` is the key's and `added_by` is empty.
+    """
+
+    environment = models.CharField(max_length=64)
+    kpi = models.CharField(max_length=64, blank=True, default="", help_text="Empty: every KPI")
+    at = models.DateTimeField()
+    text = models.CharField(max_length=200)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False, related_name="+"
+    )
+    source = models.CharField(max_length=64, default="", editable=False)
+    # What the program calls it, so that a post that is sent again adds nothing; empty: it calls it nothing.
+    client_id = models.CharField(max_length=100, default="", editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, editable=False, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="annotation_of_client_unique",
+                fields=["environment", "source", "client_id"],
+                condition=~models.Q(client_id=""),
+            ),
+        ]
+        indexes = [
+            # For the pages and the API: an environment's annotations of a range.
+            models.Index(name="annotation_of_range", fields=["environment", "at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.environment}, {self.at:%Y-%m-%d})"
+
+
 class EnteredCount(models.Model):
     """Workflows made outside the workbench that no event reports, entered by hand for one day."""
 

@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from alerts.models import Alert
 from audit.models import AuditEntry
-from kpis.models import Baseline, EnteredCount, Freshness, KpiBucket, Target, UsageBucket
+from kpis.models import Annotation, Baseline, EnteredCount, Freshness, KpiBucket, Target, UsageBucket
 from objectives.models import ObjectiveCount, ObjectiveLevel
 from people.models import Invitation
 from telemetry.models import (
@@ -486,6 +486,12 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         method="Stopwatch",
         sample_size=12,
         set_by=shared_user(),
+    ),
+    Annotation: lambda number: Annotation.objects.create(
+        environment="production",
+        at=MOMENT - timedelta(days=number),
+        text=f"v2.{number} deployed",
+        added_by=shared_user(),
     ),
     EnteredCount: lambda number: EnteredCount.objects.create(
         environment="production",

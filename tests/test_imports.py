@@ -145,7 +145,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "kpis": (
         "models",
         "days formatting histogram registry",
-        "run_queries",
+        "annotations run_queries",
         "compute",
         "reading",
         "api",
@@ -166,7 +166,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "pages": (
         "page_request period_names polling runbook sparkline verdicts",
         "day_bars page_controls",
-        "alerting retrying",
+        "alerting annotating retrying",
         "runs",
         "kpi",
         "overview slos usage",

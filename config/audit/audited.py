@@ -49,6 +49,7 @@ AUDITED: tuple[dict[str, Any], ...] = (
     {"model": "telemetry.PlanVersion", "include_fields": ["digest", "version"]},
     {"model": "kpis.Target", "exclude_fields": ["created_at"]},
     {"model": "kpis.Baseline", "exclude_fields": ["created_at"]},
+    {"model": "kpis.Annotation", "exclude_fields": ["created_at"]},
     {"model": "kpis.EnteredCount", "exclude_fields": ["created_at"]},
 )
 # Models that people may change or act upon in the admin, and that are not audited; with the reason.

@@ -39,6 +39,7 @@ class Scope(models.TextChoices):
     METRICS = "metrics", "Metrics: scrape"
     ADMIN = "admin", "Admin: erase and export subjects"
     ALERTS = "alerts", "Alerts: report what is firing"
+    ANNOTATE = "annotate", "Annotate: note releases on charts"
 
 
 class KeyState(StrEnum):
