@@ -4,6 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from kpis.api import views
+from kpis.api.annotations import AnnotationsView
 from kpis.api.docs_page import ApiDocsView
 from kpis.api.runs import RunListView, RunView
 from kpis.api.usage import AgentsView, CostsView
@@ -11,6 +12,7 @@ from kpis.api.usage import AgentsView, CostsView
 urlpatterns = [
     path("kpis/", views.KpiListView.as_view(), name="api-kpis"),
     path("kpis/<str:slug>/", views.KpiView.as_view(), name="api-kpi"),
+    path("annotations/", AnnotationsView.as_view(), name="api-annotations"),
     path("agents/", AgentsView.as_view(), name="api-agents"),
     path("costs/", CostsView.as_view(), name="api-costs"),
     path("runs/", RunListView.as_view(), name="api-runs"),
