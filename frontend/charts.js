@@ -83,6 +83,15 @@ function makeBars({ key, name, values }, look) {
   return { name, data: values, type: "bar", barCategoryGap: "25%", itemStyle: style, xAxisIndex: 1, yAxisIndex: 1 };
 }
 
+// A flag at the upper edge, on the axes of the bands.
+function makeFlags({ name, values }, look) {
+  return {
+    name, data: values, type: "line", xAxisIndex: 2, yAxisIndex: 2, z: 4, silent: true, showAllSymbol: true,
+    symbol: "triangle", symbolRotate: 180, symbolSize: 11, symbolOffset: [0, 5],
+    itemStyle: { color: look.fill }, lineStyle: { width: 0 },
+  };
+}
+
 function makeLine({ key, name, values }, look) {
   const dashes = look.strokeDasharray.match(/\d+/g);
   return {
@@ -124,7 +133,7 @@ function makeOption(data, entries) {
     ],
     yAxis: [
       {
-        ...makeAxis(valuesOf(({ key }) => !["count", "alert"].includes(key)), { steps: VALUE_STEPS, unit: data.unit }),
+        ...makeAxis(valuesOf(({ key }) => !["count", "alert", "annotation"].includes(key)), { steps: VALUE_STEPS, unit: data.unit }),
         axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } },
       },
       // A low strip: there is room for its two ends only.
@@ -133,6 +142,7 @@ function makeOption(data, entries) {
     ],
     series: shown.map((line) => {
       const look = getComputedStyle(entries.get(line.key).querySelector("[data-chart-look]"));
+      if (line.key === "annotation") return makeFlags(line, look);
       return line.is_bar ? makeBars(line, look) : makeLine(line, look);
     }),
   };

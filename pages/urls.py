@@ -3,6 +3,7 @@
 from django.urls import path
 
 from pages.alerting.views import show_alerts
+from pages.annotating import add_annotation, edit_annotation
 from pages.kpi.views import show_kpi
 from pages.overview import show_overview
 from pages.retrying import retry_run
@@ -15,6 +16,8 @@ from pages.usage.costs import show_costs
 urlpatterns = [
     path("", show_overview, name="overview"),
     path("kpis/<slug:slug>/", show_kpi, name="kpi"),
+    path("annotations/add/", add_annotation, name="add-annotation"),
+    path("annotations/<int:pk>/", edit_annotation, name="annotation"),
     path("agents/", show_agents, name="agents"),
     path("costs/", show_costs, name="costs"),
     path("alerts/", show_alerts, name="alerts"),

@@ -50,7 +50,7 @@ PROTOCOL_POSTS = (
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
     r"|kpis/<slug:slug>/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
-    r"|invitations/<str:token>/|runs/<path:run_id>/retry/"
+    r"|invitations/<str:token>/|runs/<path:run_id>/retry/|annotations/.*"
 )
 
 # Apps whose tables are in the admin.
@@ -67,6 +67,16 @@ RULES: Sequence[Rule] = (
         r"|kpis/<slug:slug>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/",
         "302",
         {PEOPLE: "200", "user": "403"},
+    ),
+    # Analysts annotate. The one that is asked for is not there.
+    Rule(
+        "GET", r"annotations/add/", "302", {PEOPLE: "403", f"analyst operator {STAFF}": "200", "staff": "403"}
+    ),
+    Rule(
+        "GET",
+        r"annotations/<int:pk>/",
+        "302",
+        {PEOPLE: "403", f"analyst operator {STAFF}": "404", "staff": "403"},
     ),
     # Runs are for operators. The one that is asked for is not there.
     Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
@@ -96,7 +106,12 @@ RULES: Sequence[Rule] = (
     # Only a key erases and exports (docs/privacy.md), whoever is signed in.
     Rule("GET", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "405"}),
     Rule("GET", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "404"}),
-    Rule("GET", r"api/(kpis|slos|agents|costs)/.*", "403", {NOBODY: "401", f"read {READERS}": "200"}),
+    Rule(
+        "GET",
+        r"api/(kpis|slos|agents|costs|annotations)/.*",
+        "403",
+        {NOBODY: "401", f"read {READERS}": "200"},
+    ),
     Rule("GET", r"api/runs/", "403", {NOBODY: "401", f"read operator {STAFF}": "200", "staff": "403"}),
     Rule(
         "GET",
@@ -117,6 +132,8 @@ RULES: Sequence[Rule] = (
     Rule("POST", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "400"}),
     Rule("POST", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "405"}),
     Rule("POST", r"api/runs/<path:run_id>/retry/", "403"),
+    # A key of scope annotate is none of these roles.
+    Rule("POST", r"api/annotations/", "401", {KEYS: "403"}),
     Rule("POST", r"api/(kpis|runs|slos|agents|costs)/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from alerts.models import Alert
 from kpis.formatting import Figure, value_text
+from kpis.models import Annotation
 from kpis.reading.periods import Period
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
@@ -48,23 +49,33 @@ def make_chart(
     periods: Sequence[PeriodText],
     compares: bool,
     fired: Sequence[Alert] = (),
+    annotations: Sequence[Annotation] = (),
     now: datetime,
 ) -> Chart | None:
     """The chart of the current series, whose texts are `periods`; None where no period has a value.
 
-    The periods in which one of the alerts fired are marked.
+    The periods in which one of the alerts fired, and those of the annotations, are marked.
     """
     current = comparison.current
     if all(evaluation.value is None for evaluation in current.series):
         return None
     previous = previous_values(comparison) if compares else []
-    marks = [names_of_alerts(fired, period=evaluation.period, now=now) for evaluation in current.series]
+    alerts = [names_of_alerts(fired, period=evaluation.period, now=now) for evaluation in current.series]
+    notes = [texts_of_annotations(annotations, period=evaluation.period) for evaluation in current.series]
+    marks = [
+        [*(Figure("Alert", name) for name in names), *(Figure("Annotation", text) for text in texts)]
+        for names, texts in zip(alerts, notes, strict=True)
+    ]
     return Chart(
         unit=current.kpi.unit,
         summary=f"{current.kpi.title}: {summary_text(current)}",
         count_name=current.kpi.denominator_label,
         periods=make_periods(periods, previous=previous, marks=marks, kpi=current.kpi),
-        lines=[*make_lines(current, previous=previous), *alert_lines(marks)],
+        lines=[
+            *make_lines(current, previous=previous),
+            *mark_lines("alert", "Alert", alerts, is_bar=True),
+            *mark_lines("annotation", "Annotation", notes, is_bar=False),
+        ],
     )
 
 
@@ -78,10 +89,14 @@ def names_of_alerts(fired: Sequence[Alert], *, period: Period, now: datetime) ->
     return list(dict.fromkeys(names))
 
 
-def alert_lines(marks: Sequence[Sequence[str]]) -> list[ChartLine]:
-    """A bar as high as the chart for each period with an alert; nothing where no period has one."""
-    values = [1.0 if names else None for names in marks]
-    return [make_line("alert", "Alert", values, is_bar=True)] if any(marks) else []
+def texts_of_annotations(annotations: Sequence[Annotation], *, period: Period) -> list[str]:
+    return [annotation.text for annotation in annotations if period.start <= annotation.at < period.end]
+
+
+def mark_lines(key: str, name: str, marks: Sequence[Sequence[str]], *, is_bar: bool) -> list[ChartLine]:
+    """A mark at the height of the chart for each period that has one; nothing where none has."""
+    values = [1.0 if texts else None for texts in marks]
+    return [make_line(key, name, values, is_bar=is_bar)] if any(marks) else []
 
 
 def previous_values(comparison: Comparison) -> list[float | None]:
@@ -120,9 +135,9 @@ def make_line(
 
 
 def make_periods(
-    periods: Sequence[PeriodText], *, previous: Values, marks: Sequence[Sequence[str]], kpi: Kpi
+    periods: Sequence[PeriodText], *, previous: Values, marks: Sequence[Sequence[Figure]], kpi: Kpi
 ) -> list[ChartPeriod]:
-    """`previous` has a value a period, or none at all; `marks` are the names of the alerts of each period."""
+    """`previous` has a value a period, or none at all; `marks` are what marks each period."""
     before = [value_text(value, unit=kpi.unit) for value in previous] or [""] * len(periods)
     return [
         ChartPeriod(
@@ -130,10 +145,10 @@ def make_periods(
             name=period.name,
             figures=[
                 *pointer_figures(period.evaluation, previous=previous_value, kpi=kpi),
-                *(Figure("Alert", name) for name in names),
+                *figures,
             ],
         )
-        for period, previous_value, names in zip(periods, before, marks, strict=True)
+        for period, previous_value, figures in zip(periods, before, marks, strict=True)
     ]
 
 

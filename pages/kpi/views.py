@@ -13,12 +13,14 @@ from django.views.decorators.http import require_safe
 
 from alerts.models import Alert
 from alerts.reading import fired_within, firing
+from kpis.annotations import annotations_within
 from kpis.formatting import Figure, count_text, date_text, value_text, words_of
-from kpis.models import Baseline
+from kpis.models import Annotation, Baseline
 from kpis.reading.query import UnknownKpi, find_kpi
 from kpis.reading.readings import Comparison, KpiReading, compare_kpi
 from kpis.registry import Kpi
 from pages.alerting.texts import AlertStrip, alert_texts
+from pages.annotating import add_url, annotation_texts
 from pages.kpi.chart import make_chart
 from pages.kpi.headline import Headline
 from pages.kpi.texts import EvaluationText, period_texts, value_name
@@ -85,7 +87,11 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
         limit=limit,
     )
     alerts = firing(now=page.now, limit=limit, environment=page.environment, kpi=kpi.slug)
-    context = kpi_context(comparison, page=page, fired=fired)
+    annotations = annotations_within(
+        environment=page.environment, start=page.range.start, end=page.range.end, kpi=kpi.slug
+    )
+    context = kpi_context(comparison, page=page, fired=fired, annotations=annotations)
+    context |= annotation_context(annotations, page=page, kpi=kpi, request=request)
     context["alerts"] = AlertStrip.from_alerts(
         alerts, environment=page.environment, zone=page.range.zone, now=page.now
     )
@@ -100,8 +106,30 @@ def kpi_or_404(slug: str) -> Kpi:
         raise Http404("There is no KPI of this name.") from None
 
 
-def kpi_context(comparison: Comparison, *, page: PageRequest, fired: Sequence[Alert] = ()) -> dict[str, Any]:
-    """What kpi.html prints; its fragments name what they take of it. `fired` are the alerts of the range."""
+def annotation_context(
+    annotations: Sequence[Annotation], *, page: PageRequest, kpi: Kpi, request: HttpRequest
+) -> dict[str, Any]:
+    """What _annotations.html prints."""
+    may_annotate, back = has_right(request.user, Right.ANNOTATE), request.get_full_path()
+    return {
+        "annotations": annotation_texts(annotations, zone=page.range.zone, may_edit=may_annotate, back=back),
+        "add_annotation_url": add_url(environment=page.environment, kpi=kpi.slug, back=back)
+        if may_annotate
+        else "",
+    }
+
+
+def kpi_context(
+    comparison: Comparison,
+    *,
+    page: PageRequest,
+    fired: Sequence[Alert] = (),
+    annotations: Sequence[Annotation] = (),
+) -> dict[str, Any]:
+    """What kpi.html prints; its fragments name what they take of it.
+
+    `fired` and `annotations` are the alerts and annotations of the range.
+    """
     current, state = comparison.current, page.state
     kpi = current.kpi
     headline = Headline.from_comparison(comparison)
@@ -112,7 +140,14 @@ def kpi_context(comparison: Comparison, *, page: PageRequest, fired: Sequence[Al
         "headline": headline,
         "tiles": make_tiles(headline),
         "percentiles": headline.total.percentiles if current.total.denominator else [],
-        "chart": make_chart(comparison, periods=periods, compares=state.compares, fired=fired, now=page.now),
+        "chart": make_chart(
+            comparison,
+            periods=periods,
+            compares=state.compares,
+            fired=fired,
+            annotations=annotations,
+            now=page.now,
+        ),
         "fired": alert_texts(fired, zone=page.range.zone, now=page.now),
         "chart_script": chart_script_url(),
         "value_name": value_name(kpi),
