@@ -48,7 +48,10 @@ def apply(rule: AlertRule, *, now: datetime) -> None:
         keep_or_open(finding, alert=known.get(fingerprint), now=now)
         if not is_told(finding, rule=rule, now=now):
             tell(finding, now=now)
-    for fingerprint in sorted(known.keys() - found.keys()):
+    undecided = {finding.fingerprint: finding for finding in result.undecided}
+    for fingerprint in sorted(known.keys() & undecided.keys()):
+        keep_or_open(undecided[fingerprint], alert=known[fingerprint], now=now)
+    for fingerprint in sorted(known.keys() - found.keys() - undecided.keys()):
         if known[fingerprint].environment not in result.unknown_environments:
             end_or_keep(known[fingerprint], kept=rule.threshold.kept, now=now)
 

@@ -14,6 +14,7 @@ const DAY = 86400;
 const TIME_UNITS = [[DAY, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const VALUE_STEPS = 4;
 const COUNT_STEPS = 2;
+const ROOM_FOR_BANDS = 1.5;
 
 function roundStep(size) {
   const power = 10 ** Math.floor(Math.log10(size));
@@ -25,9 +26,11 @@ function timeStep(size) {
   return TIME_STEPS.find((step) => step >= size) ?? DAY * roundStep(size / DAY);
 }
 
-// An axis from zero that holds every value. ECharts would divide minutes by tens: 33.33 min.
-function makeAxis(values, { steps, unit }) {
-  const highest = Math.max(0, ...values) || 1;
+// An axis from zero that holds every value. Bands may be cut off at its top: the interval of a day with few events would
+// press all lines flat, and the pointer shows its ends. ECharts would divide minutes by tens: 33.33 min.
+function makeAxis(values, { steps, unit, ends = [] }) {
+  const known = Math.max(0, ...values);
+  const highest = Math.max(known, Math.min(known * ROOM_FOR_BANDS, Math.max(0, ...ends))) || 1;
   const interval = (unit === "seconds" ? timeStep : roundStep)(highest / steps);
   return { type: "value", min: 0, max: interval * Math.min(steps, Math.ceil(highest / interval)), interval };
 }
@@ -92,7 +95,27 @@ function makeFlags({ name, values }, look) {
   };
 }
 
-function makeLine({ key, name, values }, look) {
+// Where an end is open, the block fades out towards the edge of the chart.
+function fadingOut(colour) {
+  return { type: "linear", x: 0, y: 1, x2: 0, y2: 0, colorStops: [{ offset: 0, color: colour }, { offset: 1, color: "transparent" }] };
+}
+
+// Each period has an interval of its own: a block from its low to its high end, on one that is not seen.
+function makeBand({ name, values, lows }, look, top) {
+  const blocks = values.map((high, index) => {
+    if (high === null && lows[index] === null) return { low: null, data: null };
+    const low = lows[index] ?? 0;
+    const value = Math.max(0, Math.min(high ?? top, top) - low);
+    return { low, data: high === null ? { value, itemStyle: { color: fadingOut(look.fill) } } : value };
+  });
+  const bar = { name, type: "bar", stack: "interval", barWidth: "100%", silent: true, emphasis: { disabled: true }, z: 1 };
+  return [
+    { ...bar, data: blocks.map(({ low }) => low), itemStyle: { color: "transparent" } },
+    { ...bar, data: blocks.map(({ data }) => data), itemStyle: { color: look.fill, opacity: Number(look.opacity) } },
+  ];
+}
+
+function makeLine({ key, name, values }, look, hasBand) {
   const dashes = look.strokeDasharray.match(/\d+/g);
   return {
     name, data: withLonePoints(values), type: "line", showAllSymbol: true, emphasis: { disabled: true },
@@ -100,7 +123,8 @@ function makeLine({ key, name, values }, look) {
     lineStyle: { color: look.stroke, width: parseFloat(look.strokeWidth), cap: look.strokeLinecap, type: dashes?.map(Number) ?? "solid" },
     // What holds for a whole period is level over it.
     step: ["target", "baseline"].includes(key) ? "middle" : false,
-    areaStyle: key === "value" ? { color: look.stroke, opacity: 0.09 } : undefined,
+    // Two areas of one colour would be read as three.
+    areaStyle: key === "value" && !hasBand ? { color: look.stroke, opacity: 0.09 } : undefined,
   };
 }
 
@@ -111,6 +135,9 @@ function makeOption(data, entries) {
   const category = { type: "category", data: data.periods.map(({ label }) => label), axisTick: { show: false }, axisLine: { lineStyle: { color: rule } } };
   const shown = data.lines.filter(({ key }) => entries.get(key).getAttribute("aria-pressed") === "true");
   const valuesOf = (isOfAxis) => shown.filter(isOfAxis).flatMap(({ values }) => values);
+  const valueAxis = makeAxis(valuesOf(({ key }) => !["count", "alert", "annotation", "interval"].includes(key)), {
+    steps: VALUE_STEPS, unit: data.unit, ends: valuesOf(({ key }) => key === "interval"),
+  });
   const countAxis = makeAxis(valuesOf(({ key }) => key === "count"), { steps: COUNT_STEPS, unit: "count" });
   return {
     animation: false,
@@ -133,17 +160,18 @@ function makeOption(data, entries) {
     ],
     yAxis: [
       {
-        ...makeAxis(valuesOf(({ key }) => !["count", "alert", "annotation"].includes(key)), { steps: VALUE_STEPS, unit: data.unit }),
+        ...valueAxis,
         axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } },
       },
       // A low strip: there is room for its two ends only.
       { ...countAxis, interval: countAxis.max, gridIndex: 1, axisLabel: { ...labels, hideOverlap: true }, splitLine: { show: false } },
       { type: "value", min: 0, max: 1, show: false },
     ],
-    series: shown.map((line) => {
+    series: shown.flatMap((line) => {
       const look = getComputedStyle(entries.get(line.key).querySelector("[data-chart-look]"));
+      if (line.key === "interval") return makeBand(line, look, valueAxis.max);
       if (line.key === "annotation") return makeFlags(line, look);
-      return line.is_bar ? makeBars(line, look) : makeLine(line, look);
+      return line.is_bar ? makeBars(line, look) : makeLine(line, look, shown.some(({ key }) => key === "interval"));
     }),
   };
 }

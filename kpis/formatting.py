@@ -8,6 +8,7 @@ from django.utils.text import capfirst
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
+DASH = "\N{EN DASH}"
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -25,10 +26,19 @@ class Figure(NamedTuple):
 def value_text(value: float | None, *, unit: str) -> str:
     """A value of the unit `ratio`, `seconds` or `usd`; a dash for None."""
     if value is None:
-        return "\N{EN DASH}"
+        return DASH
     if unit == "ratio":
         return percent_text(value)
     return duration_text(value) if unit == "seconds" else dollars_text(value)
+
+
+def interval_text(low: float | None, high: float | None, *, unit: str) -> str:
+    """35.2 to 39.7%; 3 min 5 s to 4 min; with an open end: 9 s or more. "" where both ends are open."""
+    if low is None or high is None:
+        text = value_text(high if low is None else low, unit=unit)
+        return "" if low is high else f"{text} or {'less' if low is None else 'more'}"
+    first = value_text(low, unit=unit)
+    return f"{first.removesuffix('%')} to {value_text(high, unit=unit)}"
 
 
 def percent_text(ratio: float, *, decimals: int = 1) -> str:

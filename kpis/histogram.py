@@ -13,6 +13,7 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 RELATIVE_ERROR = 0.009
@@ -49,25 +50,51 @@ def merge(histograms: Iterable[Histogram]) -> dict[int, int]:
     return dict(merged)
 
 
+def bin_bounds(bin_index: int) -> tuple[float, float]:
+    """The seconds between which the durations of the bin are: above the first, up to the second."""
+    if bin_index == ZERO_BIN:
+        return 0.0, 0.0
+    return GAMMA ** (bin_index - 1), GAMMA**bin_index
+
+
 def percentiles(histogram: Histogram, fractions: Sequence[float]) -> list[float | None]:
-    """The seconds at each fraction (0 to 1), in the order given; all None for an empty histogram.
-
-    The position of a fraction is fraction * (count - 1), counted from 0. Between two neighbours it interpolates
-    linearly, as PostgreSQL's percentile_cont, numpy's default and statistics.median do: the median of an even
-    number of durations is the mean of the middle two.
-    """
-    bins = sorted(histogram)
-    # How many durations there are up to and including each bin.
-    running_counts = list(accumulate(map(histogram.__getitem__, bins)))
-    count = running_counts[-1] if running_counts else 0
-    if not count:
-        return [None] * len(fractions)
-    return [_at_position(bins, running_counts, fraction * (count - 1)) for fraction in fractions]
+    """See Distribution.percentiles."""
+    return Distribution.from_histogram(histogram).percentiles(fractions)
 
 
-def _at_position(bins: Sequence[int], running_counts: Sequence[int], position: float) -> float:
-    """The seconds at a position in the sorted durations; a fractional one lies between two neighbours."""
-    below, above = math.floor(position), math.ceil(position)
-    lower = estimate(bins[bisect_right(running_counts, below)])
-    upper = estimate(bins[bisect_right(running_counts, above)])
-    return lower + (upper - lower) * (position - below)
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A histogram in order: its bins, and how many durations there are up to and including each of them."""
+
+    bins: Sequence[int]
+    running_counts: Sequence[int]
+
+    @classmethod
+    def from_histogram(cls, histogram: Histogram) -> "Distribution":
+        bins = sorted(histogram)
+        return cls(bins=bins, running_counts=list(accumulate(map(histogram.__getitem__, bins))))
+
+    @property
+    def count(self) -> int:
+        return self.running_counts[-1] if self.running_counts else 0
+
+    def percentiles(self, fractions: Sequence[float]) -> list[float | None]:
+        """The seconds at each fraction (0 to 1), in the order given; all None for an empty histogram.
+
+        The position of a fraction is fraction * (count - 1), counted from 0. Between two neighbours it interpolates
+        linearly, as PostgreSQL's percentile_cont, numpy's default and statistics.median do: the median of an even
+        number of durations is the mean of the middle two.
+        """
+        if not self.count:
+            return [None] * len(fractions)
+        return [self._at_position(fraction * (self.count - 1)) for fraction in fractions]
+
+    def _at_position(self, position: float) -> float:
+        """The seconds at a position in the sorted durations; a fractional one lies between two neighbours."""
+        below, above = math.floor(position), math.ceil(position)
+        lower, upper = estimate(self.bin_at(below)), estimate(self.bin_at(above))
+        return lower + (upper - lower) * (position - below)
+
+    def bin_at(self, position: int) -> int:
+        """The bin of the duration at a position, counted from 0."""
+        return self.bins[bisect_right(self.running_counts, position)]

@@ -7,13 +7,20 @@ from typing import Any
 
 from kpis.formatting import value_text
 from kpis.reading.effects import Effect, Rejudged
-from kpis.reading.evaluation import NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
+from kpis.reading.evaluation import (
+    NOT_MEASURABLE,
+    OFF_TARGET,
+    ON_TARGET,
+    TOO_CLOSE_TO_CALL,
+    TOO_FEW_EVENTS,
+)
 from kpis.registry import Kpi
 
 # What one day does, and several, whose verdict becomes this.
 BECOMING = {
     ON_TARGET: ("becomes on target", "become on target"),
     OFF_TARGET: ("becomes off target", "become off target"),
+    TOO_CLOSE_TO_CALL: ("becomes too close to call", "become too close to call"),
     TOO_FEW_EVENTS: ("has too few events", "have too few events"),
     NOT_MEASURABLE: ("cannot be measured", "cannot be measured"),
     None: ("has no target", "have no target"),
@@ -23,6 +30,7 @@ MOST_ROWS = 14
 VERDICTS = {
     ON_TARGET: "on target",
     OFF_TARGET: "off target",
+    TOO_CLOSE_TO_CALL: "too close to call",
     TOO_FEW_EVENTS: "too few events",
     NOT_MEASURABLE: "cannot be measured",
     None: "no target",

@@ -44,6 +44,11 @@ class Kpi:
     direction: Direction
     # For readers of the page: what is counted, of what, and what is left out.
     definition: str
+    # Of a ratio: whether each thing of the denominator either counts in the numerator or does not. If not, it is one
+    # count for each of another, and may be above 1. It decides on the interval of the value.
+    is_proportion: bool | None = None
+    # What the interval of the value leaves out of account, where readers have to know.
+    interval_caveat: str = ""
     numerator_label: str = ""
     denominator_label: str = ""
     # The percentile (0 to 1) that is the value of a duration KPI.
@@ -55,6 +60,11 @@ class Kpi:
     dimensions: tuple[str, ...] = ()
     minimum_sample: int = 20
     version: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: only the definition can say what the numerator of a ratio is to its denominator."""
+        if (self.kind is Kind.RATIO) is (self.is_proportion is None):
+            raise ValueError(f"{self.slug}: a ratio, and nothing else, says whether it is_proportion")
 
     @property
     def percentile_name(self) -> str:
@@ -71,6 +81,11 @@ DEFINITIONS = (
         unit="ratio",
         direction=Direction.AT_LEAST,
         target=Decimal("0.30"),
+        is_proportion=False,
+        interval_caveat=(
+            "Suggestions and messages are taken as two independent counts. Where the assistant suggests several "
+            "templates at once, the true interval is wider."
+        ),
         numerator_label="Templates suggested",
         denominator_label="Chat messages sent",
         definition=(
@@ -103,6 +118,11 @@ DEFINITIONS = (
         unit="ratio",
         direction=Direction.AT_LEAST,
         target=Decimal("0.80"),
+        is_proportion=True,
+        interval_caveat=(
+            "Workflows that were entered by hand count like all others. What may be wrong with an entered count is not "
+            "in the interval."
+        ),
         numerator_label="Drafts accepted",
         denominator_label="Workflows made in any way",
         dimensions=("origin",),
@@ -120,6 +140,7 @@ DEFINITIONS = (
         unit="ratio",
         direction=Direction.AT_LEAST,
         target=Decimal("0.50"),
+        is_proportion=True,
         numerator_label="Accepted drafts that used a template",
         denominator_label="Drafts accepted",
         definition=(
@@ -134,6 +155,7 @@ DEFINITIONS = (
         kind=Kind.RATIO,
         unit="ratio",
         direction=Direction.AT_LEAST,
+        is_proportion=True,
         numerator_label="Runs completed",
         denominator_label="Runs completed or failed",
         dimensions=("workflow", "trigger"),
@@ -179,6 +201,7 @@ DEFINITIONS = (
         kind=Kind.RATIO,
         unit="ratio",
         direction=Direction.AT_LEAST,
+        is_proportion=True,
         numerator_label="Approved",
         denominator_label="Approvals decided",
         definition=(
@@ -193,6 +216,7 @@ DEFINITIONS = (
         kind=Kind.RATIO,
         unit="ratio",
         direction=Direction.AT_MOST,
+        is_proportion=True,
         numerator_label="Agent runs failed",
         denominator_label="Agent runs completed or failed",
         dimensions=("agent",),

@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 
 from kpis.formatting import percent_text
-from kpis.reading.evaluation import NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
+from kpis.reading.evaluation import (
+    NOT_MEASURABLE,
+    OFF_TARGET,
+    ON_TARGET,
+    TOO_CLOSE_TO_CALL,
+    TOO_FEW_EVENTS,
+)
 from kpis.reading.readings import KpiReading
 from kpis.registry import Kpi
+from kpis.statistics.estimates import IntervalMethod, method_of
+from kpis.statistics.intervals import LEVEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,12 @@ BADGES = {
     ON_TARGET: Badge(tone="good", label="On target", short="On target", hint="The value reaches its target."),
     OFF_TARGET: Badge(
         tone="bad", label="Off target", short="Off target", hint="The value misses its target."
+    ),
+    TOO_CLOSE_TO_CALL: Badge(
+        tone="close",
+        label="Too close to call",
+        short="Too close to call",
+        hint="The target lies within the interval of the value.",
     ),
     TOO_FEW_EVENTS: Badge(
         tone="few",
@@ -41,9 +55,9 @@ NOT_COMPUTED = Badge(tone="none", label="Not computed yet", hint="Nothing of thi
 
 
 def badge_of(reading: KpiReading) -> Badge:
-    if reading.total.verdict is None:
+    if reading.total.call is None:
         return NO_TARGET
-    return BADGES[reading.total.verdict] if reading.series else NOT_COMPUTED
+    return BADGES[reading.total.call] if reading.series else NOT_COMPUTED
 
 
 def judgement_text(kpi: Kpi) -> str:
@@ -52,7 +66,28 @@ def judgement_text(kpi: Kpi) -> str:
     if kpi.baseline_factor is not None:
         factor = percent_text(float(kpi.baseline_factor))
         sentences.append(f"The target is {factor} of the baseline unless set otherwise.")
+    if method_of(kpi) is not None:
+        sentences.append("Too close to call when the target lies within the interval of the value.")
     return " ".join([*sentences, f"There is {no_verdict_below(kpi)}."])
+
+
+INTERVAL_METHODS = {
+    IntervalMethod.WILSON: "Wilson's score interval of a proportion",
+    IntervalMethod.TWO_COUNTS: "the score interval of one count for each of another",
+    IntervalMethod.ORDER_STATISTICS: "from the ranks of the measured durations",
+}
+
+
+def interval_sentences(kpi: Kpi) -> str:
+    """What the interval of the value is, and what it leaves out; or that there is none."""
+    method = method_of(kpi)
+    if method is None:
+        return "The value is a total: it is no estimate and has no interval, and its change is not judged."
+    level = percent_text(LEVEL)
+    sentences = (
+        f"Interval: {level}, {INTERVAL_METHODS[method]}. It takes events to be independent of each other."
+    )
+    return f"{sentences} {kpi.interval_caveat}".strip()
 
 
 def no_verdict_below(kpi: Kpi) -> str:

@@ -145,13 +145,19 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "kpis": (
         "models",
         "days formatting histogram registry",
-        "annotations run_queries",
+        "annotations run_queries statistics",
         "compute",
         "reading",
         "api",
         "demo",
         "previews",
         "admin apps entered_counts forms management tasks",
+    ),
+    "kpis.statistics": (
+        "intervals",
+        "counts differences proportions ranks",
+        "estimates",
+        "changes",
     ),
     "kpis.reading": (
         "periods",

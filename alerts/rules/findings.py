@@ -62,9 +62,13 @@ class AlertFinding:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleResult:
-    """What is wrong, and where the rule cannot tell: there its alerts stay as they are."""
+    """What is wrong, and where the rule cannot tell: there its alerts stay as they are.
+
+    What is in `undecided` keeps an alert that is open, and opens none.
+    """
 
     findings: Sequence[AlertFinding] = ()
+    undecided: Sequence[AlertFinding] = ()
     unknown_environments: frozenset[str] = frozenset()
 
 

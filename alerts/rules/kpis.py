@@ -1,4 +1,4 @@
-"""KPIs off target, of enough events to judge."""
+"""KPIs off target, by more than noise, of enough events to judge."""
 
 from datetime import datetime
 
@@ -14,15 +14,21 @@ from kpis.registry import REGISTRY
 
 
 def find_off_target(now: datetime) -> RuleResult:
-    """The verdicts of a KPI that stands still are old: where the rollup is late, nothing is said."""
+    """The verdicts of a KPI that stands still are old: where the rollup is late, nothing is said.
+
+    A value that misses its target by what may be noise is undecided. So an alert begins when the whole interval
+    misses the target and is over when the value reaches it: noise neither begins it nor makes it go to and fro.
+    """
     late = frozenset(late_environments(now))
     readings = [reading for reading in read_windows(now=now) if reading.window == KPI_WINDOW]
     off_target = [
-        target_finding(reading)
-        for reading in readings
-        if reading.verdict == OFF_TARGET and reading.environment not in late
+        reading for reading in readings if reading.verdict == OFF_TARGET and reading.environment not in late
     ]
-    return RuleResult(findings=off_target, unknown_environments=late)
+    return RuleResult(
+        findings=[target_finding(reading) for reading in off_target if not reading.is_too_close_to_call],
+        undecided=[target_finding(reading) for reading in off_target if reading.is_too_close_to_call],
+        unknown_environments=late,
+    )
 
 
 def target_finding(reading: WindowReading) -> AlertFinding:

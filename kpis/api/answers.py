@@ -5,32 +5,44 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from kpis.reading.evaluation import Evaluation, Slice
-from kpis.reading.periods import Range
-from kpis.reading.readings import KpiReading
+from kpis.reading.periods import Period, Range
+from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
+from kpis.statistics.changes import ValueChange
+from kpis.statistics.estimates import method_of
+from kpis.statistics.intervals import LEVEL, Interval
 from web.moments import rfc3339
 
 
-def list_json(readings: Sequence[KpiReading]) -> dict[str, Any]:
+def list_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """Several KPIs over one range of one environment; there must be one at least."""
-    return range_json(readings[0]) | {"kpis": [listed_kpi_json(reading) for reading in readings]}
+    return {
+        **range_json(comparisons[0].current),
+        "previous": period_json(comparisons[0].previous.range),
+        "kpis": [listed_kpi_json(comparison) for comparison in comparisons],
+    }
 
 
-def listed_kpi_json(reading: KpiReading) -> dict[str, Any]:
+def listed_kpi_json(comparison: Comparison) -> dict[str, Any]:
+    reading = comparison.current
     return {
         **kpi_json(reading),
         **evaluation_json(reading.kpi, reading.total),
+        "change": change_json(comparison.change),
         "dimensions": list(reading.kpi.dimensions),
     }
 
 
-def reading_json(reading: KpiReading) -> dict[str, Any]:
-    """One KPI over a range, with its series and, if it was asked for, its breakdown."""
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """One KPI over a range, with its series and, if it was asked for, its breakdown; and its change."""
+    reading = comparison.current
     return {
         **kpi_json(reading),
         **range_json(reading),
         "granularity": reading.granularity.value,
         "total": evaluation_json(reading.kpi, reading.total),
+        "previous": period_json(comparison.previous.range),
+        "change": change_json(comparison.change),
         "series": series_json(reading.kpi, reading.series),
         "excluded": dict(reading.excluded),
         **breakdown_json(reading),
@@ -48,6 +60,7 @@ def kpi_json(reading: KpiReading) -> dict[str, Any]:
         "direction": kpi.direction.value,
         "target": goal.target,
         "baseline": goal.baseline,
+        "interval_method": method_of(kpi),
     }
 
 
@@ -69,9 +82,12 @@ def range_json(reading: RangeReading) -> dict[str, Any]:
         "environment": reading.environment,
         "time_zone": reading.range.zone.key,
         "computed_until": rfc3339(reading.computed_until) if reading.computed_until else None,
-        "from": rfc3339(reading.range.start),
-        "to": rfc3339(reading.range.end),
+        **period_json(reading.range),
     }
+
+
+def period_json(period: Period) -> dict[str, str]:
+    return {"from": rfc3339(period.start), "to": rfc3339(period.end)}
 
 
 def breakdown_json(reading: KpiReading) -> dict[str, Any]:
@@ -106,9 +122,32 @@ def series_json(kpi: Kpi, series: Sequence[Evaluation]) -> list[dict[str, Any]]:
 
 
 def evaluation_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:
-    """Sums, value and verdict; the reason only where there is no value."""
-    answer = {**sums_json(kpi, evaluation), "value": evaluation.value, "verdict": evaluation.verdict}
+    """Sums, value, its interval, and the verdict; the reason only where there is no value."""
+    answer = {
+        **sums_json(kpi, evaluation),
+        "value": evaluation.value,
+        "interval": interval_json(evaluation.interval),
+        "verdict": evaluation.verdict,
+        "is_too_close_to_call": evaluation.is_too_close_to_call,
+    }
     return answer if evaluation.reason is None else answer | {"reason": evaluation.reason}
+
+
+def interval_json(interval: Interval | None) -> dict[str, float | None] | None:
+    return None if interval is None else {"low": interval.low, "high": interval.high, "level": LEVEL}
+
+
+def change_json(change: ValueChange | None) -> dict[str, Any] | None:
+    return (
+        None
+        if change is None
+        else {
+            "previous_value": change.previous,
+            "difference": change.difference,
+            "interval": interval_json(change.interval),
+            "judgement": change.judgement,
+        }
+    )
 
 
 def sums_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:

@@ -18,6 +18,7 @@ UNSEEN = {"Zs", "Zl", "Zp", "Cf", "Cc"}
 NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 # These stand on every row, because a file must say by itself what it shows.
 REPEATED_FIELDS = ("kpi", "environment", "time_zone", "unit")
+LATER_FIELDS = ("interval", "is_too_close_to_call")
 
 
 class CsvRenderer(BaseRenderer):
@@ -47,12 +48,20 @@ def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row for each period of a KPI's answer; with a breakdown, for each period of each value."""
     repeated = {name: answer[name] for name in REPEATED_FIELDS}
     if "breakdown" not in answer:
-        return [repeated | period for period in answer["series"]]
+        return [repeated | cells_of(period) for period in answer["series"]]
     return [
-        repeated | {"dimension": answer["dimension"], "dimension_value": part["value"]} | period
+        repeated | {"dimension": answer["dimension"], "dimension_value": part["value"]} | cells_of(period)
         for part in answer["breakdown"]
         for period in part["series"]
     ]
+
+
+def cells_of(period: Mapping[str, Any]) -> dict[str, Any]:
+    """The period's fields, and at the end what came to be after the first files: those keep their columns."""
+    cells = {name: value for name, value in period.items() if name not in LATER_FIELDS}
+    interval = period["interval"] or {}
+    ends = {f"interval_{name}": interval.get(name) for name in ("low", "high", "level")}
+    return {**cells, **ends, "is_too_close_to_call": period["is_too_close_to_call"]}
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:

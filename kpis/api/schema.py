@@ -7,8 +7,11 @@ from rest_framework import serializers
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
 from kpis.reading.periods import Granularity
 from kpis.registry import Direction
+from kpis.statistics.changes import DOWN, TOO_FEW_TO_COMPARE, UP, WITHIN_NOISE
+from kpis.statistics.estimates import IntervalMethod
 
 VERDICTS = [ON_TARGET, OFF_TARGET, TOO_FEW_EVENTS, NOT_MEASURABLE]
+JUDGEMENTS = [UP, DOWN, WITHIN_NOISE, TOO_FEW_TO_COMPARE]
 REASONS = [NO_EVENTS, NOT_MEASURABLE]
 
 
@@ -19,6 +22,14 @@ class ErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="A sentence for people")
     detail = serializers.JSONField(help_text="The same sentence, or the faults field by field")
     request_id = serializers.CharField()
+
+
+class IntervalSerializer(serializers.Serializer[Any]):
+    """Both ends are included."""
+
+    low = serializers.FloatField(allow_null=True, help_text="null: open, of too few events")
+    high = serializers.FloatField(allow_null=True, help_text="null: open, of too few events")
+    level = serializers.FloatField(help_text="0.95")
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
@@ -37,8 +48,27 @@ class FiguresSerializer(serializers.Serializer[Any]):
     p95 = serializers.FloatField(required=False, allow_null=True)
     p99 = serializers.FloatField(required=False, allow_null=True)
     value = serializers.FloatField(allow_null=True, help_text="In the KPI's unit")
-    verdict = serializers.ChoiceField(VERDICTS, allow_null=True, help_text="null: there is no target")
+    interval = IntervalSerializer(
+        allow_null=True, help_text="How sure the value is; null for a sum, and where there is no value"
+    )
+    verdict = serializers.ChoiceField(
+        VERDICTS, allow_null=True, help_text="By the value alone; null: there is no target"
+    )
+    is_too_close_to_call = serializers.BooleanField(
+        help_text="Whether the interval holds values with the other verdict"
+    )
     reason = serializers.ChoiceField(REASONS, required=False, help_text="Why value is null")
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """Of the total against the previous range."""
+
+    previous_value = serializers.FloatField()
+    difference = serializers.FloatField(help_text="The value less the previous one, in the KPI's unit")
+    interval = IntervalSerializer(allow_null=True, help_text="Of the difference of two ratios")
+    judgement = serializers.ChoiceField(
+        JUDGEMENTS, allow_null=True, help_text="Whether it is more than noise; null for a sum"
+    )
 
 
 class PeriodSerializer(FiguresSerializer):
@@ -63,9 +93,13 @@ class HeadSerializer(serializers.Serializer[Any]):
     )
     target = serializers.FloatField(allow_null=True)
     baseline = serializers.FloatField(allow_null=True)
+    interval_method = serializers.ChoiceField(
+        [str(method) for method in IntervalMethod], allow_null=True, help_text="null: there are no intervals"
+    )
 
 
 class ListedKpiSerializer(HeadSerializer, FiguresSerializer):
+    change = ChangeSerializer(allow_null=True, help_text="null: one of the two has no value")
     dimensions = serializers.ListField(child=serializers.CharField(), help_text="For breakdown=")
 
 
@@ -82,7 +116,15 @@ def range_fields() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
     }
 
 
+class PreviousSerializer(serializers.Serializer[Any]):
+    """The range of the same length before the range."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {name: field for name, field in range_fields().items() if name in {"from", "to"}}
+
+
 class KpiListSerializer(serializers.Serializer[Any]):
+    previous = PreviousSerializer()
     kpis = ListedKpiSerializer(many=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -92,6 +134,8 @@ class KpiListSerializer(serializers.Serializer[Any]):
 class KpiSerializer(HeadSerializer):
     granularity = serializers.ChoiceField([str(granularity) for granularity in Granularity])
     total = FiguresSerializer(help_text="Over all periods of the series together")
+    previous = PreviousSerializer()
+    change = ChangeSerializer(allow_null=True, help_text="null: one of the two has no value")
     series = PeriodSerializer(many=True, help_text="Periods that are not computed yet are left out")
     excluded = serializers.DictField(
         child=serializers.IntegerField(), help_text="What could not be measured, counted by reason"

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kpis.api.access import ReadView
-from kpis.api.answers import list_json, reading_json
+from kpis.api.answers import comparison_json, list_json
 from kpis.api.csv_export import CsvRenderer
 from kpis.api.parameters import (
     KnownFormats,
@@ -23,8 +23,8 @@ from kpis.api.parameters import (
 from kpis.api.schema import ErrorSerializer, KpiListSerializer, KpiSerializer
 from kpis.reading.periods import Granularity, InvalidRange
 from kpis.reading.query import UnknownDimension, UnknownKpi, find_kpi
-from kpis.reading.readings import KpiReading, read_kpi, read_kpis
-from kpis.registry import DEFINITIONS, Kpi
+from kpis.reading.readings import Comparison, KpiReading, compare_kpi, compare_kpis
+from kpis.registry import Kpi
 from people.access import has_right
 from people.models import Right
 from telemetry.models import ApiKey
@@ -52,7 +52,10 @@ class KpiListView(ReadView):
     @extend_schema(
         operation_id="listKpis",
         summary="All KPIs with their newest values",
-        description="The value is over the range, by default the 28 days up to now.",
+        description=(
+            "The value is over the range, by default the 28 days up to now; "
+            "the change is against as many days before it."
+        ),
         tags=["KPIs"],
         parameters=RANGE_PARAMETERS,
         responses={200: KpiListSerializer, **ERRORS},
@@ -61,14 +64,13 @@ class KpiListView(ReadView):
         parameters = self.parameters(request)
         environment = self.environment(request, name=parameters["environment"])
         now = timezone.now()
-        readings = read_kpis(
-            kpis=DEFINITIONS,
+        comparisons = compare_kpis(
             environment=environment,
             range=range_of(parameters, now=now),
             granularity=Granularity.TOTAL,
             now=now,
         )
-        return Response(list_json(readings))
+        return Response(list_json(comparisons))
 
 
 class KpiView(ReadView):
@@ -79,7 +81,10 @@ class KpiView(ReadView):
     @extend_schema(
         operation_id="readKpi",
         summary="One KPI over a range",
-        description="The total and a series of periods, as JSON or, with `format=csv`, the series as CSV.",
+        description=(
+            "The total, its change against the range of the same length before it, and a series of periods, as JSON "
+            "or, with `format=csv`, the series as CSV."
+        ),
         tags=["KPIs"],
         parameters=[
             *RANGE_PARAMETERS,
@@ -99,8 +104,9 @@ class KpiView(ReadView):
         refuse_export_without_right(request)
         kpi = kpi_of(slug)
         environment = self.environment(request, name=parameters["environment"])
-        reading = read(kpi, parameters, environment=environment)
-        return Response(reading_json(reading), headers=file_headers(request, reading))
+        comparison = read(kpi, parameters, environment=environment)
+        headers = file_headers(request, comparison.current)
+        return Response(comparison_json(comparison), headers=headers)
 
 
 def refuse_export_without_right(request: Request) -> None:
@@ -123,12 +129,12 @@ def kpi_of(slug: str) -> Kpi:
         raise not_found("unknown_kpi", "There is no KPI of this name; /api/kpis/ lists them.") from None
 
 
-def read(kpi: Kpi, parameters: Mapping[str, str], *, environment: str) -> KpiReading:
-    """The reading that the parameters ask for. Raises ApiError 400."""
+def read(kpi: Kpi, parameters: Mapping[str, str], *, environment: str) -> Comparison:
+    """The reading and its comparison that the parameters ask for. Raises ApiError 400."""
     # Read once: around midnight the default range and the target in force must mean the same today.
     now = timezone.now()
     try:
-        return read_kpi(
+        return compare_kpi(
             kpi=kpi,
             environment=environment,
             range=range_of(parameters, now=now),

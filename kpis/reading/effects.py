@@ -22,7 +22,7 @@ MOST_DAYS = 90
 
 @dataclass(frozen=True, kw_only=True)
 class Rejudged:
-    """A day, or all of them together, with the verdict before and after; `value` is in the KPI's unit."""
+    """A day, or all of them together, with what is said of it before and after; `value` is in the KPI's unit."""
 
     first: date
     value: float | None
@@ -137,14 +137,13 @@ def effect_on(
         kpi=kpi,
         environment=context.environment,
         days=[
-            Rejudged(first=day, value=old.value, before=old.verdict, after=new.verdict)
-            for day, old, new in pairs
+            Rejudged(first=day, value=old.value, before=old.call, after=new.call) for day, old, new in pairs
         ],
         total=Rejudged(
             first=local_day(days.start, zone=days.zone),
             value=then.total.value,
-            before=then.total.verdict,
-            after=now.total.verdict,
+            before=then.total.call,
+            after=now.total.call,
         ),
     )
 

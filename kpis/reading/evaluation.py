@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from kpis.histogram import percentiles
+from kpis.histogram import Distribution
 from kpis.reading.goals import Goal
 from kpis.reading.periods import Period
 from kpis.reading.sums import Sums, add_up
 from kpis.registry import Direction, Kind, Kpi
+from kpis.statistics.estimates import Estimate, interval_of_percentile, interval_of_ratio
+from kpis.statistics.intervals import Interval
 from telemetry.plan.metrics import MICRO
 
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -17,6 +19,9 @@ OFF_TARGET = "off_target"
 TOO_FEW_EVENTS = "too_few_events"
 NOT_MEASURABLE = "not_measurable"
 NO_EVENTS = "no_events"
+# What pages say in the place of on or off target: see Evaluation.call.
+TOO_CLOSE_TO_CALL = "too_close_to_call"
+NO_DURATIONS = Distribution(bins=(), running_counts=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,8 @@ class Evaluation:
     | sum      | dollars, summed | things summed   | the numerator                              |
 
     The value is None where the denominator is 0 or the KPI cannot be measured; `reason` says which. A duration
-    also has percentiles (p50 to p99, in seconds) and, like a sum, a mean.
+    also has percentiles (p50 to p99, in seconds) and, like a sum, a mean. `interval` is that of the value; None where
+    there is no value, for a sum, and for a percentile of very few durations.
     """
 
     period: Period
@@ -41,6 +47,21 @@ class Evaluation:
     goal: Goal
     percentiles: Mapping[str, float | None] = field(default_factory=dict)
     mean: float | None = None
+    interval: Interval | None = None
+    # Whether the value is on one side of the target, and the interval reaches to the other.
+    is_too_close_to_call: bool = False
+
+    @property
+    def call(self) -> str | None:
+        """The verdict as people get it: too_close_to_call in place of one that may be noise.
+
+        The verdict itself stays what the value says. The scrape, the API's `verdict` and alerts hold on to it.
+        """
+        return TOO_CLOSE_TO_CALL if self.is_too_close_to_call else self.verdict
+
+    @property
+    def estimate(self) -> Estimate:
+        return Estimate(value=self.value, sample=self.denominator, interval=self.interval)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,28 +126,59 @@ def _evaluate_total(
 
 def evaluate(kpi: Kpi, *, sums: Sums, period: Period, goal: Goal, is_measurable: bool = True) -> Evaluation:
     """Evaluates the sums of one period. Where there is nothing to divide, the value is None and never zero."""
-    seconds = _percentiles(kpi, sums)
+    distribution = _distribution(kpi, sums)
+    seconds = _percentiles(kpi, distribution)
     value = _value(kpi, sums=sums, seconds=seconds) if is_measurable else None
+    interval = None if value is None else _interval(kpi, sums=sums, distribution=distribution)
+    verdict = judge(
+        kpi, value=value, sample=sums.denominator, target=goal.target, is_measurable=is_measurable
+    )
     return Evaluation(
         period=period,
         numerator=sums.numerator if kpi.kind is Kind.RATIO else sums.numerator / MICRO,
         denominator=sums.denominator,
         value=value,
         reason=_reason(value, is_measurable=is_measurable),
-        verdict=judge(
-            kpi, value=value, sample=sums.denominator, target=goal.target, is_measurable=is_measurable
-        ),
+        verdict=verdict,
         goal=goal,
         percentiles=seconds,
         mean=_mean(kpi, sums),
+        interval=interval,
+        is_too_close_to_call=_is_too_close(kpi, verdict=verdict, interval=interval, target=goal.target),
     )
 
 
-def _percentiles(kpi: Kpi, sums: Sums) -> dict[str, float | None]:
+def _distribution(kpi: Kpi, sums: Sums) -> Distribution:
+    """Empty for a KPI that is no duration."""
+    return Distribution.from_histogram(sums.histogram()) if kpi.kind is Kind.DURATION else NO_DURATIONS
+
+
+def _percentiles(kpi: Kpi, distribution: Distribution) -> dict[str, float | None]:
     """Seconds by the percentile's name; empty for a KPI that is no duration."""
     if kpi.kind is not Kind.DURATION:
         return {}
-    return dict(zip(PERCENTILES, percentiles(sums.histogram(), list(PERCENTILES.values())), strict=True))
+    return dict(zip(PERCENTILES, distribution.percentiles(list(PERCENTILES.values())), strict=True))
+
+
+def _interval(kpi: Kpi, *, sums: Sums, distribution: Distribution) -> Interval | None:
+    """Of sums that have a value."""
+    match kpi.kind:
+        case Kind.RATIO:
+            return interval_of_ratio(kpi, numerator=sums.numerator, denominator=sums.denominator)
+        case Kind.DURATION:
+            return interval_of_percentile(distribution, fraction=kpi.statistic)
+        case Kind.SUM:
+            return None
+
+
+def _is_too_close(kpi: Kpi, *, verdict: str | None, interval: Interval | None, target: float | None) -> bool:
+    """Whether the verdict is on or off target, and a value of the interval would have the other one."""
+    if verdict not in {ON_TARGET, OFF_TARGET} or interval is None or target is None:
+        return False
+    # The end that has the other verdict, if any value of the interval has.
+    is_low = (verdict == ON_TARGET) is (kpi.direction is Direction.AT_LEAST)
+    end = interval.low if is_low else interval.high
+    return end is None or _reaches(end, target=target, direction=kpi.direction) is (verdict == OFF_TARGET)
 
 
 def _value(kpi: Kpi, *, sums: Sums, seconds: Mapping[str, float | None]) -> float | None:
@@ -166,5 +218,8 @@ def judge(
         return None
     if value is None or sample < kpi.minimum_sample:
         return TOO_FEW_EVENTS
-    reaches = value >= target if kpi.direction is Direction.AT_LEAST else value <= target
-    return ON_TARGET if reaches else OFF_TARGET
+    return ON_TARGET if _reaches(value, target=target, direction=kpi.direction) else OFF_TARGET
+
+
+def _reaches(value: float, *, target: float, direction: Direction) -> bool:
+    return value >= target if direction is Direction.AT_LEAST else value <= target

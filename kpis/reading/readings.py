@@ -16,6 +16,7 @@ from kpis.reading.periods import Granularity, Range
 from kpis.reading.query import BREAKDOWN_LIMIT, KpiQuery, read_sums
 from kpis.reading.sums import SumTable
 from kpis.registry import DEFINITIONS, Kpi
+from kpis.statistics.changes import ValueChange, judge_change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,13 @@ class Comparison:
     current: KpiReading
     previous: KpiReading
 
+    @property
+    def change(self) -> ValueChange | None:
+        """Of the totals; None where one of them has no value."""
+        return judge_change(
+            self.current.kpi, current=self.current.total.estimate, previous=self.previous.total.estimate
+        )
+
 
 def read_kpi(
     *,
@@ -67,14 +75,6 @@ def read_kpi(
     return _read(query, context=_load_context(query, now=now))[0]
 
 
-def read_kpis(
-    *, kpis: Sequence[Kpi], environment: str, range: Range, granularity: Granularity, now: datetime
-) -> list[KpiReading]:
-    """Several KPIs over the range, in the order given, in five queries at most. Raises TooManyPeriods."""
-    query = KpiQuery(kpis=kpis, environment=environment, range=range, granularity=granularity)
-    return _read(query, context=_load_context(query, now=now))
-
-
 def compare_kpi(
     *,
     kpi: Kpi,
@@ -84,12 +84,13 @@ def compare_kpi(
     now: datetime,
     breakdown: str = "",
     slices: int = BREAKDOWN_LIMIT,
+    has_slice_series: bool = True,
     is_previous_by_period: bool = False,
 ) -> Comparison:
-    """As read_kpi, and the previous range, in one query more. It reads no more than a page shows.
+    """As read_kpi, and the previous range, in one query more.
 
-    The breakdown has the `slices` largest values with empty series. The previous range is a total, or has the same
-    granularity if `is_previous_by_period`.
+    The breakdown has the `slices` largest values, with empty series unless `has_slice_series`. The previous range is
+    a total, or has the same granularity if `is_previous_by_period`.
     """
     query = KpiQuery(
         kpis=[kpi],
@@ -98,18 +99,20 @@ def compare_kpi(
         granularity=granularity,
         breakdown=breakdown,
         slice_limit=slices,
-        has_slice_series=False,
+        has_slice_series=has_slice_series,
     )
     previous_granularity = granularity if is_previous_by_period else Granularity.TOTAL
     return _compare(query, previous_granularity=previous_granularity, now=now)[0]
 
 
-def compare_kpis(*, environment: str, range: Range, now: datetime) -> list[Comparison]:
-    """Every KPI by day over the range and its total over the previous range, in registry order, in six queries.
+def compare_kpis(
+    *, environment: str, range: Range, now: datetime, granularity: Granularity = Granularity.DAY
+) -> list[Comparison]:
+    """Every KPI over the range and its total over the previous range, in registry order, in six queries.
 
     Raises TooManyPeriods.
     """
-    query = KpiQuery(kpis=DEFINITIONS, environment=environment, range=range, granularity=Granularity.DAY)
+    query = KpiQuery(kpis=DEFINITIONS, environment=environment, range=range, granularity=granularity)
     return _compare(query, previous_granularity=Granularity.TOTAL, now=now)
 
 

@@ -33,6 +33,7 @@ class WindowReading:
     target: float | None
     baseline: float | None
     verdict: str | None
+    is_too_close_to_call: bool
 
 
 def read_windows(*, now: datetime) -> list[WindowReading]:
@@ -81,6 +82,7 @@ def _window_reading(kpi: Kpi, *, environment: str, window: str, evaluation: Eval
         target=evaluation.goal.target,
         baseline=evaluation.goal.baseline,
         verdict=evaluation.verdict,
+        is_too_close_to_call=evaluation.is_too_close_to_call,
     )
 
 

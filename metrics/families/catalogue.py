@@ -72,6 +72,9 @@ ROWS: tuple[tuple[FamilyTable, Source, str, str, str, str], ...] = (
      "The baseline in force today; no sample without one."),
     (FamilyTable.KPIS, DATABASE, "workbench_kpi_on_target", GAUGE, WINDOW,
      "1 on target, 0 off target; no sample without a target, or where events are too few to judge."),
+    (FamilyTable.KPIS, DATABASE, "workbench_kpi_too_close_to_call", GAUGE, WINDOW,
+     "1 where the value is on one side of the target and its interval reaches to the other, else 0; no sample where "
+     "`workbench_kpi_on_target` has none."),
     (FamilyTable.KPIS, DATABASE, "workbench_kpi_numerator_total", COUNTER, KPI,
      "The numerator since the beginning: a count, seconds or dollars."),
     (FamilyTable.KPIS, DATABASE, "workbench_kpi_denominator_total", COUNTER, KPI,

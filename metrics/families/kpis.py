@@ -23,6 +23,11 @@ def kpi_families(*, now: datetime) -> Iterator[Metric]:
             "1: on target, 0: off target; no sample where events are too few to judge.",
             lambda reading: VERDICTS.get(reading.verdict or ""),
         ),
+        (
+            "too_close_to_call",
+            "1 where the interval of the value reaches to the other side of the target, else 0; samples as on_target.",
+            lambda reading: reading.is_too_close_to_call if reading.verdict in VERDICTS else None,
+        ),
     ]
     for suffix, text, value_of in gauges:
         values = ((reading, value_of(reading)) for reading in readings)

@@ -45,18 +45,23 @@ def kpi_group(kpis: Iterable[Kpi], *, threshold: KpiEntry, portal: str) -> Rule:
 def kpi_rules(kpis: Iterable[Kpi], *, threshold: KpiEntry, portal: str) -> Iterator[Rule]:
     """An alert for each KPI. The portal judges it: there is no verdict without a target or with too few events.
 
+    A verdict that is too close to call keeps an alert that fires, and lets none fire (alerts/rules/kpis.py).
     `portal` is the portal's address, without a slash at its end; empty: the alerts link no page of it.
     """
     for kpi in kpis:
         which = f'{{kpi="{kpi.slug}",window="{threshold.window}"}}'
-        value, verdict = (
+        value, verdict, is_close = (
             f"max by (kpi, persona, environment) (workbench_kpi_{name}{which})"
-            for name in ("value", "on_target")
+            for name in ("value", "on_target", "too_close_to_call")
         )
+        fires = f'ALERTS{{alertname="KpiOffTarget",alertstate="firing",kpi="{kpi.slug}"}}'
         yield {
             "alert": "KpiOffTarget",
             # The value is what the text says.
-            "expr": f"{value}\n  and {verdict} == 0",
+            "expr": (
+                f"{value}\n  and {verdict} == 0\n"
+                f"  unless ({is_close} == 1\n    unless max by (kpi, persona, environment) ({fires}))"
+            ),
             **kept(threshold),
             # They tell the rules apart; the samples have them too.
             "labels": {"severity": threshold.severity.value, "kpi": kpi.slug, "persona": kpi.persona.value},

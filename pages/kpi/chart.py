@@ -7,22 +7,28 @@ from typing import TypedDict
 from alerts.models import Alert
 from kpis.formatting import Figure, value_text
 from kpis.models import Annotation
+from kpis.reading.evaluation import Evaluation
 from kpis.reading.periods import Period
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
-from pages.kpi.texts import EvaluationText, PeriodText, summary_text, value_name
+from pages.kpi.texts import INTERVAL_NAME, EvaluationText, PeriodText, summary_text, value_name
 
 Values = Sequence[float | None]
 
 
 class ChartLine(TypedDict):
-    """A line (or the bars) of the chart, and its entry in the legend. `key` names its look in portal.css."""
+    """A line (or the bars) of the chart, and its entry in the legend. `key` names its look in portal.css.
+
+    The line with the key `interval` is a band: `values` are its upper ends and `lows` its lower ones, None where the
+    end is open. Of other lines `lows` is empty.
+    """
 
     key: str
     name: str
     is_bar: bool
     is_shown: bool
     values: Values
+    lows: Values
 
 
 class ChartPeriod(TypedDict):
@@ -114,6 +120,7 @@ def make_lines(reading: KpiReading, *, previous: Values) -> list[ChartLine]:
         make_line(
             "value", value_name(kpi), [evaluation.value for evaluation in series], is_bar=kpi.kind is Kind.SUM
         ),
+        make_band(series),
         make_line("previous", "Previous period", previous),
         make_line("target", "Target", [evaluation.goal.target for evaluation in series]),
         make_line("baseline", "Baseline", [evaluation.goal.baseline for evaluation in series]),
@@ -125,13 +132,26 @@ def make_lines(reading: KpiReading, *, previous: Values) -> list[ChartLine]:
             "count", kpi.denominator_label, [evaluation.denominator for evaluation in series], is_bar=True
         ),
     ]
-    return [line for line in lines if any(value is not None for value in line["values"])]
+    return [line for line in lines if any(value is not None for value in [*line["values"], *line["lows"]])]
 
 
 def make_line(
     key: str, name: str, values: Values, *, is_bar: bool = False, is_shown: bool = True
 ) -> ChartLine:
-    return ChartLine(key=key, name=name, is_bar=is_bar, is_shown=is_shown, values=values)
+    return ChartLine(key=key, name=name, is_bar=is_bar, is_shown=is_shown, values=values, lows=[])
+
+
+def make_band(series: Sequence[Evaluation]) -> ChartLine:
+    """The intervals of the values. In the legend it looks like bars: it is an area."""
+    intervals = [evaluation.interval for evaluation in series]
+    return ChartLine(
+        key="interval",
+        name=INTERVAL_NAME,
+        is_bar=True,
+        is_shown=True,
+        values=[interval.high if interval else None for interval in intervals],
+        lows=[interval.low if interval else None for interval in intervals],
+    )
 
 
 def make_periods(
@@ -156,6 +176,7 @@ def pointer_figures(evaluation: EvaluationText, *, previous: str, kpi: Kpi) -> l
     """What is shown of a period where the pointer is; `previous` is "" without a comparison."""
     return [
         Figure(value_name(kpi), evaluation.value_or_reason),
+        *evaluation.interval_column,
         *evaluation.counts,
         *evaluation.other_percentiles,
         Figure("Target", evaluation.target),

@@ -7,6 +7,7 @@ from kpis.formatting import change_text, value_text
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Direction, Kpi
+from kpis.statistics.changes import TOO_FEW_TO_COMPARE, WITHIN_NOISE, ValueChange
 from pages.kpi.texts import EvaluationText
 from pages.verdicts import Badge, badge_of
 
@@ -16,15 +17,22 @@ REASONS = {
     NOT_MEASURABLE: "No other origin of workflows was ever reported here, so a share would be a guess.",
 }
 
+# What a judgement of a difference says of it, where it is neither better nor worse.
+NOTES = {WITHIN_NOISE: "within noise", TOO_FEW_TO_COMPARE: "too few to compare"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Against the previous period. `tone` is good, bad or flat, `arrow` is up, down or flat."""
+    """Against the previous period. `tone` is good, bad or flat, `arrow` is up, down, flat or noise.
+
+    `note` says beside the text why nothing is said of it, `words` are for those who see no colours.
+    """
 
     text: str
     tone: str
     arrow: str
     words: str
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +52,7 @@ class Headline:
             total=EvaluationText.from_evaluation(current.total, kpi=current.kpi),
             previous_value=value_text(previous.total.value, unit=current.kpi.unit),
             badge=badge_of(current),
-            change=change_of(current.total.value, previous.total.value, kpi=current.kpi),
+            change=change_text_of(comparison.change, kpi=current.kpi),
             note=note_of(current),
         )
 
@@ -56,17 +64,23 @@ def note_of(reading: KpiReading) -> str:
     return REASONS.get(reading.total.reason or "", "")
 
 
-def change_of(current: float | None, previous: float | None, *, kpi: Kpi) -> Change | None:
-    """None where one of both has no value."""
-    if current is None or previous is None:
+def change_text_of(change: ValueChange | None, *, kpi: Kpi) -> Change | None:
+    """None where one of the two values is missing. A difference is better or worse only where it is more than noise."""
+    if change is None:
         return None
-    text = change_text(current, previous, unit=kpi.unit)
+    text = change_text(change.current, change.previous, unit=kpi.unit)
     if text.startswith("±"):
         return Change(text="no change", tone="flat", arrow="flat", words="unchanged")
-    is_better = (current > previous) is (kpi.direction is Direction.AT_LEAST)
+    if change.judgement in NOTES:
+        note = NOTES[change.judgement]
+        return Change(text=text, tone="flat", arrow="noise", words=note, note=note)
+    arrow = "up" if change.difference > 0 else "down"
+    if change.judgement is None:
+        return Change(text=text, tone="flat", arrow=arrow, words="not judged")
+    is_better = (change.difference > 0) is (kpi.direction is Direction.AT_LEAST)
     return Change(
         text=text,
         tone="good" if is_better else "bad",
-        arrow="up" if current > previous else "down",
+        arrow=arrow,
         words="better" if is_better else "worse",
     )

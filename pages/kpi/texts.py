@@ -4,20 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from kpis.formatting import Figure, count_text, value_text
+from kpis.formatting import DASH, Figure, count_text, interval_text, percent_text, value_text
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, Evaluation
 from kpis.reading.readings import KpiReading
 from kpis.registry import Direction, Kind, Kpi
+from kpis.statistics.estimates import method_of
+from kpis.statistics.intervals import LEVEL
 from pages.period_names import period_label, period_name
 from pages.verdicts import BADGES
 
 # What a table and a tooltip say in the place of a value.
 SHORT_REASONS = {NO_EVENTS: "no events", NOT_MEASURABLE: "not measurable"}
 
+INTERVAL_NAME = f"{percent_text(LEVEL)} interval"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationText:
-    """An evaluation as text. `verdict` is "" where there is no target to judge by.
+    """An evaluation as text. `verdict` is "" where there is no target to judge by, `interval` where there is none.
 
     `counts` are a ratio's two sums, or the sample of another KPI. `percentiles` are a duration's, from p50 to p99;
     `other_percentiles` leave out the one that is the value.
@@ -29,6 +33,9 @@ class EvaluationText:
     baseline: str
     sample: str
     verdict: str
+    interval: str
+    interval_name: str
+    interval_column: Sequence[Figure]
     counts: Sequence[Figure]
     mean: Sequence[Figure]
     percentiles: Sequence[Figure]
@@ -41,6 +48,7 @@ class EvaluationText:
             Figure(name, value_text(percentile, unit=kpi.unit))
             for name, percentile in evaluation.percentiles.items()
         ]
+        interval = interval_of(evaluation, kpi=kpi)
         mean = Figure("Mean", value_text(evaluation.mean, unit=kpi.unit))
         return cls(
             value=value,
@@ -48,7 +56,10 @@ class EvaluationText:
             target=target_text(evaluation.goal.target, kpi=kpi),
             baseline=optional_text(evaluation.goal.baseline, kpi=kpi),
             sample=sample_text(evaluation, kpi=kpi),
-            verdict=BADGES[evaluation.verdict].short if evaluation.verdict else "",
+            verdict=BADGES[evaluation.call].short if evaluation.call else "",
+            interval=interval,
+            interval_name=INTERVAL_NAME,
+            interval_column=[Figure(INTERVAL_NAME, interval or DASH)] if method_of(kpi) else [],
             counts=count_figures(evaluation, kpi=kpi),
             mean=[] if kpi.kind is Kind.RATIO else [mean],
             percentiles=percentiles,
@@ -63,7 +74,7 @@ class EvaluationText:
     @property
     def columns(self) -> list[Figure]:
         """What the value is made of, in the table of periods."""
-        return [*self.counts, *self.mean, *self.other_percentiles]
+        return [*self.interval_column, *self.counts, *self.mean, *self.other_percentiles]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +110,12 @@ def value_name(kpi: Kpi) -> str:
     if kpi.kind is not Kind.DURATION:
         return kpi.title
     return "Median" if kpi.percentile_name == "p50" else kpi.percentile_name
+
+
+def interval_of(evaluation: Evaluation, *, kpi: Kpi) -> str:
+    """ "" where there is none."""
+    interval = evaluation.interval
+    return interval_text(interval.low, interval.high, unit=kpi.unit) if interval else ""
 
 
 def optional_text(value: float | None, *, kpi: Kpi) -> str:

@@ -32,7 +32,7 @@ from pages.page_request import (
     no_environment_page,
     page_request_or_404,
 )
-from pages.verdicts import judgement_text, too_few_text
+from pages.verdicts import interval_sentences, judgement_text, too_few_text
 from people.access import has_right, limit_of, needs_right
 from people.models import Right
 from web.moments import rfc3339
@@ -75,6 +75,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
         granularity=page.state.granularity,
         breakdown=page.state.breakdown,
         slices=SHOWN_SLICES,
+        has_slice_series=False,
         is_previous_by_period=page.state.compares,
         now=page.now,
     )
@@ -160,6 +161,7 @@ def kpi_context(
         "exclusions": make_exclusions(current),
         "baseline": baseline_figures(current.total.goal.baseline_row, kpi=kpi),
         "judgement": judgement_text(kpi),
+        "interval_sentences": interval_sentences(kpi),
         "compares": state.compares,
         "compare_url": state.link(compares=not state.compares),
         "overview_url": reverse("overview") + state.shared().query(),

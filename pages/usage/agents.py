@@ -11,9 +11,10 @@ from django.views.decorators.http import require_safe
 
 from kpis.compute.usage import OTHER_ERRORS
 from kpis.formatting import Figure, compact_text, count_text, dollars_text, value_text
-from kpis.reading.usage.agents import FAILURE_RATE, AgentReading, AgentsReading, read_agents
+from kpis.reading.usage.agents import FAILURE_RATE, AgentFigures, AgentReading, AgentsReading, read_agents
 from kpis.reading.usage.breakdown import USAGE_LIMIT
-from pages.kpi.headline import Change, change_of
+from kpis.statistics.changes import judge_change
+from pages.kpi.headline import Change, change_text_of
 from pages.page_controls import PageControls
 from pages.page_request import PageRequest, environments_of, no_environment_page
 from pages.sparkline import Sparkline, make_sparkline
@@ -130,13 +131,18 @@ def agents_context(reading: AgentsReading, *, page: PageRequest, order: SortOrde
     }
 
 
+def failure_change(figures: AgentFigures, *, previous: AgentFigures) -> Change | None:
+    change = judge_change(FAILURE_RATE, current=figures.failures, previous=previous.failures)
+    return change_text_of(change, kpi=FAILURE_RATE)
+
+
 def make_tiles(total: AgentReading) -> list[tuple[Figure, Change | None]]:
     """All agents together; each figure with its change."""
     figures, previous = total.figures, total.previous
     usage, used_before = figures.usage, previous.usage
     changes = (
         count_change(usage.agent_runs, used_before.agent_runs),
-        change_of(figures.failure_rate, previous.failure_rate, kpi=FAILURE_RATE),
+        failure_change(figures, previous=previous),
         None,
         None,
         count_change(usage.retries, used_before.retries),
@@ -166,7 +172,7 @@ def make_text(row: AgentReading, *, reading: AgentsReading, page: PageRequest) -
         runs_change=count_change(usage.agent_runs, row.previous.usage.agent_runs),
         rate=value_text(figures.failure_rate, unit="ratio"),
         failed=f"{count_text(figures.failed)} of {count_text(figures.finished)}",
-        rate_change=change_of(figures.failure_rate, row.previous.failure_rate, kpi=FAILURE_RATE),
+        rate_change=failure_change(figures, previous=row.previous),
         p50=value_text(row.p50, unit="seconds"),
         p95=value_text(row.p95, unit="seconds"),
         retries=count_text(usage.retries),

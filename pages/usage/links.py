@@ -11,7 +11,8 @@ from kpis.formatting import change_text
 from kpis.reading.periods import Range
 from kpis.reading.usage.breakdown import USAGE_LIMIT
 from kpis.registry import REGISTRY
-from pages.kpi.headline import Change, change_of
+from kpis.statistics.changes import ValueChange
+from pages.kpi.headline import Change, change_text_of
 from pages.page_request import PageRequest, page_request_or_404
 from web.moments import rfc3339
 
@@ -40,8 +41,11 @@ def csv_url(name: str, *, environment: str, range: Range, **parts: str) -> str:
 
 
 def cost_change(current: float, previous: float) -> Change | None:
-    """None where there was none before, or is none now."""
-    return change_of(current, previous, kpi=COST) if current and previous else None
+    """A sum is not judged. None where there was none before, or is none now."""
+    if not current or not previous:
+        return None
+    change = ValueChange(current=current, previous=previous, judgement=None)
+    return change_text_of(change, kpi=COST)
 
 
 def count_change(current: int, previous: int) -> Change | None:

@@ -9,6 +9,7 @@ from kpis.formatting import (
     change_text,
     compact_text,
     date_text,
+    interval_text,
     moment_text,
     value_text,
     words_of,
@@ -59,6 +60,24 @@ def test_writes_a_cost_in_dollars(amount: float, text: str) -> None:
 @pytest.mark.parametrize("unit", ["ratio", "seconds", "usd"])
 def test_writes_a_dash_where_there_is_no_value(unit: str) -> None:
     assert value_text(None, unit=unit) == "–"  # noqa: RUF001
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "text"),
+    [
+        (0.352, 0.397, "ratio", "35.2 to 39.7%"),
+        (0.97, 1.0, "ratio", "97 to 100%"),
+        (59.5, 200, "seconds", "59.5 s to 3 min 20 s"),
+        (9, None, "seconds", "9 s or more"),
+        (None, 9, "seconds", "9 s or less"),
+        (0.1, None, "ratio", "10% or more"),
+        (None, None, "ratio", ""),
+    ],
+)
+def test_writes_an_interval_with_its_unit(
+    low: float | None, high: float | None, unit: str, text: str
+) -> None:
+    assert interval_text(low, high, unit=unit).replace(NARROW, " ") == text
 
 
 @pytest.mark.parametrize(("current", "previous", "unit", "text"), CHANGES.values(), ids=CHANGES)

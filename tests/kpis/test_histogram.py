@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kpis.compute import measures
-from kpis.histogram import GAMMA, ZERO_BIN, bin_of, estimate, merge, percentiles
+from kpis.histogram import GAMMA, ZERO_BIN, bin_bounds, bin_of, estimate, merge, percentiles
 from workbench.dialect import current
 
 SECOND = 1_000_000
@@ -51,6 +51,15 @@ def test_a_bin_includes_its_upper_bound_and_not_its_lower(power: int) -> None:
 def test_refuses_a_negative_duration() -> None:
     with pytest.raises(ValueError, match="negative"):
         bin_of(-1)
+
+
+@given(DURATIONS)
+def test_a_duration_and_its_estimate_are_within_the_bounds_of_the_bin(microseconds: int) -> None:
+    low, high = bin_bounds(bin_of(microseconds))
+
+    # The logarithm may round a duration at a bound into the next bin.
+    assert low * (1 - 1e-12) <= microseconds / SECOND <= high * (1 + 1e-12)
+    assert low <= estimate(bin_of(microseconds)) <= high
 
 
 @given(DURATIONS)

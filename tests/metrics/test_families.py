@@ -270,6 +270,8 @@ def test_kpis_are_shown_by_window(now: datetime, key: ApiKey) -> None:
     assert kpi_gauge(found, "workbench_kpi_value") == {"1d": 0.25, "7d": 0.4, "28d": 0.2}
     assert kpi_gauge(found, "workbench_kpi_target") == {"1d": 0.3, "7d": 0.3, "28d": 0.3}
     assert kpi_gauge(found, "workbench_kpi_on_target") == {"1d": 0.0, "7d": 1.0, "28d": 0.0}
+    # 40 of 100 have the interval 27.8 to 57.6%, of each of 100 messages.
+    assert kpi_gauge(found, "workbench_kpi_too_close_to_call") == {"1d": 1.0, "7d": 1.0, "28d": 0.0}
     assert kpi_gauge(found, "workbench_kpi_baseline") == {}
 
 
@@ -280,6 +282,7 @@ def test_what_is_null_has_no_sample(now: datetime, key: ApiKey) -> None:
 
     assert kpi_gauge(found, "workbench_kpi_value") == {}
     assert kpi_gauge(found, "workbench_kpi_on_target") == {}
+    assert kpi_gauge(found, "workbench_kpi_too_close_to_call") == {}
 
 
 def test_too_few_events_have_a_value_and_no_verdict(now: datetime, key: ApiKey) -> None:

@@ -28,30 +28,62 @@ def test_shows_every_kpi_by_persona(reader: Client) -> None:
 
 def test_shows_value_change_sample_target_and_verdict(reader: Client) -> None:
     make_environment()
-    make_bucket(numerator=40, denominator=100)
-    make_bucket(numerator=35, denominator=100, period_start=DAY - timedelta(days=28))
+    make_bucket(numerator=656, denominator=1_640)
+    make_bucket(numerator=300, denominator=1_000, period_start=DAY - timedelta(days=28))
 
     text = words(reader, "/")
 
     assert (
-        "Template suggestion rate 40% +5 points against the previous period, better "
-        "40 / 100 chat messages sent On target Target ≥ 30% Baseline none"
+        "Template suggestion rate 40% 95% interval: (36.5 to 43.8%) +10 points against the previous period, better "
+        "656 / 1,640 chat messages sent On target Target ≥ 30% Baseline none"
     ) in text
 
 
 def test_says_off_target_and_worse_in_words(reader: Client) -> None:
     make_environment()
-    make_bucket(numerator=20, denominator=100)
+    make_bucket(numerator=200, denominator=1_000)
+    make_bucket(numerator=350, denominator=1_000, period_start=DAY - timedelta(days=28))
+
+    text = words(reader, "/")
+
+    assert "against the previous period, worse 200 / 1,000 chat messages sent Off target" in text
+
+
+def test_calls_neither_a_change_nor_a_verdict_that_may_be_noise(reader: Client) -> None:
+    make_environment()
+    make_bucket(numerator=40, denominator=100)
     make_bucket(numerator=35, denominator=100, period_start=DAY - timedelta(days=28))
 
-    assert "against the previous period, worse 20 / 100 chat messages sent Off target" in words(reader, "/")
+    assert (
+        "Template suggestion rate 40% 95% interval: (27.8 to 57.6%) "
+        "+5 points, within noise against the previous period "
+        "40 / 100 chat messages sent Too close to call Target ≥ 30%"
+    ) in words(reader, "/")
+
+
+def test_compares_nothing_with_too_few_events(reader: Client) -> None:
+    make_environment()
+    make_bucket(numerator=400, denominator=1_000)
+    make_bucket(numerator=1, denominator=19, period_start=DAY - timedelta(days=28))
+
+    assert "+34.7 points, too few to compare against the previous period" in words(reader, "/")
+
+
+def test_shows_the_change_of_a_cost_without_a_judgement(reader: Client) -> None:
+    make_environment()
+    make_bucket("execution-cost", numerator=2_000_000, denominator=100)
+    make_bucket("execution-cost", numerator=1_000_000, denominator=100, period_start=DAY - timedelta(days=28))
+
+    text = words(reader, "/")
+
+    assert "Execution cost $2.00 +100% against the previous period, not judged 100 runs" in text
 
 
 def test_says_too_few_events_to_judge(reader: Client) -> None:
     make_environment()
     make_bucket(numerator=3, denominator=10)
 
-    assert "30% 3 / 10 chat messages sent Too few events to judge" in words(reader, "/")
+    assert "3 / 10 chat messages sent Too few events to judge" in words(reader, "/")
 
 
 def test_tells_not_computed_from_zero(reader: Client) -> None:

@@ -28,6 +28,7 @@ from kpis.reading.usage.breakdown import (
     total_of,
 )
 from kpis.registry import REGISTRY
+from kpis.statistics.estimates import Estimate, estimate_ratio
 
 FAILURE_RATE = REGISTRY["agent-failure-rate"]
 SHOWN_PERCENTILES = (0.5, 0.95)
@@ -45,8 +46,12 @@ class AgentFigures:
     usage: Usage
 
     @property
+    def failures(self) -> Estimate:
+        return estimate_ratio(FAILURE_RATE, numerator=self.failed, denominator=self.finished)
+
+    @property
     def failure_rate(self) -> float | None:
-        return self.failed / self.finished if self.finished else None
+        return self.failures.value
 
 
 @dataclass(frozen=True, kw_only=True)

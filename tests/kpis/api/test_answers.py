@@ -1,17 +1,19 @@
 """Readings as answers, without a database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from kpis.api.answers import list_json, reading_json
+from kpis.api.answers import comparison_json, evaluation_json, list_json
 from kpis.reading.evaluation import Evaluation, Slice
 from kpis.reading.goals import Goal
 from kpis.reading.periods import Granularity, Range
-from kpis.reading.readings import KpiReading
+from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import REGISTRY, Kpi
+from kpis.statistics.intervals import Interval
 
 START = datetime(2026, 2, 9, 23, tzinfo=UTC)
 DAY = Range(start=START, end=START + timedelta(days=1), zone=ZoneInfo("Europe/Berlin"))
@@ -27,17 +29,25 @@ EVALUATION = Evaluation(
     verdict="on_target",
     goal=Goal(target=3.0, baseline=5.0),
 )
-EVALUATION_JSON = {"numerator": 2.5, "denominator": 4, "value": 2.5, "verdict": "on_target"}
+EVALUATION_JSON = {
+    "numerator": 2.5,
+    "denominator": 4,
+    "value": 2.5,
+    "interval": None,
+    "verdict": "on_target",
+    "is_too_close_to_call": False,
+}
 
 
-def make_reading(
+def make_comparison(
     *,
     kpi: Kpi = COSTS,
     breakdown: str = "",
     slices: Sequence[Slice] = (),
     computed_until: datetime | None = None,
-) -> KpiReading:
-    return KpiReading(
+) -> Comparison:
+    """With itself as the range before."""
+    reading = KpiReading(
         kpi=kpi,
         environment="production",
         range=DAY,
@@ -51,10 +61,11 @@ def make_reading(
         slices=tuple(slices),
         slices_left_out=7,
     )
+    return Comparison(current=reading, previous=reading)
 
 
 def test_answers_a_period_with_its_moments_and_its_target() -> None:
-    answer = reading_json(make_reading())
+    answer = comparison_json(make_comparison())
 
     assert answer["total"] == EVALUATION_JSON
     assert answer["series"] == [
@@ -67,17 +78,38 @@ def test_answers_a_period_with_its_moments_and_its_target() -> None:
     ]
 
 
+def test_answers_an_interval_with_its_level_and_an_open_end_with_null() -> None:
+    evaluation = replace(EVALUATION, interval=Interval(1.5, None), is_too_close_to_call=True)
+
+    assert evaluation_json(COSTS, evaluation) == EVALUATION_JSON | {
+        "interval": {"low": 1.5, "high": None, "level": 0.95},
+        "is_too_close_to_call": True,
+    }
+
+
+def test_answers_the_change_of_a_sum_without_a_judgement() -> None:
+    answer = comparison_json(make_comparison())
+
+    assert answer["previous"] == {"from": "2026-02-09T23:00:00Z", "to": "2026-02-10T23:00:00Z"}
+    assert answer["change"] == {
+        "previous_value": 2.5,
+        "difference": 0.0,
+        "interval": None,
+        "judgement": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("computed_until", "text"),
     [(None, None), (START, "2026-02-09T23:00:00Z")],
     ids=["nothing is computed", "something is computed"],
 )
 def test_says_how_far_the_environment_is_computed(computed_until: datetime | None, text: str | None) -> None:
-    assert reading_json(make_reading(computed_until=computed_until))["computed_until"] == text
+    assert comparison_json(make_comparison(computed_until=computed_until))["computed_until"] == text
 
 
 def test_has_no_breakdown_unless_one_was_asked_for() -> None:
-    answer = reading_json(make_reading())
+    answer = comparison_json(make_comparison())
 
     assert {"dimension", "breakdown", "breakdown_left_out"}.isdisjoint(answer)
 
@@ -85,7 +117,7 @@ def test_has_no_breakdown_unless_one_was_asked_for() -> None:
 def test_answers_the_values_of_a_breakdown_and_how_many_more_there_are() -> None:
     part = Slice(value="triage", total=EVALUATION, series=())
 
-    answer = reading_json(make_reading(breakdown="workflow", slices=[part]))
+    answer = comparison_json(make_comparison(breakdown="workflow", slices=[part]))
 
     assert answer["dimension"] == "workflow"
     assert answer["breakdown"] == [{"value": "triage", "total": EVALUATION_JSON, "series": []}]
@@ -93,7 +125,7 @@ def test_answers_the_values_of_a_breakdown_and_how_many_more_there_are() -> None
 
 
 def test_lists_kpis_below_the_range_that_they_share() -> None:
-    answer = list_json([make_reading(), make_reading(kpi=SUGGESTIONS)])
+    answer = list_json([make_comparison(), make_comparison(kpi=SUGGESTIONS)])
 
     assert (answer["environment"], answer["time_zone"]) == ("production", "Europe/Berlin")
     assert [(kpi["kpi"], kpi["value"], kpi["dimensions"]) for kpi in answer["kpis"]] == [

@@ -10,8 +10,10 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from kpis.api.answers import interval_json
 from kpis.api.csv_export import rows_of, write_csv
 from kpis.registry import DEFINITIONS
+from kpis.statistics.counts import ratio_of_counts
 from telemetry.keys import revoke_key
 from telemetry.models import Scope
 from tests.builders import issue_key, make_secret
@@ -26,8 +28,10 @@ from tests.kpis.builders import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
+ONE_DAY = timedelta(days=1)
 KPI = "/api/kpis/template-suggestion-rate/"
 RANGE = {"from": "2026-02-09", "to": "2026-02-11"}
+THREE_OF_ELEVEN = interval_json(ratio_of_counts(3, per=11))
 
 
 def get(client: Client, path: str = KPI, *, key: str = "", **parameters: str) -> Any:
@@ -72,7 +76,17 @@ def test_answers_a_ratio_as_documented(reader: Client) -> None:
         "granularity": "day",
         "target": 0.3,
         "baseline": None,
-        "total": {"numerator": 3, "denominator": 11, "value": 3 / 11, "verdict": "too_few_events"},
+        "interval_method": "two_counts",
+        "total": {
+            "numerator": 3,
+            "denominator": 11,
+            "value": 3 / 11,
+            "interval": THREE_OF_ELEVEN,
+            "verdict": "too_few_events",
+            "is_too_close_to_call": False,
+        },
+        "previous": {"from": "2026-02-07T00:00:00Z", "to": "2026-02-09T00:00:00Z"},
+        "change": None,
         "series": [
             {
                 "period_start": "2026-02-09T00:00:00Z",
@@ -80,8 +94,10 @@ def test_answers_a_ratio_as_documented(reader: Client) -> None:
                 "numerator": 0,
                 "denominator": 0,
                 "value": None,
+                "interval": None,
                 "reason": "no_events",
                 "verdict": "too_few_events",
+                "is_too_close_to_call": False,
                 "target": 0.3,
             },
             {
@@ -90,7 +106,9 @@ def test_answers_a_ratio_as_documented(reader: Client) -> None:
                 "numerator": 3,
                 "denominator": 11,
                 "value": 3 / 11,
+                "interval": THREE_OF_ELEVEN,
                 "verdict": "too_few_events",
+                "is_too_close_to_call": False,
                 "target": 0.3,
             },
         ],
@@ -114,7 +132,9 @@ def test_answers_a_duration_with_its_percentiles(reader: Client) -> None:
         "p95",
         "p99",
         "value",
+        "interval",
         "verdict",
+        "is_too_close_to_call",
     ]
     assert (total["count"], total["sum_seconds"], total["mean"]) == (3, 180, 60)
     assert total["value"] == total["p50"] == pytest.approx(60, rel=0.01)
@@ -126,7 +146,14 @@ def test_answers_a_cost_in_dollars(reader: Client) -> None:
 
     total = answer(reader, "/api/kpis/execution-cost/")["total"]
 
-    assert total == {"numerator": 2.5, "denominator": 4, "value": 2.5, "verdict": None}
+    assert total == {
+        "numerator": 2.5,
+        "denominator": 4,
+        "value": 2.5,
+        "interval": None,
+        "verdict": None,
+        "is_too_close_to_call": False,
+    }
 
 
 def test_says_why_adoption_has_no_value(reader: Client) -> None:
@@ -139,7 +166,9 @@ def test_says_why_adoption_has_no_value(reader: Client) -> None:
         "numerator": 30,
         "denominator": 30,
         "value": None,
+        "interval": None,
         "verdict": "not_measurable",
+        "is_too_close_to_call": False,
         "reason": "not_measurable",
     }
 
@@ -212,12 +241,49 @@ def test_lists_every_kpi_with_its_newest_value(reader: Client) -> None:
         "direction": "at_least",
         "target": 0.3,
         "baseline": None,
+        "interval_method": "two_counts",
         "numerator": 12,
         "denominator": 30,
         "value": 0.4,
+        "interval": interval_json(ratio_of_counts(12, per=30)),
         "verdict": "on_target",
+        "is_too_close_to_call": True,
+        "change": None,
         "dimensions": [],
     }
+
+
+def test_answers_the_change_against_the_range_before(reader: Client) -> None:
+    make_environment()
+    make_bucket("approval-rate", numerator=56, denominator=70)
+    make_bucket("approval-rate", numerator=48, denominator=80, period_start=DAY - 2 * ONE_DAY)
+
+    by_itself = answer(reader, "/api/kpis/approval-rate/")["change"]
+    listed = answer(reader, "/api/kpis/")
+
+    assert by_itself == {
+        "previous_value": 0.6,
+        "difference": pytest.approx(0.2),
+        # Newcombe's example.
+        "interval": {
+            "low": pytest.approx(0.0524, abs=5e-5),
+            "high": pytest.approx(0.3339, abs=5e-5),
+            "level": 0.95,
+        },
+        "judgement": "up",
+    }
+    assert {kpi["kpi"]: kpi["change"] for kpi in listed["kpis"]}["approval-rate"] == by_itself
+    assert listed["previous"] == {"from": "2026-02-07T00:00:00Z", "to": "2026-02-09T00:00:00Z"}
+
+
+def test_answers_the_longest_range_though_nothing_was_before_it(reader: Client, settings: Settings) -> None:
+    """Before 1940 Amsterdam was 19 minutes and 32 seconds ahead: its days do not begin with a bucket."""
+    settings.REPORTING_TIME_ZONE = "Europe/Amsterdam"
+    make_environment()
+
+    body = answer(reader, **{"from": "2000-01-01", "to": "2099-12-31", "granularity": "total"})
+
+    assert body["change"] is None
 
 
 def test_lists_kpis_where_there_is_no_environment_yet(reader: Client) -> None:
@@ -410,8 +476,9 @@ def test_reads_a_kpi_in_a_fixed_number_of_queries(
     for number in range(days):
         make_bucket(period_start=DAY - timedelta(days=number))
 
-    # Session and user, two of rights, environments, the person's limit, freshness, targets, baselines, buckets.
-    with django_assert_num_queries(10):
+    # Session and user, two of rights, environments, the person's limit, freshness, targets, baselines, buckets,
+    # buckets of the range before.
+    with django_assert_num_queries(11):
         get(reader)
 
 
@@ -420,7 +487,7 @@ def test_lists_kpis_in_a_fixed_number_of_queries(
 ) -> None:
     make_environment()
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         get(reader, "/api/kpis/")
 
 

@@ -23,11 +23,17 @@ FEBRUARY_10 = date(2026, 2, 10)
 
 
 def make_days(*numerators: int, first: date = FEBRUARY_10, environment: str = "production") -> None:
-    """A day row of `numerator` of 100 for each."""
+    """A day row of `numerator` per cent for each, of so many events that noise plays no part."""
     for number, numerator in enumerate(numerators):
         day = first + timedelta(days=number)
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        make_bucket(KPI, period_start=start, numerator=numerator, denominator=100, environment=environment)
+        make_bucket(
+            KPI,
+            period_start=start,
+            numerator=numerator * 1000,
+            denominator=100_000,
+            environment=environment,
+        )
 
 
 def target(value: str, *, since: date = FEBRUARY_10, environment: str = "") -> Target:

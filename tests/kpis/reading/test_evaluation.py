@@ -22,6 +22,8 @@ from kpis.reading.goals import Goal
 from kpis.reading.periods import Period
 from kpis.reading.sums import Sums
 from kpis.registry import DEFINITIONS, REGISTRY, Kind, Kpi
+from kpis.statistics.counts import ratio_of_counts
+from kpis.statistics.proportions import wilson
 
 START = datetime(2026, 2, 10, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
@@ -31,6 +33,7 @@ SUGGESTIONS = REGISTRY["template-suggestion-rate"]
 TIMES = REGISTRY["time-to-create-workflow"]
 FAILURES = REGISTRY["agent-failure-rate"]
 COSTS = REGISTRY["execution-cost"]
+APPROVALS = REGISTRY["approval-rate"]
 
 
 def sums_of_seconds(seconds: Iterable[float]) -> Sums:
@@ -56,6 +59,7 @@ def test_divides_a_ratio() -> None:
         reason=None,
         verdict="too_few_events",
         goal=Goal(target=0.3, baseline=None),
+        interval=ratio_of_counts(3, per=11),
     )
 
 
@@ -142,6 +146,78 @@ def test_needs_no_target_to_say_that_a_kpi_cannot_be_measured() -> None:
     verdict = judge(SUGGESTIONS, value=None, sample=0, target=None, is_measurable=False)
 
     assert verdict == "not_measurable"
+
+
+# Intervals --------------------------------------------------------------------------------------------
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    assert evaluated(FAILURES, Sums(3, 11)).interval == wilson(3, trials=11)
+
+
+def test_a_percentile_has_an_interval_of_measured_durations() -> None:
+    interval = evaluated(TIMES, sums_of_seconds(range(1, 21))).interval
+
+    assert interval is not None
+    assert (interval.low, interval.high) == (pytest.approx(6, rel=0.02), pytest.approx(15, rel=0.02))
+
+
+@pytest.mark.parametrize(
+    ("kpi", "sums", "is_measurable"),
+    [
+        pytest.param(COSTS, Sums(1_500_000, 300), True, id="a sum"),
+        pytest.param(SUGGESTIONS, Sums(0, 0), True, id="no events"),
+        pytest.param(FAILURES, Sums(40, 50), False, id="not measurable"),
+        pytest.param(TIMES, sums_of_seconds([60] * 5), True, id="five durations"),
+    ],
+)
+def test_what_is_no_estimate_has_no_interval(kpi: Kpi, sums: Sums, *, is_measurable: bool) -> None:
+    assert evaluated(kpi, sums, is_measurable=is_measurable).interval is None
+
+
+LOW, HIGH = wilson(30, trials=100).low or 0, wilson(30, trials=100).high or 0
+
+
+@pytest.mark.parametrize(
+    ("kpi", "target", "verdict", "call"),
+    [
+        pytest.param(APPROVALS, LOW, "on_target", "on_target", id="at least, at the low end"),
+        pytest.param(APPROVALS, LOW + 1e-9, "on_target", "too_close_to_call", id="at least, just within"),
+        pytest.param(APPROVALS, 0.3, "on_target", "too_close_to_call", id="at least, at the value"),
+        pytest.param(APPROVALS, HIGH, "off_target", "too_close_to_call", id="at least, at the high end"),
+        pytest.param(APPROVALS, HIGH + 1e-9, "off_target", "off_target", id="at least, beyond"),
+        pytest.param(FAILURES, HIGH, "on_target", "on_target", id="at most, at the high end"),
+        pytest.param(FAILURES, HIGH - 1e-9, "on_target", "too_close_to_call", id="at most, just within"),
+        pytest.param(FAILURES, LOW, "off_target", "too_close_to_call", id="at most, at the low end"),
+        pytest.param(FAILURES, LOW - 1e-9, "off_target", "off_target", id="at most, beyond"),
+        pytest.param(FAILURES, None, None, None, id="no target"),
+    ],
+)
+def test_calls_no_verdict_that_may_be_noise(
+    kpi: Kpi, target: float | None, verdict: str | None, call: str | None
+) -> None:
+    evaluation = evaluated(kpi, Sums(30, 100), target=target)
+
+    assert (evaluation.verdict, evaluation.call) == (verdict, call)
+
+
+def test_an_open_end_reaches_every_target() -> None:
+    """The 95th percentile of 30 durations has no upper end."""
+    durations = sums_of_seconds([60] * 30)
+
+    assert evaluated(REGISTRY["workflow-duration"], durations, target=600).call == "too_close_to_call"
+    assert evaluated(REGISTRY["workflow-duration"], durations, target=50).call == "off_target"
+
+
+@pytest.mark.parametrize(
+    ("kpi", "sums", "call"),
+    [
+        pytest.param(APPROVALS, Sums(6, 19), "too_few_events", id="too few events"),
+        pytest.param(COSTS, Sums(300_000, 100), "off_target", id="a sum"),
+    ],
+)
+def test_calls_what_has_no_verdict_or_no_interval_as_before(kpi: Kpi, sums: Sums, call: str) -> None:
+    assert evaluated(kpi, sums, target=0.299).call == call
 
 
 # Several periods --------------------------------------------------------------------------------------

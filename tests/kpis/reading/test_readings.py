@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from kpis.reading.evaluation import Evaluation
 from kpis.reading.periods import Granularity, Range, parse_range
 from kpis.reading.query import UnknownDimension
-from kpis.reading.readings import Comparison, KpiReading, compare_kpi, compare_kpis, read_kpi, read_kpis
+from kpis.reading.readings import Comparison, KpiReading, compare_kpi, compare_kpis, read_kpi
 from kpis.registry import DEFINITIONS, REGISTRY
 from tests.kpis.builders import (
     DAY,
@@ -109,23 +109,6 @@ def test_reads_only_the_environment_and_kpi_that_were_asked_for() -> None:
     make_bucket(ADOPTION, dimension="origin", value="manual")
 
     assert sums(read().total) == (3, 10)
-
-
-def test_reads_several_kpis_in_the_order_given() -> None:
-    make_environment()
-    make_bucket(numerator=4)
-    make_bucket(RUNS, numerator=5)
-
-    readings = read_kpis(
-        kpis=[REGISTRY[RUNS], REGISTRY[SUGGESTIONS]],
-        environment="production",
-        range=make_range(),
-        granularity=Granularity.DAY,
-        now=NOW,
-    )
-
-    assert readings == [read(RUNS), read(SUGGESTIONS)]
-    assert [reading.total.numerator for reading in readings] == [5, 4]
 
 
 @pytest.mark.parametrize(
@@ -361,11 +344,29 @@ def test_compares_with_the_totals_of_the_largest_slices() -> None:
     for number in range(4):
         make_durations(WAITS, [60] * (9 - number), dimension="approved", value=f"v{number}")
 
-    current = compare(WAITS, breakdown="approved", slices=3).current
+    current = compare(WAITS, breakdown="approved", slices=3, has_slice_series=False).current
 
     whole = read(WAITS, breakdown="approved").slices
     assert current.slices == tuple(replace(part, series=()) for part in whole[:3])
     assert current.slices_left_out == 1
+
+
+def test_judges_the_change_of_the_totals() -> None:
+    make_environment()
+    make_bucket(RUNS, numerator=56, denominator=70)
+    make_bucket(RUNS, numerator=48, denominator=80, period_start=DAY - 2 * ONE_DAY)
+
+    change = compare(RUNS).change
+
+    assert change is not None
+    assert (change.current, change.previous, change.judgement) == (0.8, 0.6, "up")
+
+
+def test_without_a_previous_value_there_is_no_change() -> None:
+    make_environment()
+    make_bucket(RUNS, numerator=56, denominator=70)
+
+    assert compare(RUNS).change is None
 
 
 def test_compares_every_kpi_at_once() -> None:

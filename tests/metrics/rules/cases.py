@@ -539,6 +539,18 @@ def kpi_cases() -> Iterator[Case]:
             rule=rule, kind=Kind.FIRES, series=ends, at=9, labels=own | HERE | TICKET, batch=f"{batch} end"
         )
         yield Case(rule=rule, kind=Kind.SILENT, series=ends, at=12, batch=f"{batch} end")
+        # What may be noise lets no alert fire, and keeps the one that fires.
+        close = verdict(own, window="7d", gauge="too_close_to_call")
+        off = {verdict(own, window="7d"): "0x15", verdict(own, window="7d", gauge="value"): "0.5x15"}
+        yield Case(rule=rule, kind=Kind.SILENT, series={**off, close: "1x15"}, at=10, batch=f"{batch} noise")
+        yield Case(
+            rule=rule,
+            kind=Kind.FIRES,
+            series={**off, close: "0x3 1x12"},
+            at=14,
+            labels=own | HERE | TICKET,
+            batch=f"{batch} kept",
+        )
         # Over a day it is off target; over the window of the alert too few events came, so there is no sample.
         yield Case(rule=rule, kind=Kind.TOO_LITTLE, series=few_of_a_day(own), at=10, batch=batch)
 

@@ -31,9 +31,9 @@ OPEN_PERIODS = {
 }
 # A duration's own percentile is its value: no column repeats it.
 COLUMNS = {
-    "template-suggestion-rate": "Template suggestion rate Templates suggested Chat messages sent",
-    "time-to-create-workflow": "Median Drafts measured Mean p75 p90 p95 p99",
-    "approval-wait": "p90 Approvals measured Mean p50 p75 p95 p99",
+    "template-suggestion-rate": "Template suggestion rate 95% interval Templates suggested Chat messages sent",
+    "time-to-create-workflow": "Median 95% interval Drafts measured Mean p75 p90 p95 p99",
+    "approval-wait": "p90 95% interval Approvals measured Mean p50 p75 p95 p99",
     "execution-cost": "Execution cost Runs with a cost Mean",
 }
 
@@ -70,7 +70,10 @@ def test_shows_the_table_behind_the_chart_newest_first(reader: Client) -> None:
 
     text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11"})
 
-    assert "10 Feb 2026 40% 40 100 ≥ 30% On target 9 Feb 2026 no events 0 0 ≥ 30% Too few events" in text
+    assert (
+        "10 Feb 2026 40% 27.8 to 57.6% 40 100 ≥ 30% Too close to call "
+        "9 Feb 2026 no events – 0 0 ≥ 30% Too few events"  # noqa: RUF001
+    ) in text
 
 
 @pytest.mark.parametrize(("granularity", "name"), OPEN_PERIODS.items(), ids=OPEN_PERIODS)
@@ -116,7 +119,7 @@ def test_gives_the_script_a_line_for_whatever_has_values(reader: Client) -> None
     lines = chart_of(reader, SUGGESTIONS, compare="1")["lines"]
 
     keys = [line["key"] for line in lines]
-    assert keys == ["value", "previous", "target", "baseline", "count"]
+    assert keys == ["value", "interval", "previous", "target", "baseline", "count"]
     assert {len(line["values"]) for line in lines} == {28}
 
 
@@ -127,7 +130,7 @@ def test_lists_the_chart_s_lines_in_its_legend(reader: Client) -> None:
     page = reader.get(TIMES).content.decode()
 
     entries = re.findall(r'data-chart-line="(\w+)" aria-pressed="(\w+)"', page)
-    shown = {"value": "true", "count": "true"}
+    shown = {"value": "true", "interval": "true", "count": "true"}
     hidden = dict.fromkeys(["p75", "p90", "p95", "p99"], "false")
     assert dict(entries) == shown | hidden
 
@@ -142,12 +145,37 @@ def test_writes_what_is_shown_at_the_pointer(reader: Client) -> None:
 
     figures = [
         ["Template suggestion rate", "40%"],
+        ["95% interval", "27.8 to 57.6%"],
         ["Templates suggested", "40"],
         ["Chat messages sent", "100"],
         ["Target", "\N{GREATER-THAN OR EQUAL TO} 30%"],
         ["Previous period", "35%"],
     ]
     assert periods == [{"label": "10 Feb", "name": "10 Feb 2026", "figures": figures}]
+
+
+def test_draws_a_band_with_an_open_end_where_there_are_too_few_durations(reader: Client) -> None:
+    make_environment()
+    make_durations("workflow-duration", [60] * 30)
+    make_durations("workflow-duration", [60] * 80, period_start=DAY + timedelta(days=1))
+
+    query = {"from": "2026-02-09", "to": "2026-02-12"}
+    (band,) = (
+        line
+        for line in chart_of(reader, "/kpis/workflow-duration/", **query)["lines"]
+        if line["key"] == "interval"
+    )
+
+    low, high = (pytest.approx(60, rel=0.02) for _ in range(2))
+    assert (band["lows"], band["values"]) == ([None, low, low], [None, None, high])
+
+
+def test_says_which_interval_a_kpi_has_and_what_it_leaves_out(reader: Client) -> None:
+    make_environment()
+
+    assert "Interval: 95%, Wilson's score interval of a proportion." in words(reader, "/kpis/approval-rate/")
+    assert "entered by hand count like all others" in words(reader, "/kpis/workbench-adoption/")
+    assert "it is no estimate and has no interval" in words(reader, "/kpis/execution-cost/")
 
 
 def test_draws_no_previous_period_unless_asked(reader: Client) -> None:
@@ -212,13 +240,17 @@ def test_links_the_csv_of_the_same_range(reader: Client) -> None:
 
 def test_judges_each_row_by_the_target_of_its_time(reader: Client) -> None:
     make_environment()
-    make_bucket(numerator=40, denominator=100)
-    make_bucket(numerator=40, denominator=100, period_start=DAY - timedelta(days=1))
+    make_bucket(numerator=400, denominator=1_000)
+    make_bucket(numerator=400, denominator=1_000, period_start=DAY - timedelta(days=1))
     make_target("template-suggestion-rate", "0.5", since=DAY.date())
 
     text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11"})
 
-    assert "10 Feb 2026 40% 40 100 ≥ 50% Off target 9 Feb 2026 40% 40 100 ≥ 30% On target" in text
+    interval = "35.6 to 45%"
+    assert (
+        f"10 Feb 2026 40% {interval} 400 1,000 ≥ 50% Off target "
+        f"9 Feb 2026 40% {interval} 400 1,000 ≥ 30% On target"
+    ) in text
 
 
 def test_reads_without_the_built_script(reader: Client, settings: Settings) -> None:

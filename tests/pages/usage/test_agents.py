@@ -40,7 +40,7 @@ def test_shows_the_figures_of_an_agent_and_its_changes(reader: Client) -> None:
     text = words(reader, "/agents/")
 
     assert "writer 10 −50%" in text  # noqa: RUF001
-    assert "25% 2 of 8 +15 points against the previous period, worse" in text
+    assert "25% 2 of 8 +15 points, too few to compare against the previous period" in text
     assert "3 1.23M 950 $2.00 +100%" in text
     assert "Timeout 2 A 1 B 1 · 5 others" in text
     assert "19 Jan 2026 – 15 Feb 2026" in text  # noqa: RUF001

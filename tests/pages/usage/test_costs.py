@@ -61,9 +61,9 @@ def test_shows_every_day_the_newest_first(reader: Client) -> None:
 def test_says_what_is_estimated_and_what_changed(reader: Client) -> None:
     text = words(reader, "/costs/")
 
-    assert "$10.00 +100% against the previous period, worse" in text
+    assert "$10.00 +100% against the previous period, not judged" in text
     assert "Reported $8.00 Estimated $2.00 Previous period $5.00" in text
-    assert "triage $7.00 +40% against the previous period, worse 70% $7.00 $0.00 2k 0 3" in text
+    assert "triage $7.00 +40% against the previous period, not judged 70% $7.00 $0.00 2k 0 3" in text
     assert "match $3.00 – 30% $1.00 $2.00 0 0 0" in text  # noqa: RUF001
     assert "estimated at $0.01 each" in text
 

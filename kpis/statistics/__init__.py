@@ -1,0 +1,1 @@
+"""How sure a figure is: confidence intervals, and which differences are more than noise. Mathematics only."""
