@@ -281,19 +281,14 @@ def new_baseline(form: PastValueForm) -> dict[str, str]:
 
 
 @admin.register(Annotation)
-class AnnotationAdmin(LimitedModelAdmin):
-    """Read here, and deleted; they are added and changed on the pages of KPIs."""
+class AnnotationAdmin(ReadOnlyModelAdmin):
+    """They are added, changed and deleted on the pages of KPIs."""
 
-    show_full_result_count = False
     list_display = ("at", "environment", "kpi", "text", "added_by", "source", "edited_by")
     list_filter = (EnvironmentFilter,)
     list_select_related = ("added_by", "edited_by")
     # Index: annotation_of_range.
     ordering = ("-environment", "-at")
-    readonly_fields = ("environment", "kpi", "at", "text", "added_by", "source", "created_at", "edited_by")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
 
 @admin.register(EnteredCount)
