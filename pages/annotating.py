@@ -47,7 +47,7 @@ class AnnotationText:
             at=moment_text(annotation.at, zone=zone),
             text=annotation.text,
             by=author_text(annotation),
-            about=EVERY_KPI.lower() if not annotation.kpi else "",
+            about="" if annotation.kpi else "every KPI",
             edit_url=edit_url,
         )
 

@@ -104,7 +104,7 @@ def test_viewers_read_annotations_and_add_none(client: Client) -> None:
 
     page = words(client, KPI_PAGE)
 
-    assert "v2.3 <b>deployed</b> 15 Feb 2026, 12:00, by web-ci with a key · every kpi" in page
+    assert "v2.3 <b>deployed</b> 15 Feb 2026, 12:00, by web-ci with a key · every KPI" in page
     assert ("Add one" in page, client.get(ADD).status_code) == (False, 403)
 
 
