@@ -14,7 +14,7 @@ const DAY = 86400;
 const TIME_UNITS = [[DAY, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const VALUE_STEPS = 4;
 const COUNT_STEPS = 2;
-const ROOM_FOR_BANDS = 1.5;
+const ROOM_FOR_BANDS = 1.25;
 
 function roundStep(size) {
   const power = 10 ** Math.floor(Math.log10(size));
@@ -95,9 +95,10 @@ function makeFlags({ name, values }, look) {
   };
 }
 
-// Where an end is open, the block fades out towards the edge of the chart.
+// A block whose end is open, or above the chart, fades out towards the edge. A computed colour is rgb() with commas.
 function fadingOut(colour) {
-  return { type: "linear", x: 0, y: 1, x2: 0, y2: 0, colorStops: [{ offset: 0, color: colour }, { offset: 1, color: "transparent" }] };
+  const nothing = colour.replace("rgb(", "rgba(").replace(")", ", 0)");
+  return { type: "linear", x: 0, y: 1, x2: 0, y2: 0, colorStops: [{ offset: 0, color: colour }, { offset: 1, color: nothing }] };
 }
 
 // Each period has an interval of its own: a block from its low to its high end, on one that is not seen.
@@ -105,8 +106,8 @@ function makeBand({ name, values, lows }, look, top) {
   const blocks = values.map((high, index) => {
     if (high === null && lows[index] === null) return { low: null, data: null };
     const low = lows[index] ?? 0;
-    const value = Math.max(0, Math.min(high ?? top, top) - low);
-    return { low, data: high === null ? { value, itemStyle: { color: fadingOut(look.fill) } } : value };
+    if (high !== null && high <= top) return { low, data: high - low };
+    return { low, data: { value: Math.max(0, top - low), itemStyle: { color: fadingOut(look.fill) } } };
   });
   const bar = { name, type: "bar", stack: "interval", barWidth: "100%", silent: true, emphasis: { disabled: true }, z: 1 };
   return [

@@ -50,6 +50,12 @@ BADGES = {
         hint="What it is compared with was never reported.",
     ),
 }
+# What pages call the methods.
+INTERVAL_METHODS = {
+    IntervalMethod.WILSON: "Wilson's score interval of a proportion",
+    IntervalMethod.TWO_COUNTS: "the score interval of one count for each of another",
+    IntervalMethod.ORDER_STATISTICS: "from the ranks of the measured durations",
+}
 NO_TARGET = Badge(tone="none", label="No target set", hint="Targets are set in the admin.")
 NOT_COMPUTED = Badge(tone="none", label="Not computed yet", hint="Nothing of this range is computed.")
 
@@ -69,13 +75,6 @@ def judgement_text(kpi: Kpi) -> str:
     if method_of(kpi) is not None:
         sentences.append("Too close to call when the target lies within the interval of the value.")
     return " ".join([*sentences, f"There is {no_verdict_below(kpi)}."])
-
-
-INTERVAL_METHODS = {
-    IntervalMethod.WILSON: "Wilson's score interval of a proportion",
-    IntervalMethod.TWO_COUNTS: "the score interval of one count for each of another",
-    IntervalMethod.ORDER_STATISTICS: "from the ranks of the measured durations",
-}
 
 
 def interval_sentences(kpi: Kpi) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from kpis.previews import MOST_ROWS, effect_texts, sentence_of
 from kpis.reading.effects import Effect, Rejudged
-from kpis.reading.evaluation import OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
+from kpis.reading.evaluation import OFF_TARGET, ON_TARGET, TOO_CLOSE_TO_CALL, TOO_FEW_EVENTS
 from kpis.registry import REGISTRY
 
 FIRST = date(2026, 3, 1)
@@ -34,6 +34,10 @@ def effect_of(*days: tuple[str | None, str | None], kpi: str = "approval-rate") 
             [(None, OFF_TARGET), (None, ON_TARGET), (None, ON_TARGET), (None, TOO_FEW_EVENTS)],
             "From 1 March 2026, 4 of 4 days change their verdict: 2 become on target, 1 becomes off target, "
             "1 has too few events.",
+        ),
+        (
+            [(ON_TARGET, TOO_CLOSE_TO_CALL)],
+            "From 1 March 2026, 1 of 1 day changes its verdict: 1 becomes too close to call.",
         ),
         ([(ON_TARGET, None)], "From 1 March 2026, 1 of 1 day changes its verdict: 1 has no target."),
     ],
