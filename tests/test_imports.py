@@ -137,7 +137,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "status views",
     ),
     "workbench.runs": (
-        "filters lengths states totals usual",
+        "approvals filters lengths states totals usual",
         "errors events listing",
         "detail",
     ),

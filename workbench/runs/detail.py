@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from workbench.models import AgentRun, ApprovalDecision, ApprovalRequest, ModelCall, WorkflowRun
+from workbench.models import AgentRun, ModelCall, WorkflowRun
+from workbench.runs.approvals import ApprovalWait, decisions_of, pair, requests_of
 from workbench.runs.errors import FailedPart, SameError, failed_parts, read_same_error
 from workbench.runs.events import RunEvents, events_of
 from workbench.runs.filters import is_filled, with_workflow
@@ -18,7 +19,6 @@ from workbench.runs.totals import Used, used_by, used_in
 # What is read of one run, so that a run without end can be read too. The totals are of all.
 MOST_AGENTS = 1_000
 MOST_CALLS = 2_000
-MOST_APPROVALS = 500
 # Runs of the workflow before and after it.
 NEIGHBOURS = 4
 MOST_RETRIES = 10
@@ -26,14 +26,6 @@ MOST_RETRIES = 10
 
 class UnknownRun(LookupError):
     """The environment has no run of this id."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApprovalWait:
-    """A request for an approval, and the decision that answers it; None while nobody has decided."""
-
-    request: ApprovalRequest
-    decision: ApprovalDecision | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +69,7 @@ class RunDetail:
 def read_run(run_id: str, *, environment: str, now: datetime) -> RunDetail:
     """The run with a fixed number of queries, however large it is. Raises UnknownRun.
 
-    Indexes: workflow_run_unique, agent_run_of_run, model_call_run, model_call_owner, approval_request_run,
-    approval_decision_run.
+    Indexes: workflow_run_unique, agent_run_of_run, model_call_run, model_call_owner, and those of approvals.py.
     """
     run = find_run(run_id, environment=environment)
     (listed,) = describe_runs([run], environment=environment, now=now)
@@ -87,8 +78,8 @@ def read_run(run_id: str, *, environment: str, now: datetime) -> RunDetail:
         AgentRun.objects.filter(**within).order_by("started_at", "completed_at", "pk")[:MOST_AGENTS]
     )
     calls = calls_of(run, agents=agents)
-    requests = list(ApprovalRequest.objects.filter(**within).order_by("requested_at")[:MOST_APPROVALS])
-    decisions = list(ApprovalDecision.objects.filter(**within).order_by("decided_at")[:MOST_APPROVALS])
+    requests = requests_of(run)
+    decisions = decisions_of(run, requests=requests)
     earlier, later = neighbours(run, workflow=listed.workflow)
     return RunDetail(
         listed=listed,
@@ -127,26 +118,6 @@ def calls_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> list[ModelCall]
     of_agents = Q(owner_id__in=owners) & ~Q(owner_id="")
     calls = ModelCall.objects.filter(Q(run_id=run.run_id) | of_agents, environment=run.environment)
     return list(calls.order_by("called_at", "pk")[:MOST_CALLS])
-
-
-def pair(requests: Iterable[ApprovalRequest], *, decisions: Iterable[ApprovalDecision]) -> list[ApprovalWait]:
-    """Each request with its decision: the fold has noted on both sides when the other one was."""
-    answers: dict[tuple[str, str, datetime | None, datetime], ApprovalDecision] = {}
-    for decision in decisions:
-        key = (decision.session_id, decision.approval_id, decision.requested_at, decision.decided_at)
-        answers.setdefault(key, decision)
-    return [
-        ApprovalWait(request=request, decision=decision_on(request, answers=answers)) for request in requests
-    ]
-
-
-def decision_on(
-    request: ApprovalRequest, *, answers: dict[tuple[str, str, datetime | None, datetime], ApprovalDecision]
-) -> ApprovalDecision | None:
-    if request.decided_at is None:
-        return None
-    key = (request.session_id, request.approval_id, request.requested_at, request.decided_at)
-    return answers.get(key)
 
 
 def parts_by_agent(agents: Iterable[AgentRun]) -> list[Part]:

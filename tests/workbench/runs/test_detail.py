@@ -60,6 +60,26 @@ def test_approvals_have_the_decision_that_answers_them() -> None:
     assert (answered.decision.approved, waiting.decision) == (False, None)
 
 
+@pytest.mark.parametrize("place", [{"run_id": ""}, {"session_id": "s-2"}], ids=["no run", "another session"])
+def test_a_decision_is_found_by_its_approval_wherever_it_was_made(place: dict[str, str]) -> None:
+    make_run()
+    decide(make_approval(approval_id="ap-1"), approved=False, **place)
+
+    (wait,) = read().approvals
+
+    assert wait.decision is not None
+    assert not wait.decision.approved
+
+
+def test_a_decision_that_names_no_approval_answers_one_that_has_an_id() -> None:
+    make_run()
+    decide(make_approval(approval_id="ap-1"), approval_id="")
+
+    (wait,) = read().approvals
+
+    assert wait.decision is not None
+
+
 def test_adds_up_what_agents_and_models_used_and_nothing_twice() -> None:
     make_run()
     make_agent("a-1", model="large", calls=2, called_cost_micro_usd=50, cost_micro_usd=999)
