@@ -249,7 +249,7 @@ def part_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
     return [
         {
             "name": part.name,
-            "times": count_text(part.times),
+            "times": count_text(part.times) if part.times else DASH,
             "failed": part.failed,
             "calls": count_text(part.calls) if part.calls else DASH,
             "length": length_of(part.microseconds or None),

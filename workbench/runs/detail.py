@@ -14,7 +14,7 @@ from workbench.runs.events import RunEvents, events_of
 from workbench.runs.filters import is_filled, with_workflow
 from workbench.runs.lengths import taken
 from workbench.runs.listing import ListedRun, describe_runs
-from workbench.runs.totals import Used, used_by, used_in
+from workbench.runs.totals import Used, used_by, used_in, used_itself
 
 # What is read of one run, so that a run without end can be read too. The totals are of all.
 MOST_AGENTS = 1_000
@@ -30,7 +30,10 @@ class UnknownRun(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What agents of one name, or calls of one model, used in the run. `microseconds` is the sum of their time."""
+    """What agents of one name, or calls of one model, used in the run. `microseconds` is the sum of their time.
+
+    `times` is 0 for a model that agent runs name, and of which no call is known.
+    """
 
     name: str
     times: int
@@ -113,10 +116,15 @@ def find_run(run_id: str, *, environment: str) -> WorkflowRun:
 
 
 def calls_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> list[ModelCall]:
-    """Those that name the run, and those of its agents, which may name a trace only. The earliest first."""
+    """Those of its agents, which may name a trace only, and those that name the run and have no agent.
+
+    A call of another run's agent is that run's, whatever it names: it counts there. The earliest first.
+    """
     owners = [agent.agent_run_id for agent in agents if agent.calls]
     of_agents = Q(owner_id__in=owners) & ~Q(owner_id="")
-    calls = ModelCall.objects.filter(Q(run_id=run.run_id) | of_agents, environment=run.environment)
+    calls = ModelCall.objects.filter(
+        Q(run_id=run.run_id, owner_id="") | of_agents, environment=run.environment
+    )
     return list(calls.order_by("called_at", "pk")[:MOST_CALLS])
 
 
@@ -139,7 +147,7 @@ def parts_by_agent(agents: Iterable[AgentRun]) -> list[Part]:
 
 
 def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) -> list[Part]:
-    """By model: its calls, and agent runs that name it and of which no call is known."""
+    """By model: its calls, and what agent runs that name it report and no call of them does."""
     parts: dict[str, list[Part]] = defaultdict(list)
     for call in calls:
         parts[call.model or "unknown"].append(
@@ -153,14 +161,15 @@ def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) ->
             )
         )
     for agent in agents:
-        if not agent.calls and agent.model:
-            parts[agent.model].append(
-                Part(name="", times=1, failed=0, calls=0, microseconds=0, used=used_by(agent))
+        used = used_itself(agent)
+        if used != Used():
+            parts[agent.model or "unknown"].append(
+                Part(name="", times=0, failed=0, calls=0, microseconds=0, used=used)
             )
     return by_cost(
         Part(
             name=name,
-            times=len(group),
+            times=sum(part.times for part in group),
             failed=sum(part.failed for part in group),
             calls=sum(part.calls for part in group),
             microseconds=sum(part.microseconds for part in group),
