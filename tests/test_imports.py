@@ -166,7 +166,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "pages": (
         "page_request period_names polling runbook sparkline verdicts",
         "day_bars page_controls",
-        "alerting retrying",
+        "alerting",
         "runs",
         "kpi",
         "overview slos usage",
@@ -174,7 +174,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     ),
     "pages.alerting": ("texts", "views"),
     "pages.usage": ("sorting stacks", "links", "agents costs"),
-    "pages.runs": ("state waterfall", "spans texts", "detail_texts", "views"),
+    "pages.runs": ("state waterfall", "retrying spans texts", "detail_texts", "views"),
     "pages.kpi": ("texts", "chart headline", "views"),
     "metrics": (
         "database families processes requests rules tasks",
