@@ -11,7 +11,7 @@ from tests.builders import NOW
 from tests.pages.page_content import words
 from tests.people.builders import make_person
 from tests.workbench.retries.builders import make_operator, make_request, make_run, set_up_webhook
-from workbench.models import RetryRequest, WorkflowRun
+from workbench.models import RetryRequest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 PATH = "/runs/r-1/retry/"
@@ -123,8 +123,8 @@ def test_a_run_that_is_not_there_is_not_found(operator: Client, path: str) -> No
     assert operator.get(path).status_code == 404
 
 
-def test_a_run_that_nobody_retries_has_nothing_to_say(operator: Client) -> None:
-    make_run(status="completed")
+@pytest.mark.parametrize(("status", "is_shown"), [("completed", False), ("failed", True)])
+def test_a_run_that_nobody_retries_has_nothing_to_say(operator: Client, status: str, is_shown: bool) -> None:
+    make_run(status=status)
 
-    assert 'id="retry-title"' not in operator.get(PATH).content.decode()
-    assert WorkflowRun.objects.count() == 1
+    assert ('aria-label="Retry"' in operator.get("/runs/r-1/").content.decode()) is is_shown
