@@ -6,8 +6,8 @@ from pages.alerting.views import show_alerts
 from pages.annotating import add_annotation, edit_annotation
 from pages.kpi.views import show_kpi
 from pages.overview import show_overview
-from pages.retrying import retry_run
 from pages.runbook import show_runbook
+from pages.runs.retrying import retry_run
 from pages.runs.views import show_run, show_runs
 from pages.slos import show_slos
 from pages.usage.agents import show_agents

@@ -137,7 +137,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "status views",
     ),
     "workbench.runs": (
-        "filters lengths states totals usual",
+        "approvals filters lengths states totals usual",
         "errors events listing",
         "detail",
     ),
@@ -172,7 +172,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "pages": (
         "page_request period_names polling runbook sparkline verdicts",
         "day_bars page_controls",
-        "alerting annotating retrying",
+        "alerting annotating",
         "runs",
         "kpi",
         "overview slos usage",
@@ -180,7 +180,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     ),
     "pages.alerting": ("texts", "views"),
     "pages.usage": ("sorting stacks", "links", "agents costs"),
-    "pages.runs": ("state waterfall", "spans texts", "detail_texts", "views"),
+    "pages.runs": ("state waterfall", "retrying spans texts", "detail_texts", "views"),
     "pages.kpi": ("texts", "chart headline", "views"),
     "metrics": (
         "database families processes requests rules tasks",

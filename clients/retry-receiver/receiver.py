@@ -52,7 +52,8 @@ def take(message_id, data, *, database, start):
 def make_server(*, port, secrets, database, start=start_run):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MOST_BYTES))
+            length = max(0, int(self.headers.get("Content-Length") or 0))
+            body = self.rfile.read(min(length, MOST_BYTES))
             if not is_signed(self.headers, body, secrets=secrets, now=time.time()):
                 return self.answer(401, {"message": "The signature or the time is wrong."})
             message = json.loads(body)

@@ -8,7 +8,8 @@ from rest_framework import serializers
 
 from web.moments import rfc3339
 from workbench.models import AgentRun, ModelCall, WorkflowRun
-from workbench.runs.detail import ApprovalWait, Part, RunDetail
+from workbench.runs.approvals import ApprovalWait
+from workbench.runs.detail import Part, RunDetail
 from workbench.runs.errors import SameError
 from workbench.runs.events import RunEvents
 from workbench.runs.lengths import taken

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -24,14 +25,22 @@ from workbench.labels import UNKNOWN, WORKFLOW, or_unknown
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, ModelCall, WorkflowRun
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MeasuredRanges:
-    """Where to measure: an environment, in half-open ranges of moments that lie on bucket boundaries."""
+    """Where to measure: an environment, in half-open ranges of moments that lie on bucket boundaries.
+
+    It is for one transaction, because it remembers `estimates`.
+    """
 
     environment: str
     ranges: Sequence[tuple[datetime, datetime]]
     zone: ZoneInfo
     cost_usd_per_minute: Decimal
+
+    @cached_property
+    def estimates(self) -> Sequence["MeasuredRow"]:
+        """The estimated costs, measured once: the KPI and the usage both need them."""
+        return list(estimated_costs(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +235,7 @@ def execution_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """Reported costs of agent runs and of model calls without one; an estimate for workflow runs with neither."""
     yield from count(REPORTED_COSTS, within=within)
     yield from count(COSTS_WITHOUT_AGENT, within=within)
-    yield from estimated_costs(within)
+    yield from within.estimates
 
 
 def estimated_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:

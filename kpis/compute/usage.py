@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from kpis.compute.measures import MeasuredRanges, bin_expression, estimated_costs, workflow_of_run
+from kpis.compute.measures import MeasuredRanges, bin_expression, workflow_of_run
 from kpis.models import StoredGranularity, UsageBucket
 from workbench.buckets import Bucket, bucket_start
 from workbench.dialect import Dialect, current
@@ -106,7 +106,7 @@ def _add_calls(contents: Contents, statement: str, *, within: MeasuredRanges) ->
 
 
 def _add_estimates(contents: Contents, *, within: MeasuredRanges) -> None:
-    for estimate in estimated_costs(within):
+    for estimate in within.estimates:
         place = UsagePlace(dict(estimate.dimensions)["workflow"], agent="", model="")
         contents[estimate.bucket, place].add({"estimated_micro_usd": estimate.numerator})
 

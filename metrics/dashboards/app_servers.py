@@ -1,6 +1,8 @@
 """6. App-server path."""
 
-from metrics.dashboards.panels import Dashboard, PanelRow, Query
+from collections.abc import Iterator
+
+from metrics.dashboards.panels import Dashboard, Panel, PanelRow, Query
 from metrics.dashboards.queries import Catalogue, share
 from metrics.dashboards.shapes import PER_MINUTE, SECONDS, SHARE, STEPS, bars, lines, percentiles
 from metrics.dashboards.variables import ENVIRONMENT, ROUTE
@@ -8,6 +10,7 @@ from metrics.dashboards.variables import ENVIRONMENT, ROUTE
 CHOSEN = {"route": '=~"$route"'}
 REQUESTS = "appserver_requests_total"
 DURATION = "appserver_request_duration_seconds"
+BY_ENVIRONMENT = "{{environment}}"
 
 
 def dashboard(families: Catalogue) -> Dashboard:
@@ -54,7 +57,7 @@ def _requests(families: Catalogue) -> PanelRow:
             ),
             lines(
                 "Active streams",
-                Query(families.gauge("appserver_active_streams"), "{{environment}}"),
+                Query(families.gauge("appserver_active_streams"), BY_ENVIRONMENT),
                 style=STEPS,
             ),
         ],
@@ -62,58 +65,36 @@ def _requests(families: Catalogue) -> PanelRow:
 
 
 def _workers(families: Catalogue) -> PanelRow:
-    return PanelRow(
-        "Workers",
-        [
-            lines(
-                "Restarts",
-                Query(
-                    families.increase("appserver_worker_restarts_total", by="environment"),
-                    "{{environment}}",
-                ),
-                description="Over the chosen time, up to each point.",
-            ),
-            lines(
-                "Longest backoff",
-                Query(families.gauge("appserver_worker_backoff_seconds"), "{{environment}}"),
-                unit=SECONDS,
-                style=STEPS,
-            ),
-            lines(
-                "Workers ready",
-                Query(families.gauge("appserver_worker_ready"), "{{environment}}"),
-                style=STEPS,
-            ),
-            lines(
-                "Maintenance",
-                Query(families.gauge("appserver_maintenance"), "{{environment}}"),
-                unit="bool_on_off",
-                style=STEPS,
-            ),
-            bars(
-                "Tool buffers",
-                *(
-                    Query(f"60 * {families.rate(f'tool_buffer_{state}_total')}", state)
-                    for state in ("started", "flushed", "aborted")
-                ),
-                unit=PER_MINUTE,
-            ),
-            lines(
-                "Tool buffers that did not end well",
-                Query(
-                    share(
-                        families.rate("tool_buffer_aborted_total"),
-                        families.rate("tool_buffer_started_total"),
-                    ),
-                    "aborted, of those started",
-                ),
-                Query(
-                    f"{families.increase('tool_buffer_started_total')}"
-                    f" - {families.increase('tool_buffer_flushed_total')}"
-                    f" - {families.increase('tool_buffer_aborted_total')}",
-                    "neither flushed nor aborted",
-                ),
-                description="A share, and a number over the chosen time.",
-            ),
-        ],
+    return PanelRow("Workers", [*_states(families), *_tool_buffers(families)])
+
+
+def _states(families: Catalogue) -> Iterator[Panel]:
+    restarts = families.increase("appserver_worker_restarts_total", by="environment")
+    yield lines(
+        "Restarts", Query(restarts, BY_ENVIRONMENT), description="Over the chosen time, up to each point."
+    )
+    for title, family, unit in (
+        ("Longest backoff", "appserver_worker_backoff_seconds", SECONDS),
+        ("Workers ready", "appserver_worker_ready", "short"),
+        ("Maintenance", "appserver_maintenance", "bool_on_off"),
+    ):
+        yield lines(title, Query(families.gauge(family), BY_ENVIRONMENT), unit=unit, style=STEPS)
+
+
+def _tool_buffers(families: Catalogue) -> Iterator[Panel]:
+    states = ("started", "flushed", "aborted")
+    yield bars(
+        "Tool buffers",
+        *(Query(f"60 * {families.rate(f'tool_buffer_{state}_total')}", state) for state in states),
+        unit=PER_MINUTE,
+    )
+    started, flushed, aborted = (families.increase(f"tool_buffer_{state}_total") for state in states)
+    aborted_share = share(
+        families.rate("tool_buffer_aborted_total"), families.rate("tool_buffer_started_total")
+    )
+    yield lines(
+        "Tool buffers that did not end well",
+        Query(aborted_share, "aborted, of those started"),
+        Query(f"{started} - {flushed} - {aborted}", "neither flushed nor aborted"),
+        description="A share, and a number over the chosen time.",
     )

@@ -249,7 +249,7 @@ def part_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
     return [
         {
             "name": part.name,
-            "times": count_text(part.times),
+            "times": count_text(part.times) if part.times else DASH,
             "failed": part.failed,
             "calls": count_text(part.calls) if part.calls else DASH,
             "length": length_of(part.microseconds or None),
@@ -280,8 +280,9 @@ def error_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[s
 
 
 def error_bars(same: SameError, *, zone: ZoneInfo, now: datetime) -> list[DayBar]:
-    today = local_day(now, zone=zone)
-    days = [today - timedelta(days=back) for back in reversed(range(LOOKED_BACK.days))]
+    """A bar for each local day with a run. The range begins at this time of day, so its first day is not whole."""
+    first, today = local_day(same.since, zone=zone), local_day(now, zone=zone)
+    days = [first + timedelta(days=number) for number in range((today - first).days + 1)]
     numbers = Counter(local_day(moment, zone=zone) for moment in same.moments)
     labels = [f"{date_text(day)}: {numbers[day]}" for day in days]
     return make_bars([float(numbers[day]) for day in days], labels=labels, top=1.0)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from pages.runs.waterfall import RunSpan, Waterfall, lay_out
 from workbench.models import AgentRun, ModelCall
-from workbench.runs.detail import ApprovalWait, RunDetail
+from workbench.runs.approvals import ApprovalWait
+from workbench.runs.detail import RunDetail
 
 # With more calls than this, calls are marks on the rows of their agents.
 MOST_CALL_ROWS = 120

@@ -87,13 +87,20 @@ def ordered(values: Mapping[str, Iterable[str]]) -> tuple[tuple[str, tuple[str, 
 
 def run_url(run_id: str, *, environment: str) -> str:
     """The page of a run; the list with this id alone where no path can hold the id."""
-    try:
-        path = reverse("run", args=[run_id])
-    except NoReverseMatch:
-        path = ""
-    if not path or run_id in {".", ".."}:
+    path = run_path(run_id)
+    if not path:
         return f"{reverse('runs')}?{urlencode({'environment': environment, 'id': run_id})}"
     return f"{path}?{urlencode({'environment': environment})}"
+
+
+def run_path(run_id: str) -> str:
+    """The path of a run's page; "" where it would lead to another page."""
+    if run_id in {".", ".."} or run_id.endswith("/retry"):
+        return ""
+    try:
+        return reverse("run", args=[run_id])
+    except NoReverseMatch:
+        return ""
 
 
 def runs_url(*, environment: str, **values: str) -> str:

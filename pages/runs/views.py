@@ -20,15 +20,15 @@ from kpis.run_queries import CHOICES, DEFAULT_RANGE, RANGES, RunQuery
 from pages.page_controls import Link
 from pages.page_request import environments_of, no_environment_page
 from pages.polling import Fragment, asks_for_fragment, fragment_response, fragments
-from pages.retrying import retry_state
 from pages.runs.detail_texts import run_context
+from pages.runs.retrying import retry_state, run_or_404
 from pages.runs.state import ADDED, RunsState, runs_url
 from pages.runs.texts import LABELS, filter_chips, run_texts
 from people.access import needs_right
 from people.models import Right
-from workbench.runs.detail import UnknownRun, find_run, read_run
+from workbench.runs.detail import UnknownRun, read_run
 from workbench.runs.filters import BadRunFilter
-from workbench.runs.listing import list_runs, suggestions
+from workbench.runs.listing import list_runs, suggestions, workflow_of
 from workbench.runs.states import ACTIVE, RunState
 
 RANGE_LABELS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "28d": "28 days", "all": "All time"}
@@ -180,13 +180,13 @@ def show_run(request: HttpRequest, run_id: str) -> HttpResponse:
     if asks_for_fragment(request):
         return fragment_response(request, fragment)
     # Beside the fragment stands the button of a retry, which is not the same for everybody.
-    run = find_run(run_id, environment=environment)
+    run = run_or_404(run_id, environment=environment)
     context: dict[str, Any] = {
         "fragment": fragment,
         "run": run,
         "retry": retry_state(run=run, person=request.user, now=timezone.now()),
         "environment": environment,
-        "workflow": run.workflow_name or run.workflow_id or "unknown",
+        "workflow": workflow_of(run),
         "list_url": runs_url(environment=environment),
         "time_zone": reporting_zone().key,
         "labels": LABELS,

@@ -22,7 +22,6 @@ from pages.usage.links import cost_change, count_change, csv_url, left_out_text,
 from pages.usage.sorting import PARAMETER, SortColumn, SortOrder, headings, sort_rows
 from people.access import has_right, needs_right
 from people.models import Right
-from workbench.labels import UNKNOWN
 
 DEFAULT_ORDER = "-runs"
 SHOWN_ERRORS = 3
@@ -30,7 +29,7 @@ SHOWN_ERRORS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorLink:
-    """A type of errors, how often it was, and its runs; the address is "" where they cannot be named."""
+    """A type of errors, how often it was, and its runs."""
 
     name: str
     count: str
@@ -193,7 +192,7 @@ def named_errors(row: AgentReading) -> list[tuple[str, int]]:
 
 def error_link(name: str, number: int, *, agent: str, page: PageRequest) -> ErrorLink:
     url = runs_url(environment=page.environment, range=page.range, agent=agent, agent_error=name)
-    return ErrorLink(name=name, count=count_text(number), url="" if name == UNKNOWN else url)
+    return ErrorLink(name=name, count=count_text(number), url=url)
 
 
 def more_errors(row: AgentReading) -> str:

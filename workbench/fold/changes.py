@@ -74,7 +74,7 @@ class RunOfAgent(NamedTuple):
 
 
 class CostedPart(NamedTuple):
-    """Any agent run of a workflow run that the batch concerns, or model call of it that has no agent.
+    """Any agent run of a workflow run that the batch concerns, or model calls of it that have no agent.
 
     `is_costed`: its cost counts.
     """
@@ -88,7 +88,7 @@ class CostedPart(NamedTuple):
 class Changes:
     """The batch's things after the merge, and the buckets that must be computed anew (`touched`).
 
-    An agent run's cost counts under its workflow run's name, and decides whether that run's cost is estimated.
+    What an agent run used counts under its workflow run's name, and its cost decides whether that run's is estimated.
     So the agent runs of the batch's workflow runs are touched too, as are the workflow runs of its agent runs. The
     same goes for model calls without an agent. `workflows` are the names of all these runs. `costed_run_ids` are
     those of which an agent run or such a call reports a cost.
@@ -246,9 +246,9 @@ def _calls_of_runs(batch: Batch, run_ids: Collection[str]) -> list[CostedPart]:
     rows = batch.rows_of(
         run_ids,
         f"""
-SELECT run_id, true, {batch.dialect.bucket("called_at")}
+SELECT DISTINCT run_id, cost_micro_usd IS NOT NULL, {batch.dialect.bucket("called_at")}
 FROM {ModelCall._meta.db_table}
 -- Index: model_call_run (run_id, environment).
-WHERE environment = %s AND {batch.dialect.any_of("run_id")} AND owner_id = '' AND cost_micro_usd IS NOT NULL""",
+WHERE environment = %s AND {batch.dialect.any_of("run_id")} AND owner_id = ''""",
     )
     return [CostedPart(*row) for row in rows]

@@ -117,7 +117,8 @@ class AgentRun(models.Model):
     cost_micro_usd = models.BigIntegerField(null=True)
     input_tokens = models.BigIntegerField(null=True)
     output_tokens = models.BigIntegerField(null=True)
-    # Sums over its model calls; its own figures above count only while it has none. Recomputed for the whole trace.
+    # Sums over its model calls; a figure of its own counts only while none of them reports it (costs.REPORTED_COST).
+    # Recomputed for the whole trace.
     calls = models.BigIntegerField(db_default=0)
     called_input_tokens = models.BigIntegerField(null=True)
     called_output_tokens = models.BigIntegerField(null=True)

@@ -1,9 +1,10 @@
 """What the receiver is told of a request: body and headers (docs/retry.md)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
+from web.moments import rfc3339
 from workbench.models import RetryRequest, WorkflowRun
 from workbench.retries.signing import signature_headers
 from workbench.retries.webhook import Webhook
@@ -16,7 +17,7 @@ def body_of(request: RetryRequest, *, run: WorkflowRun) -> bytes:
     """The JSON of the message. What is not known of the run is null."""
     document = {
         "type": TYPE,
-        "timestamp": request.requested_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": rfc3339(request.requested_at),
         "data": {
             "environment": request.environment,
             "runId": request.run_id,

@@ -6,6 +6,7 @@ from datetime import datetime
 from people.access import Person
 from workbench.models import RetryRequest, WorkflowRun
 from workbench.retries.requesting import Obstacle, find_obstacle
+from workbench.runs.detail import retries_of
 
 MOST_RUNS_NAMED = 5
 
@@ -36,12 +37,10 @@ class RetryStatus:
 
 def retry_status(*, run: WorkflowRun, person: Person, now: datetime) -> RetryStatus:
     """Five queries at most."""
-    in_place = {"environment": run.environment}
     # Index: retry_request_run (run_id, environment).
-    newest = RetryRequest.objects.filter(run_id=run.run_id, **in_place).order_by("-pk").first()
-    # Index: workflow_run_retry (retry_of_run_id, environment).
-    repeats = WorkflowRun.objects.filter(retry_of_run_id=run.run_id, **in_place).order_by("-pk")
-    found = list(repeats.values_list("run_id", flat=True)[:MOST_RUNS_NAMED])
+    requests = RetryRequest.objects.filter(run_id=run.run_id, environment=run.environment)
+    newest = requests.order_by("-pk").first()
+    found = [repeat.run_id for repeat in retries_of(run)[:MOST_RUNS_NAMED]]
     answered = [newest.new_run_id] if newest and newest.new_run_id not in ("", *found) else []
     return RetryStatus(
         run=run,

@@ -18,6 +18,7 @@ from telemetry.door import openapi
 from telemetry.maintenance import refuse_if_on
 from telemetry.models import Environment
 from web.errors import ApiError
+from web.moments import rfc3339
 from web.negotiation import AnyAccept
 from workbench.models import RetryRequest, WorkflowRun
 from workbench.retries.requesting import PERMISSION, Obstacle, RetryRefused, request_retry
@@ -67,7 +68,8 @@ def find_run(run_id: str, *, environment: str, person: User) -> WorkflowRun:
     open_to_them = environments_allowed(person, Environment.names())
     names = [name for name in open_to_them if environment in {"", name}]
     # Index: workflow_run_unique (run_id, environment). PostgreSQL takes no NUL, which no id has.
-    runs = list(WorkflowRun.objects.filter(run_id=run_id.replace("\0", ""), environment__in=names)[:2])
+    known = WorkflowRun.objects.filter(run_id=run_id, environment__in=names)
+    runs = [] if "\0" in run_id else list(known[:2])
     if not runs:
         raise ApiError(status=HTTPStatus.NOT_FOUND, code="unknown_run", message="There is no run of this id.")
     if len(runs) > 1:
@@ -91,5 +93,5 @@ def document_of(made: RetryRequest) -> dict[str, str]:
         "environment": made.environment,
         "runId": made.run_id,
         "state": made.state,
-        "requestedAt": made.requested_at.isoformat(),
+        "requestedAt": rfc3339(made.requested_at),
     }

@@ -7,18 +7,18 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from workbench.models import AgentRun, ApprovalDecision, ApprovalRequest, ModelCall, WorkflowRun
+from workbench.models import AgentRun, ModelCall, WorkflowRun
+from workbench.runs.approvals import ApprovalWait, decisions_of, pair, requests_of
 from workbench.runs.errors import FailedPart, SameError, failed_parts, read_same_error
 from workbench.runs.events import RunEvents, events_of
 from workbench.runs.filters import is_filled, with_workflow
 from workbench.runs.lengths import taken
 from workbench.runs.listing import ListedRun, describe_runs
-from workbench.runs.totals import Used, used_by, used_in
+from workbench.runs.totals import Used, used_by, used_in, used_itself
 
 # What is read of one run, so that a run without end can be read too. The totals are of all.
 MOST_AGENTS = 1_000
 MOST_CALLS = 2_000
-MOST_APPROVALS = 500
 # Runs of the workflow before and after it.
 NEIGHBOURS = 4
 MOST_RETRIES = 10
@@ -29,16 +29,11 @@ class UnknownRun(LookupError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApprovalWait:
-    """A request for an approval, and the decision that answers it; None while nobody has decided."""
-
-    request: ApprovalRequest
-    decision: ApprovalDecision | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Part:
-    """What agents of one name, or calls of one model, used in the run. `microseconds` is the sum of their time."""
+    """What agents of one name, or calls of one model, used in the run. `microseconds` is the sum of their time.
+
+    `times` is 0 for a model that agent runs name, and of which no call is known.
+    """
 
     name: str
     times: int
@@ -77,8 +72,7 @@ class RunDetail:
 def read_run(run_id: str, *, environment: str, now: datetime) -> RunDetail:
     """The run with a fixed number of queries, however large it is. Raises UnknownRun.
 
-    Indexes: workflow_run_unique, agent_run_of_run, model_call_run, model_call_owner, approval_request_run,
-    approval_decision_run.
+    Indexes: workflow_run_unique, agent_run_of_run, model_call_run, model_call_owner, and those of approvals.py.
     """
     run = find_run(run_id, environment=environment)
     (listed,) = describe_runs([run], environment=environment, now=now)
@@ -87,8 +81,8 @@ def read_run(run_id: str, *, environment: str, now: datetime) -> RunDetail:
         AgentRun.objects.filter(**within).order_by("started_at", "completed_at", "pk")[:MOST_AGENTS]
     )
     calls = calls_of(run, agents=agents)
-    requests = list(ApprovalRequest.objects.filter(**within).order_by("requested_at")[:MOST_APPROVALS])
-    decisions = list(ApprovalDecision.objects.filter(**within).order_by("decided_at")[:MOST_APPROVALS])
+    requests = requests_of(run)
+    decisions = decisions_of(run, requests=requests)
     earlier, later = neighbours(run, workflow=listed.workflow)
     return RunDetail(
         listed=listed,
@@ -122,31 +116,16 @@ def find_run(run_id: str, *, environment: str) -> WorkflowRun:
 
 
 def calls_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> list[ModelCall]:
-    """Those that name the run, and those of its agents, which may name a trace only. The earliest first."""
+    """Those of its agents, which may name a trace only, and those that name the run and have no agent.
+
+    A call of another run's agent is that run's, whatever it names: it counts there. The earliest first.
+    """
     owners = [agent.agent_run_id for agent in agents if agent.calls]
     of_agents = Q(owner_id__in=owners) & ~Q(owner_id="")
-    calls = ModelCall.objects.filter(Q(run_id=run.run_id) | of_agents, environment=run.environment)
+    calls = ModelCall.objects.filter(
+        Q(run_id=run.run_id, owner_id="") | of_agents, environment=run.environment
+    )
     return list(calls.order_by("called_at", "pk")[:MOST_CALLS])
-
-
-def pair(requests: Iterable[ApprovalRequest], *, decisions: Iterable[ApprovalDecision]) -> list[ApprovalWait]:
-    """Each request with its decision: the fold has noted on both sides when the other one was."""
-    answers: dict[tuple[str, str, datetime | None, datetime], ApprovalDecision] = {}
-    for decision in decisions:
-        key = (decision.session_id, decision.approval_id, decision.requested_at, decision.decided_at)
-        answers.setdefault(key, decision)
-    return [
-        ApprovalWait(request=request, decision=decision_on(request, answers=answers)) for request in requests
-    ]
-
-
-def decision_on(
-    request: ApprovalRequest, *, answers: dict[tuple[str, str, datetime | None, datetime], ApprovalDecision]
-) -> ApprovalDecision | None:
-    if request.decided_at is None:
-        return None
-    key = (request.session_id, request.approval_id, request.requested_at, request.decided_at)
-    return answers.get(key)
 
 
 def parts_by_agent(agents: Iterable[AgentRun]) -> list[Part]:
@@ -168,7 +147,7 @@ def parts_by_agent(agents: Iterable[AgentRun]) -> list[Part]:
 
 
 def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) -> list[Part]:
-    """By model: its calls, and agent runs that name it and of which no call is known."""
+    """By model: its calls, and what agent runs that name it report and no call of them does."""
     parts: dict[str, list[Part]] = defaultdict(list)
     for call in calls:
         parts[call.model or "unknown"].append(
@@ -182,14 +161,15 @@ def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) ->
             )
         )
     for agent in agents:
-        if not agent.calls and agent.model:
-            parts[agent.model].append(
-                Part(name="", times=1, failed=0, calls=0, microseconds=0, used=used_by(agent))
+        used = used_itself(agent)
+        if used != Used():
+            parts[agent.model or "unknown"].append(
+                Part(name="", times=0, failed=0, calls=0, microseconds=0, used=used)
             )
     return by_cost(
         Part(
             name=name,
-            times=len(group),
+            times=sum(part.times for part in group),
             failed=sum(part.failed for part in group),
             calls=sum(part.calls for part in group),
             microseconds=sum(part.microseconds for part in group),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, CharField, Exists, OuterRef, QuerySet
+from django.db.models import BooleanField, CharField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from workbench.dialect import current
@@ -93,12 +93,12 @@ class RunConditions:
         return runs
 
     def _choose_agents(self, runs: QuerySet[WorkflowRun]) -> QuerySet[WorkflowRun]:
-        choices = (("agent_name", self.agent), ("error_type", self.agent_error))
-        if wanted := {f"{column}__in": stored(choice.wanted) for column, choice in choices if choice.wanted}:
-            runs = runs.filter(has_agent_run(**wanted))
-        for column, choice in choices:
+        choices = ((self.agent, is_named), (self.agent_error, has_failed_with))
+        if wanted := [condition(choice.wanted) for choice, condition in choices if choice.wanted]:
+            runs = runs.filter(has_agent_run(*wanted))
+        for choice, condition in choices:
             if choice.unwanted:
-                runs = runs.exclude(has_agent_run(**{f"{column}__in": stored(choice.unwanted)}))
+                runs = runs.exclude(has_agent_run(condition(choice.unwanted)))
         return runs
 
     def _choose_durations(self, runs: QuerySet[WorkflowRun]) -> QuerySet[WorkflowRun]:
@@ -120,10 +120,19 @@ def with_workflow(runs: QuerySet[WorkflowRun]) -> QuerySet[Any]:
     return runs.annotate(workflow=RawSQL(WORKFLOW, [], output_field=CharField()))
 
 
-def has_agent_run(**conditions: Any) -> Exists:
-    """Whether an agent run of the run is like this. Index: agent_run_of_run (run_id, environment)."""
-    run = {"run_id": OuterRef("run_id"), "environment": OuterRef("environment")}
-    return Exists(AgentRun.objects.filter(**run, **conditions))
+def has_agent_run(*conditions: Q) -> Exists:
+    """Whether one agent run of the run is like all of this. Index: agent_run_of_run (run_id, environment)."""
+    run = Q(run_id=OuterRef("run_id"), environment=OuterRef("environment"))
+    return Exists(AgentRun.objects.filter(run, *conditions))
+
+
+def is_named(names: Iterable[str]) -> Q:
+    return Q(agent_name__in=stored(names))
+
+
+def has_failed_with(error_types: Iterable[str]) -> Q:
+    """Of an agent run that failed: one that did not has no error type either, which is no unknown one."""
+    return Q(error_type__in=stored(error_types), status="failed")
 
 
 def stored(names: Iterable[str]) -> list[str]:

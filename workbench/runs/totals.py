@@ -1,14 +1,16 @@
 """What runs used: agents, tokens, cost. Nothing counts twice.
 
-The tokens and the cost of an agent run are those of its model calls; its own figures count only where no call of it
-is known. A call that belongs to no known agent run counts for its run.
+The tokens and the cost of an agent run are those of its model calls. A figure of its own counts only where none of them
+reports it: it may be their sum. KPIs, counters and costs count the same (workbench.costs.REPORTED_COST). A call that
+belongs to no known agent run counts for its run.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, Sum, When
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
 
 from workbench.costs import estimate_cost, usd_per_minute
 from workbench.models import AgentRun, ModelCall
@@ -53,8 +55,19 @@ def added(left: int | None, right: int | None) -> int | None:
 
 def used_by(agent: AgentRun) -> Used:
     """What counts for the agent run."""
-    place = 0 if agent.calls else 1
-    return Used(**{name: getattr(agent, columns[place]) for name, columns in FIGURES.items()})
+    called = Used(**{name: getattr(agent, column) for name, (column, _) in FIGURES.items()})
+    return called + used_itself(agent)
+
+
+def used_itself(agent: AgentRun) -> Used:
+    """What counts of the agent run's own figures: those that no model call of it reports."""
+    return Used(
+        **{
+            name: getattr(agent, own)
+            for name, (called, own) in FIGURES.items()
+            if getattr(agent, called) is None
+        }
+    )
 
 
 def used_in(call: ModelCall) -> Used:
@@ -67,10 +80,7 @@ def totals_of(run_ids: Iterable[str], *, environment: str) -> dict[str, RunTotal
     Indexes: agent_run_of_run, model_call_run.
     """
     ids = list(run_ids)
-    sums = {
-        name: Sum(Case(When(calls__gt=0, then=F(called)), default=F(own)))
-        for name, (called, own) in FIGURES.items()
-    }
+    sums = {name: Sum(Coalesce(called, own)) for name, (called, own) in FIGURES.items()}
     agents: Iterable[Mapping[str, Any]] = (
         AgentRun.objects.filter(run_id__in=ids, environment=environment)
         .values("run_id")

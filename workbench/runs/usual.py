@@ -49,12 +49,12 @@ def statement(workflows: int, *, dialect: Dialect) -> str:
     of_one = f"""
 SELECT * FROM (
   SELECT %s AS name, {RUN.microseconds(dialect)} AS taken FROM (
-    SELECT started_at, completed_at, duration_ms, status, first_seen_at FROM {WorkflowRun._meta.db_table}
+    SELECT id, started_at, completed_at, duration_ms, status, first_seen_at FROM {WorkflowRun._meta.db_table}
     WHERE {WORKFLOW} = %s AND environment = %s
     ORDER BY first_seen_at DESC, id DESC LIMIT {SEARCHED}
   ) AS newest
   WHERE status = 'completed' AND {RUN.counts}
-  ORDER BY first_seen_at DESC LIMIT {SAMPLE}
+  ORDER BY first_seen_at DESC, id DESC LIMIT {SAMPLE}
 ) AS sample"""
     return " UNION ALL ".join([of_one] * workflows)
 

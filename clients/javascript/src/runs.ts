@@ -32,7 +32,7 @@ export interface Run extends Outcome {
   withAgent<Result>(options: AgentOptions, work: (agent: Agent) => Result | PromiseLike<Result>): Promise<Result>;
 }
 
-/** What is set before the work ends is told. Tokens and cost count only where no model call of the agent is known. */
+/** What is set before the work ends is told. Tokens and cost count only where no model call of the agent reports any. */
 export interface Agent extends Outcome {
   readonly agentRunId: string;
   readonly spanId: string;

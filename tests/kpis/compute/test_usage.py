@@ -8,6 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 
 from kpis.compute import rollup
 from kpis.compute.usage import (
@@ -161,6 +162,27 @@ def test_the_estimate_of_a_run_without_a_cost_has_no_agent_and_no_model(settings
         ("triage", "", "", 20_000, 0),
         ("triage", "writer", "small", 0, 7),
     ]
+
+
+def test_an_estimate_is_measured_once_for_the_kpi_and_the_usage() -> None:
+    make_run()
+
+    with CaptureQueriesContext(connection) as queries:
+        rolled_up()
+
+    assert (
+        sum(
+            "workbench_workflowrun AS thing" in query["sql"] and "NOT EXISTS" in query["sql"]
+            for query in queries
+        )
+        == 1
+    )
+    assert (
+        total("estimated_micro_usd")
+        == KpiBucket.objects.get(
+            kpi="execution-cost", granularity=StoredGranularity.BASE, dimension=""
+        ).numerator
+    )
 
 
 def test_sums_are_those_of_the_kpi_by_workflow_and_as_a_whole() -> None:

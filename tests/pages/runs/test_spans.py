@@ -31,8 +31,8 @@ def rows(name: str = "r-1") -> list[tuple[str, int, str]]:
 
 def test_calls_stand_below_the_span_that_they_name_or_the_agent_that_made_them() -> None:
     make_run()
-    make_agent("a-1", agent_name="planner")
-    make_agent("a-2", agent_name="writer", parent_span_id="span-a-1", status="failed")
+    make_agent("a-1", agent_name="planner", calls=1)
+    make_agent("a-2", agent_name="writer", calls=1, parent_span_id="span-a-1", status="failed")
     make_call("a-1", model="by span", parent_span_id="span-a-2")
     make_call("a-2", model="by owner", parent_span_id="a span that is not stored")
     make_call("", model="of nobody")
@@ -48,7 +48,7 @@ def test_calls_stand_below_the_span_that_they_name_or_the_agent_that_made_them()
 
 def test_many_calls_are_marks_on_the_rows_of_their_agents() -> None:
     make_run()
-    make_agent()
+    make_agent(calls=MOST_CALL_ROWS)
     for _ in range(MOST_CALL_ROWS):
         make_call()
     make_call("", model="of nobody")

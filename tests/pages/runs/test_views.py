@@ -155,7 +155,7 @@ def test_an_id_is_found_at_any_time(operator: Client) -> None:
     assert 'id="run-old"' in operator.get("/runs/?id=old").content.decode()
 
 
-@pytest.mark.parametrize("name", ["a/b", "a b?c#d&e", "ü", ".", "..", "a\nb", "%2F", "-"])
+@pytest.mark.parametrize("name", ["a/b", "a b?c#d&e", "ü", ".", "..", "a\nb", "%2F", "-", "a/retry"])
 def test_the_page_of_any_id_is_reached_by_its_link(operator: Client, name: str) -> None:
     make_environment()
     make_run(name)
@@ -167,6 +167,15 @@ def test_the_page_of_any_id_is_reached_by_its_link(operator: Client, name: str) 
 
     assert answer.status_code == 200
     assert "triage" in answer.content.decode()
+
+
+def test_a_run_that_was_erased_a_moment_ago_is_not_found(operator: Client) -> None:
+    make_environment()
+    run = make_run()
+    assert operator.get("/runs/r-1/?part=live").status_code == 200
+    run.delete()
+
+    assert operator.get("/runs/r-1/").status_code == 404
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.ANALYST])

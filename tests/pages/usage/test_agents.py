@@ -54,6 +54,7 @@ def test_an_agent_leads_to_its_runs_and_each_error_to_those_that_have_it(reader:
     assert links_in(reader, environment="production", range="7d") == [
         f"/runs/?environment=production&{moments}&agent=a+%26+b",
         f"/runs/?environment=production&{moments}&agent=a+%26+b&agent_error=Tool%3DFailed",
+        f"/runs/?environment=production&{moments}&agent=a+%26+b&agent_error=unknown",
     ]
 
 

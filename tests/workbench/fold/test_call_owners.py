@@ -184,8 +184,9 @@ def test_an_agent_touches_the_buckets_of_the_calls_that_it_takes() -> None:
     assert touched_by(agent(DAY)) == {minutes(0), minutes(DAY)}
 
 
-def test_the_name_of_a_run_touches_its_calls_without_agent() -> None:
-    fold(call(1, runId="r-1", costUsd=0.5))
+@pytest.mark.parametrize("used", [{"costUsd": 0.5}, {"inputTokens": 5}], ids=["a cost", "tokens alone"])
+def test_the_name_of_a_run_touches_its_calls_without_agent(used: dict[str, Any]) -> None:
+    fold(call(1, runId="r-1", **used))
 
     started = event("workbench.workflow_run_started", minutes(DAY), runId="r-1", workflowName="w")
     assert touched_by(started) == {minutes(0), minutes(DAY)}

@@ -1,6 +1,7 @@
 """The reference receiver and the sample workbench, with what the portal really sends."""
 
 import importlib.util
+import socket
 import sys
 import threading
 import urllib.error
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as portal_settings
@@ -114,6 +116,17 @@ def test_refuses_old_and_early_messages(
         assert post(settings, now=now + timedelta(minutes=minutes)) == status
 
     assert len(started) == (status == 202)
+
+
+def test_reads_nothing_of_a_body_without_a_length(
+    receiver: ModuleType, settings: Any, tmp_path: Path
+) -> None:
+    with serving(receiver, settings, database=tmp_path / "taken"):
+        port = urlsplit(settings.RETRY_WEBHOOK_URL).port
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+            stranger.sendall(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n")
+
+            assert b" 401 " in stranger.recv(100)
 
 
 def test_refuses_what_it_can_not_verify(receiver: ModuleType, settings: Any, tmp_path: Path) -> None:

@@ -87,20 +87,25 @@ def make_approval(
 
 
 def decide(
-    request: ApprovalRequest, *, after: timedelta = timedelta(seconds=2), approved: bool = True
+    request: ApprovalRequest,
+    *,
+    after: timedelta = timedelta(seconds=2),
+    approved: bool = True,
+    **fields: Any,
 ) -> None:
     """A decision on the request, which both sides know."""
     request.decided_at = request.requested_at + after
     request.save()
-    ApprovalDecision.objects.create(
-        event_key=uuid.uuid4(),
-        environment=request.environment,
-        session_id=request.session_id,
-        approval_id=request.approval_id,
-        run_id=request.run_id,
-        tool_ids="",
-        approver_hash="h",
-        approved=approved,
-        decided_at=request.decided_at,
-        requested_at=request.requested_at,
-    )
+    defaults = {
+        "event_key": uuid.uuid4(),
+        "environment": request.environment,
+        "session_id": request.session_id,
+        "approval_id": request.approval_id,
+        "run_id": request.run_id,
+        "tool_ids": "",
+        "approver_hash": "h",
+        "approved": approved,
+        "decided_at": request.decided_at,
+        "requested_at": request.requested_at,
+    }
+    ApprovalDecision.objects.create(**defaults | fields)

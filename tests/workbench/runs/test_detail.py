@@ -11,6 +11,7 @@ from tests.workbench.runs.builders import decide, make_agent, make_approval, mak
 from workbench.runs.detail import RunDetail, UnknownRun, read_run
 from workbench.runs.filters import RunConditions
 from workbench.runs.listing import list_runs
+from workbench.runs.totals import Used
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -49,6 +50,16 @@ def test_has_the_calls_that_name_the_run_and_those_of_its_agents() -> None:
     assert sorted(call.model for call in read().calls) == ["named", "owned"]
 
 
+def test_leaves_out_a_call_that_names_the_run_and_was_made_for_another_one() -> None:
+    make_run()
+    make_agent("a-2", run="r-2", calls=1, called_cost_micro_usd=9)
+    make_call("a-2", cost_micro_usd=9)
+
+    detail = read()
+
+    assert (detail.calls, detail.by_model, detail.listed.totals.used.cost) == ([], [], None)
+
+
 def test_approvals_have_the_decision_that_answers_them() -> None:
     make_run()
     decide(make_approval(), approved=False)
@@ -58,6 +69,26 @@ def test_approvals_have_the_decision_that_answers_them() -> None:
 
     assert answered.decision is not None
     assert (answered.decision.approved, waiting.decision) == (False, None)
+
+
+@pytest.mark.parametrize("place", [{"run_id": ""}, {"session_id": "s-2"}], ids=["no run", "another session"])
+def test_a_decision_is_found_by_its_approval_wherever_it_was_made(place: dict[str, str]) -> None:
+    make_run()
+    decide(make_approval(approval_id="ap-1"), approved=False, **place)
+
+    (wait,) = read().approvals
+
+    assert wait.decision is not None
+    assert not wait.decision.approved
+
+
+def test_a_decision_that_names_no_approval_answers_one_that_has_an_id() -> None:
+    make_run()
+    decide(make_approval(approval_id="ap-1"), approval_id="")
+
+    (wait,) = read().approvals
+
+    assert wait.decision is not None
 
 
 def test_adds_up_what_agents_and_models_used_and_nothing_twice() -> None:
@@ -73,8 +104,24 @@ def test_adds_up_what_agents_and_models_used_and_nothing_twice() -> None:
     agents = [(part.name, part.times, part.failed, part.calls, part.used.cost) for part in detail.by_agent]
     models = [(part.name, part.times, part.failed, part.used.cost) for part in detail.by_model]
     assert agents == [("writer", 2, 1, 2, 57), ("reviewer", 1, 0, 0, 1)]
-    assert models == [("medium", 1, 1, 30), ("small", 2, 0, 21), ("large", 1, 0, 7)]
+    assert models == [("medium", 1, 1, 30), ("small", 1, 0, 21), ("large", 0, 0, 7)]
     assert detail.listed.cost == 58
+
+
+def test_what_no_model_call_of_an_agent_reports_is_its_own_figure() -> None:
+    make_run()
+    make_agent(calls=1, called_input_tokens=5, input_tokens=9, cost_micro_usd=7)
+    make_call(input_tokens=5)
+
+    detail = read()
+
+    assert detail.listed.totals.used == Used(input_tokens=5, cost=7)
+    assert [part.used for part in detail.by_agent] == [Used(input_tokens=5, cost=7)]
+    assert {part.name: part.used for part in detail.by_model} == {
+        "model-small": Used(input_tokens=5),
+        "unknown": Used(cost=7),
+    }
+    assert not detail.listed.is_cost_estimated
 
 
 def test_says_where_it_failed_and_where_else_the_same_error_is() -> None:

@@ -244,16 +244,24 @@ def test_the_filters_of_agents_are_about_one_agent_run() -> None:
         "both": [("writer", "Timeout")],
         "apart": [("writer", ""), ("reader", "Timeout")],
         "nameless": [("", "Timeout")],
+        "untyped": [("reader", "unknown")],
         "none": [],
     }.items():
         make_run(name)
         for number, (agent, error) in enumerate(agents):
-            make_agent(f"{name}-{number}", run=name, agent_name=agent, error_type=error)
+            make_agent(
+                f"{name}-{number}",
+                run=name,
+                agent_name=agent,
+                error_type=error.replace("unknown", ""),
+                status="failed" if error else "completed",
+            )
     chosen = {
         "agent": page(agent=Choice(wanted=("writer",))),
         "error": page(agent_error=Choice(wanted=("Timeout",))),
         "agent and error": page(agent=Choice(wanted=("writer",)), agent_error=Choice(wanted=("Timeout",))),
         "unknown": page(agent=Choice(wanted=("unknown",))),
+        "unknown error": page(agent_error=Choice(wanted=("unknown",))),
         "not agent": page(agent=Choice(unwanted=("writer",))),
         "not error": page(agent_error=Choice(unwanted=("Timeout",))),
     }
@@ -263,6 +271,7 @@ def test_the_filters_of_agents_are_about_one_agent_run() -> None:
         "error": {"both", "apart", "nameless"},
         "agent and error": {"both"},
         "unknown": {"nameless"},
-        "not agent": {"nameless", "none"},
-        "not error": {"none"},
+        "unknown error": {"untyped"},
+        "not agent": {"nameless", "untyped", "none"},
+        "not error": {"untyped", "none"},
     }

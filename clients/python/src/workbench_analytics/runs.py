@@ -141,7 +141,7 @@ class AgentRun(Work):
     """One run of an agent; see Run.agent.
 
     `attempt`, `model`, `input_tokens`, `output_tokens` and `cost_usd` may be set until the block ends. The portal
-    takes tokens and cost of the agent itself only where it knows no model call of it.
+    takes tokens or cost of the agent itself only where no model call of it reports any.
     """
 
     input_tokens: int | None = None

@@ -131,7 +131,9 @@ def read_json(text: bytes) -> list[PostedSpan]:
     except msgspec.ValidationError as error:
         raise unreadable(f"The body is not an ExportTraceServiceRequest in JSON: {error}.") from None
     except (ValueError, OverflowError):
-        raise unreadable("A 64-bit integer of the body is neither a number nor a text of digits.") from None
+        raise unreadable(
+            "A number of the body is none: 64-bit integers may be texts of digits, and doubles texts of a number."
+        ) from None
 
 
 def from_json(span: JsonSpan, *, environment: str) -> PostedSpan:

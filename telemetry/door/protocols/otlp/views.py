@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from django.db import DatabaseError
@@ -25,6 +26,8 @@ from web.errors import ApiError, unavailable_database
 
 # Nobody splits a batch that was refused as too large.
 MAX_BODY_BYTES = 16 * 1024 * 1024
+# A body may be 350,000 spans without a role. Other posts to SQLite wait for each transaction that stores some.
+MAX_BATCH_LINKS = 10_000
 TYPES = frozenset({answers.PROTOBUF, answers.JSON})
 # Spans whose problem the answer tells; the rest is found with the key's recent events.
 MAX_TOLD = 3
@@ -71,22 +74,22 @@ def read_spans(request: HttpRequest, *, content_type: str) -> list[PostedSpan]:
 def store_all(
     request: HttpRequest, translated: TranslatedSpans, *, key: ApiKey, now: datetime
 ) -> dict[int, str]:
-    """Store the events in portions of the door's size; what was rejected of which span, and why.
+    """Store events and links in portions, each in a transaction; what was rejected of which span, and why.
 
-    The links are stored with the first portion, or alone where there is no event. If a portion fails, the exporter
-    sends all of them again, and those that are stored are duplicates then.
+    If a portion fails, the exporter sends all of them again, and those that are stored are duplicates then.
     """
     rejections: dict[int, str] = {}
-    for first in range(0, max(len(translated.events), 1), MAX_BATCH_EVENTS):
-        portion = translated.events[first : first + MAX_BATCH_EVENTS]
+    events, links = translated.events, translated.links
+    for number in range(max(ceil(len(events) / MAX_BATCH_EVENTS), ceil(len(links) / MAX_BATCH_LINKS))):
+        first, first_link = number * MAX_BATCH_EVENTS, number * MAX_BATCH_LINKS
         result = store(
             request,
-            portion,
+            events[first : first + MAX_BATCH_EVENTS],
             key=key,
             now=now,
             all_results=True,
             wording_of=translating.wording,
-            links=() if first else translated.links,
+            links=links[first_link : first_link + MAX_BATCH_LINKS],
         )
         for entry in result.results:
             if entry["status"] == "rejected":

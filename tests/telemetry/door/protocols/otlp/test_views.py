@@ -269,6 +269,22 @@ def test_the_links_of_spans_are_stored_once(secret: str, others: list[Descriptio
     )
 
 
+def test_many_links_are_stored_in_several_transactions(secret: str) -> None:
+    many = [
+        span("http.handler", span_id=f"{number:016x}", parent="00000000000000a1") for number in range(1, 6)
+    ]
+
+    with patch.object(views, "MAX_BATCH_LINKS", 2), patch.object(views, "store", wraps=views.store) as stores:
+        post(protobuf([span("agent.execute"), *many]), secret=secret)
+
+    assert [(len(call.args[1]), len(call.kwargs["links"])) for call in stores.call_args_list] == [
+        (2, 2),
+        (0, 2),
+        (0, 1),
+    ]
+    assert SpanLink.objects.count() == 5
+
+
 def test_links_are_not_stored_where_the_events_of_their_post_are_not(secret: str) -> None:
     with (
         patch.object(Arrival.objects, "create", side_effect=OperationalError),

@@ -11,7 +11,7 @@ from tests.builders import NOW
 from tests.pages.page_content import words
 from tests.people.builders import make_person
 from tests.workbench.retries.builders import make_operator, make_request, make_run, set_up_webhook
-from workbench.models import RetryRequest, WorkflowRun
+from workbench.models import RetryRequest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 PATH = "/runs/r-1/retry/"
@@ -116,15 +116,15 @@ def test_names_the_runs_that_repeat_it(operator: Client, django_assert_max_num_q
     assert "r-4" not in page
 
 
-@pytest.mark.parametrize("path", ["/runs/r-9/retry/", f"{PATH}?environment=nowhere", "/runs/%00/retry/"])
+@pytest.mark.parametrize("path", ["/runs/r-9/retry/", f"{PATH}?environment=nowhere", "/runs/r-1%00/retry/"])
 def test_a_run_that_is_not_there_is_not_found(operator: Client, path: str) -> None:
     make_run()
 
     assert operator.get(path).status_code == 404
 
 
-def test_a_run_that_nobody_retries_has_nothing_to_say(operator: Client) -> None:
-    make_run(status="completed")
+@pytest.mark.parametrize(("status", "is_shown"), [("completed", False), ("failed", True)])
+def test_a_run_that_nobody_retries_has_nothing_to_say(operator: Client, status: str, is_shown: bool) -> None:
+    make_run(status=status)
 
-    assert 'id="retry-title"' not in operator.get(PATH).content.decode()
-    assert WorkflowRun.objects.count() == 1
+    assert ('aria-label="Retry"' in operator.get("/runs/r-1/").content.decode()) is is_shown

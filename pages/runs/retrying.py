@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import cast
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -19,11 +19,13 @@ from kpis.days import reporting_zone
 from kpis.formatting import Figure, moment_text
 from pages.page_controls import Link
 from pages.page_request import environments_of, no_environment_page, page_request_or_404
+from pages.runs.state import run_url
 from people.access import Person, needs_right
 from people.models import Right
 from workbench.models import RetryRequest, RetryState, WorkflowRun
 from workbench.retries.requesting import Obstacle, RetryRefused, request_retry
 from workbench.retries.status import RetryStatus, retry_status
+from workbench.runs.detail import UnknownRun, find_run
 
 # Who asked, and when.
 SENTENCES = {
@@ -56,7 +58,10 @@ def retry_state(*, run: WorkflowRun, person: Person, now: datetime) -> RetryText
     return RetryTexts(
         is_shown=status.is_shown,
         sentences=sentences_of(status.newest, zone=reporting_zone()) if status.newest else [],
-        retried_by=[link_to(run_id, environment=run.environment) for run_id in status.retried_by],
+        retried_by=[
+            Link(label=run_id, url=run_url(run_id, environment=run.environment), is_current=False)
+            for run_id in status.retried_by
+        ],
         is_possible=status.is_possible,
         why_not=why_not(status),
         url=address_of(run),
@@ -76,11 +81,6 @@ def why_not(status: RetryStatus) -> str:
     if status.obstacle is None or status.obstacle is Obstacle.PENDING:
         return ""
     return status.obstacle.sentence
-
-
-def link_to(run_id: str, *, environment: str) -> Link:
-    query = urlencode({"environment": environment})
-    return Link(label=run_id, url=f"/runs/{quote(run_id, safe='')}/?{query}", is_current=False)
 
 
 def address_of(run: WorkflowRun) -> str:
@@ -108,12 +108,10 @@ def retry_run(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 def run_or_404(run_id: str, *, environment: str) -> WorkflowRun:
-    # Index: workflow_run_unique (run_id, environment). PostgreSQL takes no NUL, which no id has.
-    runs = WorkflowRun.objects.filter(run_id=run_id.replace("\0", ""), environment=environment)
-    run = runs.first()
-    if run is None:
-        raise Http404("There is no run of this id.")
-    return run
+    try:
+        return find_run(run_id, environment=environment)
+    except UnknownRun:
+        raise Http404("There is no run of this id.") from None
 
 
 def show_question(
