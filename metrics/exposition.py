@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from metrics.collector import Snapshot, snapshots
 from metrics.families.stored import Exposed, StoredFamily, metric_of
-from metrics.lines import Families, kept_lines
+from metrics.lines import Families, kept_lines, kept_texts
 from metrics.processes import process_families
 from telemetry import maintenance
 from telemetry.counters.families import families
@@ -109,14 +109,18 @@ def encode(exposed: Iterable[Exposed], *, accept: str) -> tuple[bytes, str]:
     to_text = partial(encoder, escaping=ALLOWUTF8)  # type: ignore[call-arg]  # Both encoders take it.
     # What ends a text in this format.
     end = to_text(Families(()))
-    parts = (part.removesuffix(end) for family in exposed for part in text_parts(family, to_text=to_text))
+    parts = (
+        part.removesuffix(end)
+        for family in exposed
+        for part in text_parts(family, format=wanted, to_text=to_text)
+    )
     return b"".join(parts) + end, content_type
 
 
-def text_parts(family: Exposed, *, to_text: ToText) -> Iterator[bytes]:
-    """The library writes every family; of stored ones the lines of samples are those that it wrote before."""
+def text_parts(family: Exposed, *, format: str, to_text: ToText) -> Iterator[bytes]:
+    """The library writes every family; what did not change is what it wrote before."""
     if isinstance(family, StoredFamily):
-        yield to_text(Families([metric_of(family.family, {})]))
+        yield kept_texts.of_metric(metric_of(family.family, {}), format=format, to_text=to_text)
         yield kept_lines.of_family(family).encode()
     else:
-        yield to_text(Families([family]))
+        yield kept_texts.of_metric(family, format=format, to_text=to_text)

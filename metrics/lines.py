@@ -1,10 +1,12 @@
-"""The lines of stored families, kept from one scrape to the next.
+"""The lines of families, kept from one scrape to the next.
 
-Writing all of them took most of a scrape's time, and few of them change between two scrapes. A series whose values
-are as they were keeps its lines. Of one that changed, what stands before the values stays.
+Writing all of them took most of a scrape's time, and few of them change between two scrapes. A stored series whose
+values are as they were keeps its lines. Of one that changed, what stands before the values stays. Another family keeps
+its text while all of its samples are as they were.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 
 from prometheus_client.core import Metric
@@ -83,3 +85,32 @@ def read_beginnings(metric: Metric) -> tuple[str, ...]:
     """What the library writes of each sample before its value, which stands after the last space of a line."""
     lines = generate_latest(Families([metric])).decode().split("\n")
     return tuple(line[: line.rindex(" ") + 1] for line in lines if line and not line.startswith("#"))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricText:
+    """What the library wrote of a family that was as `shown`."""
+
+    shown: Metric
+    text: bytes
+
+
+class KeptTexts:
+    """The newest text of each family in each format. Threads may share it, as KeptLines."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], MetricText] = {}
+
+    def of_metric(self, metric: Metric, *, format: str, to_text: Callable[[Families], bytes]) -> bytes:
+        """What `to_text` writes of the family."""
+        kept = self._kept.get((format, metric.name))
+        # Metrics are equal where all that is written of them is.
+        if kept is None or kept.shown != metric:
+            shown = copy(metric)
+            # A collector may add to the list of a family that it made before.
+            shown.samples = [*metric.samples]
+            kept = self._kept[format, metric.name] = MetricText(shown=shown, text=to_text(Families([metric])))
+        return kept.text
+
+
+kept_texts = KeptTexts()

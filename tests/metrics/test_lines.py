@@ -7,7 +7,7 @@ from metrics import lines
 from metrics.exposition import OPENMETRICS, encode
 from metrics.families.building import gauge
 from metrics.families.stored import Bins, StoredFamily, metric_of
-from metrics.lines import Families, KeptLines
+from metrics.lines import Families, KeptLines, KeptTexts
 from telemetry.counters.bridge import Series
 from telemetry.counters.families import Family, families
 
@@ -73,3 +73,31 @@ def test_what_is_no_longer_stored_has_no_lines() -> None:
     kept.of_family(stored({series("a", "timeout"): {"": 1}}))
 
     assert kept.of_family(stored({})) == ""
+
+
+def test_a_family_is_written_again_only_when_it_changed_in_the_format() -> None:
+    kept, written = KeptTexts(), []
+
+    def to_text(shown: Families) -> bytes:
+        [metric] = shown.collect()
+        written.append(metric.samples[0].value)
+        return str(metric.samples[0].value).encode()
+
+    texts = [
+        kept.of_metric(gauge("age", "Age.", {"a": value}), format=format, to_text=to_text)
+        for value, format in ((1, ""), (1, ""), (2, ""), (2, "open"), (2, "open"))
+    ]
+
+    assert (texts, written) == ([b"1", b"1", b"2", b"2", b"2"], [1, 2, 2])
+
+
+def test_a_family_to_which_its_collector_adds_is_written_again() -> None:
+    kept, metric = KeptTexts(), gauge("age", "Age.", {"a": 1})
+
+    def to_text(shown: Families) -> bytes:
+        return str(sum(len(family.samples) for family in shown.collect())).encode()
+
+    before = kept.of_metric(metric, format="", to_text=to_text)
+    metric.add_sample("age", {"environment": "b"}, 2)
+
+    assert (before, kept.of_metric(metric, format="", to_text=to_text)) == (b"1", b"2")
