@@ -16,7 +16,14 @@ def run(options: Options, databases: Databases) -> list[Comparison]:
         with inside(variables) as process:
             process.call("make_key")
             return [
-                costliest(process.call("time_worst_cases", every=options.every_worst_case, dry_run=dry))
+                costliest(
+                    process.call(
+                        "time_worst_cases",
+                        every=options.every_worst_case,
+                        body_bytes=options.worst_case_bytes,
+                        dry_run=dry,
+                    )
+                )
                 for dry in (True, False)
             ]
 

@@ -23,6 +23,10 @@ class Options:
     names: int = 10_000
     # (f) tries one case in so many: there are 5,000.
     every_worst_case: int = 41
+    # About as many bytes are in each of its posts.
+    worst_case_bytes: int = 1_000_000
+    # Of each portal of (i).
+    web_workers: int = 2
     # (h) prunes all but the newest six days of these, on PostgreSQL and on SQLite.
     old_events: int = 10_000_000
     old_events_sqlite: int = 1_000_000
@@ -49,7 +53,9 @@ def quick(server_url: str) -> Options:
         large_environment=1_000,
         scrapes=2,
         names=300,
-        every_worst_case=1_000,
+        every_worst_case=2_000,
+        worst_case_bytes=20_000,
+        web_workers=1,
         old_events=1_000,
         old_events_sqlite=1_000,
         old_days=9,

@@ -26,9 +26,12 @@ PORTALS: dict[str, dict[str, str]] = {
 def run(options: Options, databases: Databases) -> list[Comparison]:
     with ExitStack() as stack:
         endpoint = stack.enter_context(sink())
-        plain = stack.enter_context(site(databases))
+        workers = {"WEB_WORKERS": str(options.web_workers)}
+        plain = stack.enter_context(site(databases, **workers))
         traced = {
-            name: stack.enter_context(site(databases, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **settings))
+            name: stack.enter_context(
+                site(databases, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **workers, **settings)
+            )
             for name, settings in PORTALS.items()
         }
         return [*batches(options, plain=plain, traced=traced), *singles(options, plain=plain, traced=traced)]

@@ -14,10 +14,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django import Settings
+from unfold.sites import UnfoldAdminSite
 
 from people.models import Role
 from telemetry import maintenance
@@ -106,6 +108,18 @@ def plain_static_files(settings: Settings) -> None:
     settings.STORAGES = storages
     # Each test has clients of its own, and each client would look through all static files when it is made.
     settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture
+def no_sidebar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of the admin without their sidebar, which takes most of a page's time and has tests of its own."""
+
+    def apps_of_page(site: UnfoldAdminSite, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        return get_app_list(site, request, app_label) if app_label else []
+
+    get_app_list = UnfoldAdminSite.get_app_list
+    monkeypatch.setattr(UnfoldAdminSite, "get_app_list", apps_of_page)
+    monkeypatch.setattr(UnfoldAdminSite, "get_sidebar_list", lambda site, request: [])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -32,7 +32,11 @@ from tests.routes import Route, all_routes
 from tests.rows import BUILDERS
 
 # Rights are decided before any statement that differs; test_admin_pages.py opens the same pages on both databases.
-pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.only_on("sqlite"),
+    pytest.mark.usefixtures("no_sidebar"),
+]
 
 ROUTES = [route for route in all_routes(parts=FILLED_IN) if "admin" not in route.name.split(":")]
 ADMIN_ROUTES = [route for route in all_routes(parts=FILLED_IN) if "admin" in route.name.split(":")]

@@ -14,7 +14,7 @@ from django.urls import reverse
 from telemetry.admin.big_tables import ReadOnlyModelAdmin
 from tests.rows import BUILDERS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_sidebar")]
 
 REGISTERED = list(admin.site._registry)
 WRITABLE = [model for model in REGISTERED if not isinstance(admin.site._registry[model], ReadOnlyModelAdmin)]

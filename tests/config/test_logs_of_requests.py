@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import logging.config
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,10 +28,6 @@ from tests.routes import all_routes
 SECRET = "wb_ingest_" + "Zx9-" * 10 + "Zx9"
 FOREIGN = "phc_" + "Zx9-" * 10
 MARKER = "Zx9-Zx9"
-# Each path once: few have a key in them.
-PATHS = {
-    route.path for key in (SECRET, FOREIGN) for route in all_routes(parts={"token": key, "write_key": key})
-}
 
 
 class Failing:
@@ -68,6 +65,17 @@ def log() -> Iterator[io.StringIO]:
         logger.setLevel(level)
 
 
+def paths() -> set[str]:
+    """Each path once: few have a key in them. The admin leads strangers away from all tables alike: one is enough."""
+    found = {
+        route.path
+        for key in (SECRET, FOREIGN)
+        for route in all_routes(parts={"token": key, "write_key": key})
+    }
+    pages_of_tables = {re.sub(r"^/admin/\w+/\w+/", "/admin/", path): path for path in sorted(found)}
+    return set(pages_of_tables.values())
+
+
 def ask_everywhere(path: str) -> None:
     client = Client(raise_request_exception=False)
     headers = {"Authorization": f"Bearer {SECRET}", "X-Workbench-Key": SECRET, "X-Request-ID": SECRET}
@@ -86,7 +94,7 @@ def test_no_request_leaves_a_key_in_the_log(fails: bool, log: io.StringIO, setti
     if fails:
         settings.MIDDLEWARE = [*django_settings.MIDDLEWARE, f"{__name__}.Failing"]
 
-    for path in PATHS:
+    for path in paths():
         ask_everywhere(path)
 
     assert ("RuntimeError" in log.getvalue()) is fails

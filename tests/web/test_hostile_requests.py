@@ -17,6 +17,8 @@ ROLES = ("anonymous", *Scope.values, "user", "superuser")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 # All of them on every route would take minutes; the choice differs from role to role.
 METHODS_A_ROUTE = 3
+# The admin leads everybody else away before any of its views is asked.
+METHODS_A_CLOSED_ROUTE = 1
 BODIES = (
     (b"", "application/json"),
     (b"{", "application/json"),
@@ -81,7 +83,8 @@ def test_no_request_to_any_route_makes_the_portal_fail(role: str, now: datetime)
     failed = []
 
     for route in ROUTES:
-        for method in random.sample(METHODS, k=METHODS_A_ROUTE):
+        is_closed = route.pattern.startswith("admin/") and role != "superuser"
+        for method in random.sample(METHODS, k=METHODS_A_CLOSED_ROUTE if is_closed else METHODS_A_ROUTE):
             body, content_type = random.choice(BODIES)
             query, headers = random.choice(QUERIES), {**random.choice(HEADERS), **credentials}
             path = route.path + random.choice(("", "", "", "/", "x", "\xe9", "\0"))

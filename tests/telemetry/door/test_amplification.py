@@ -4,8 +4,10 @@ import gzip
 import json
 
 import pytest
+from django.db import transaction
 
 from benchmarks.worst_cases import crowds, good
+from telemetry.door import throttling
 from telemetry.door.protocols.posthog import directives
 from telemetry.models import QuarantinedEvent
 from tests.telemetry.posts import URL, Answer, event, post, raw, send
@@ -22,16 +24,21 @@ def post_to(path: str, events: list[object], *, secret: str) -> tuple[bytes, Ans
     return body, send(body, path=path, CONTENT_TYPE="application/json", HTTP_AUTHORIZATION=f"Bearer {secret}")
 
 
-@pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
+# The first hundred results are answered, so that no more events have a longer answer for their body.
 @pytest.mark.parametrize("path", [URL, "/v1/batch", "/batch/", "/i/v1/analytics/events"])
-@pytest.mark.parametrize("count", [1, 40, 300])
-def test_no_answer_is_much_longer_than_its_request(path: str, case: object, count: int, secret: str) -> None:
-    count = min(count, 400_000 // len(json.dumps(case)) + 1)
+@pytest.mark.parametrize("count", [1, 40, 101])
+def test_no_answer_is_much_longer_than_its_request(path: str, count: int, secret: str) -> None:
+    too_long = []
+    for number, case in enumerate(CASES):
+        events = [case] * min(count, 400_000 // len(json.dumps(case)) + 1)
+        throttling.buckets.clear()
+        with transaction.atomic():
+            body, answer = post_to(path, events, secret=secret)
+            transaction.set_rollback(True)
+        if answer.status_code != 200 or len(answer.content) > max(1024, 4 * len(body)):
+            too_long.append((number, answer.status_code, len(body), len(answer.content)))
 
-    body, answer = post_to(path, [case] * count, secret=secret)
-
-    assert answer.status_code == 200
-    assert len(answer.content) <= max(1024, 4 * len(body))
+    assert too_long == []
 
 
 def test_a_small_body_that_grows_has_a_small_answer(secret: str) -> None:

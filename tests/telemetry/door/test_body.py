@@ -2,6 +2,7 @@ import gzip
 import json
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -286,15 +287,12 @@ def test_takes_a_mebibyte_and_not_one_byte_more(encoding: str, compress: object)
 
 
 @pytest.mark.parametrize(
-    ("encoding", "bomb"),
-    [
-        ("gzip", gzip.compress(bytes(200_000_000), mtime=0)),
-        ("deflate", zlib.compress(bytes(200_000_000))),
-        ("zstd", zstandard.compress(bytes(1_000_000_000))),
-    ],
+    ("encoding", "compress"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("zstd", zstandard.compress)],
     ids=["gzip", "deflate", "zstd"],
 )
-def test_a_bomb_is_refused_in_little_memory(encoding: str, bomb: bytes) -> None:
+def test_a_bomb_is_refused_in_little_memory(encoding: str, compress: Callable[[bytes], bytes]) -> None:
+    bomb = compress(bytes(200 * MAX_BODY_BYTES))
     tracemalloc.start()
     try:
         assert fault(bomb, encoding=encoding) == (413, "body_too_large")

@@ -10,13 +10,14 @@ from django.test import Client, RequestFactory
 from telemetry.door import throttling
 from telemetry.door.protocols.otlp.views import TracesView
 from telemetry.models import QuarantinedEvent, RawEvent
+from tests.oracle.profiles import SCALE
 from tests.telemetry.door.protocols.otlp.strange_bodies import MARKER, StrangeRequest, strange_requests
 from tests.telemetry.posts import send
 
 PATH = "/v1/traces"
 view = TracesView.as_view()
 # PostgreSQL takes longer for each, and differs in few of them.
-COUNTS = {"sqlite": 20_000, "postgresql": 2_000}
+COUNTS = {"sqlite": 5_000 * SCALE, "postgresql": 1_000 * SCALE}
 
 
 class MarkedLines(logging.Handler):
