@@ -81,7 +81,17 @@ def test_lists_every_line_in_the_legend(visit: Visit) -> None:
     names = page.get_by_role("figure").get_by_role("button").all_inner_texts()
 
     # The range before has no values, so it has no line.
-    assert names == ["Median", "Target", "Baseline", "p75", "p90", "p95", "p99", "Drafts measured"]
+    assert names == [
+        "Median",
+        "95% interval",
+        "Target",
+        "Baseline",
+        "p75",
+        "p90",
+        "p95",
+        "p99",
+        "Drafts measured",
+    ]
 
 
 @pytest.mark.parametrize("width", [375, 1280])
@@ -215,10 +225,11 @@ def test_keeps_the_names_of_the_periods_in_sight_on_a_phone(visit: Visit) -> Non
     assert name["x"] == frame["x"]
 
 
-def test_the_chart_has_a_band_where_an_alert_fired(visit: Visit, bundle: Path) -> None:
+@pytest.mark.parametrize("name", ["Alert", "95% interval"])
+def test_the_chart_has_a_band_of_alerts_and_one_of_intervals(visit: Visit, bundle: Path, name: str) -> None:
     page = visit.goto("/kpis/approval-rate/")
     canvas = page.locator("[data-chart-canvas] canvas")
-    button = page.get_by_role("button", name="Alert")
+    button = page.get_by_role("button", name=name)
     with_band = canvas.evaluate("element => element.toDataURL()")
 
     button.press("Enter")
