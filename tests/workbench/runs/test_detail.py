@@ -184,11 +184,11 @@ def test_knows_the_run_of_what_names_none_in_its_trace() -> None:
 def test_the_number_of_queries_does_not_depend_on_the_size_of_the_run(
     agents: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    make_run(error_type="Timeout", status="failed", retry_of_run_id="r-0")
+    make_run(error_type="Timeout", status="failed", retry_of_run_id="r-0", trace_id="t-1")
     for number in range(agents):
-        make_agent(f"a-{number}", calls=1)
+        make_agent(f"a-{number}", calls=1, trace_id="t-1", parent_span_id="tool")
         make_call(f"a-{number}")
         decide(make_approval())
 
-    with django_assert_num_queries(19):
+    with django_assert_num_queries(20):
         read()
