@@ -9,6 +9,8 @@ from django.utils.text import capfirst
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
+# Seconds. Nobody needs to know a shorter time exactly.
+SHORTEST = 0.001
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -48,7 +50,7 @@ def percent_text(ratio: float, *, decimals: int = 1) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """The two largest units that say something: 0.42 s, 12.3 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """The two largest units that say something: <0.001 s, 0.42 s, 12.3 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     # Rounded before it is compared, so that 59.96 s is 1 min and not 60 s.
     if round(seconds, 1) < MINUTE:
         return _short_duration(seconds)
@@ -62,6 +64,8 @@ def duration_text(seconds: float) -> str:
 
 
 def _short_duration(seconds: float) -> str:
+    if 0 < seconds < SHORTEST:
+        return f"<{SHORTEST}{NARROW}s"
     text = f"{seconds:.1f}".removesuffix(".0") if seconds >= 1 or seconds == 0 else f"{seconds:.2g}"
     return f"{text}{NARROW}s"
 

@@ -31,7 +31,8 @@ class Fragment:
 
     @property
     def etag(self) -> str:
-        return f'"{sha256(self.html.encode()).hexdigest()[:32]}"'
+        """Of the HTML, and of whether something goes on: the browser is told when that ends, too."""
+        return f'"{sha256(f"{self.is_active}{self.html}".encode()).hexdigest()[:32]}"'
 
 
 @dataclass

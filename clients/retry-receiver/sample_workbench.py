@@ -54,4 +54,6 @@ def main(url, key):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not os.environ.get("RETRY_WEBHOOK_SECRET"):
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -187,7 +187,7 @@ def part_json(part: Part) -> dict[str, Any]:
         "times": part.times,
         "failed": part.failed,
         "model_calls": part.calls,
-        "seconds": part.microseconds / 1_000_000,
+        "seconds": seconds_json(part.microseconds),
         **used_json(part.used),
     }
 

@@ -100,6 +100,7 @@ def run_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[str
         "events_left_out": detail.events.left_out,
         "rejected": rejected_rows(detail.events, zone=zone, now=now),
         "pruned": pruned_text(detail, zone=zone),
+        "unnamed": run_link(detail.unnamed, zone=zone, now=now) if detail.unnamed else None,
         "retry_of": retry_link(detail, zone=zone, now=now),
         "retried_by": [run_link(run, zone=zone, now=now) for run in detail.retried_by],
         "neighbours": neighbour_links(detail, zone=zone, now=now),
@@ -252,7 +253,7 @@ def part_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
             "times": count_text(part.times) if part.times else DASH,
             "failed": part.failed,
             "calls": count_text(part.calls) if part.calls else DASH,
-            "length": length_of(part.microseconds or None),
+            "length": length_of(part.microseconds),
             "share": round(100 * (part.used.cost or 0) / largest, 1),
             **used_texts(part.used),
         }

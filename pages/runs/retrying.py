@@ -19,7 +19,7 @@ from kpis.days import reporting_zone
 from kpis.formatting import Figure, moment_text
 from pages.page_controls import Link
 from pages.page_request import environments_of, no_environment_page, page_request_or_404
-from pages.runs.state import run_url
+from pages.runs.state import run_url, runs_url
 from people.access import Person, needs_right
 from people.models import Right
 from workbench.models import RetryRequest, RetryState, WorkflowRun
@@ -31,7 +31,7 @@ from workbench.runs.detail import UnknownRun, find_run
 SENTENCES = {
     RetryState.PENDING: "{by} asked for a retry on {at}. The workbench has not taken it yet.",
     RetryState.DONE: "The workbench took the retry that {by} asked for on {at}.",
-    RetryState.FAILED: "The retry that {by} asked for on {at} did not reach the workbench.",
+    RetryState.FAILED: "The retry that {by} asked for on {at} was in vain.",
     RetryState.EXPIRED: "The retry that {by} asked for on {at} was given up after 15 minutes.",
 }
 STATUSES = {
@@ -42,9 +42,13 @@ STATUSES = {
 
 @dataclass(frozen=True, kw_only=True)
 class RetryTexts:
-    """What pages/runs/retry.html shows. `why_not` is empty where the run can be retried, at `url`."""
+    """What pages/runs/retry.html shows. `why_not` is empty where the run can be retried, at `url`.
+
+    `is_pending`: a request is on its way to the workbench.
+    """
 
     is_shown: bool
+    is_pending: bool
     sentences: Sequence[str]
     retried_by: Sequence[Link]
     is_possible: bool
@@ -57,6 +61,7 @@ def retry_state(*, run: WorkflowRun, person: Person, now: datetime) -> RetryText
     status = retry_status(run=run, person=person, now=now)
     return RetryTexts(
         is_shown=status.is_shown,
+        is_pending=status.newest is not None and status.newest.state == RetryState.PENDING,
         sentences=sentences_of(status.newest, zone=reporting_zone()) if status.newest else [],
         retried_by=[
             Link(label=run_id, url=run_url(run_id, environment=run.environment), is_current=False)
@@ -69,11 +74,13 @@ def retry_state(*, run: WorkflowRun, person: Person, now: datetime) -> RetryText
 
 
 def sentences_of(request: RetryRequest, *, zone: ZoneInfo) -> list[str]:
-    """What became of the request, and of its last attempt."""
+    """What became of the request, and of its last attempt, and when the next one is due."""
     at = moment_text(request.requested_at, zone=zone)
     sentence = SENTENCES[RetryState(request.state)].format(by=request.requested_by, at=at)
-    fault = [f"Attempt {request.attempts}: {request.fault}."] if request.fault else []
-    return [sentence, *fault]
+    fault = f"Attempt {request.attempts}: {request.fault}." if request.fault else ""
+    if fault and request.next_attempt_at:
+        fault += f" The next one is due on {moment_text(request.next_attempt_at, zone=zone)}."
+    return [sentence, fault] if fault else [sentence]
 
 
 def why_not(status: RetryStatus) -> str:
@@ -104,7 +111,8 @@ def retry_run(request: HttpRequest, run_id: str) -> HttpResponse:
         status = STATUSES.get(refused.obstacle, HTTPStatus.CONFLICT)
         return show_question(request, run=run, now=page.now, status=status)
     messages.success(request, "The retry was requested.")
-    return redirect(address_of(run))
+    # The run's page keeps itself up to date.
+    return redirect(run_url(run.run_id, environment=run.environment))
 
 
 def run_or_404(run_id: str, *, environment: str) -> WorkflowRun:
@@ -119,6 +127,8 @@ def show_question(
 ) -> HttpResponse:
     context = {
         "run": run,
+        "run_url": run_url(run.run_id, environment=run.environment),
+        "list_url": runs_url(environment=run.environment),
         "facts": facts_of(run),
         "retry": retry_state(run=run, person=request.user, now=now),
     }

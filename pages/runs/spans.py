@@ -17,7 +17,7 @@ def waterfall_of(detail: RunDetail, *, now: datetime) -> Waterfall | None:
     """None where nothing of the run has a moment."""
     run = detail.run
     over = run.completed_at or run.last_seen_at or now
-    agents = agent_spans(detail.agents, is_over=run.completed_at is not None, over=over)
+    agents = agent_spans(detail, is_over=run.completed_at is not None, over=over)
     calls = call_spans(detail.calls, agents=detail.agents)
     approvals = [
         approval_span(wait, is_over=run.completed_at is not None, over=over) for wait in detail.approvals
@@ -32,19 +32,28 @@ def waterfall_of(detail: RunDetail, *, now: datetime) -> Waterfall | None:
     return lay_out(spans, start=start, end=end, marks=marks)
 
 
-def agent_spans(agents: Iterable[AgentRun], *, is_over: bool, over: datetime) -> list[RunSpan]:
+def agent_spans(detail: RunDetail, *, is_over: bool, over: datetime) -> list[RunSpan]:
     return [
-        agent_span(agent, is_over=is_over, over=over)
-        for agent in agents
+        agent_span(agent, parent=parent_of(agent, links=detail.links), is_over=is_over, over=over)
+        for agent in detail.agents
         if agent.started_at is not None or agent.completed_at is not None
     ]
 
 
-def agent_span(agent: AgentRun, *, is_over: bool, over: datetime) -> RunSpan:
+def parent_of(agent: AgentRun, *, links: Mapping[tuple[str, str], str]) -> str:
+    """The span above the agent's, over those of no role, such as that of a tool which asks another agent."""
+    parent, passed = agent.parent_span_id, set[str]()
+    while (above := links.get((agent.trace_id, parent))) and parent not in passed:
+        passed.add(parent)
+        parent = above
+    return parent
+
+
+def agent_span(agent: AgentRun, *, parent: str, is_over: bool, over: datetime) -> RunSpan:
     end = agent.completed_at or (over if is_over else None)
     return RunSpan(
         key=key_of(agent),
-        parent=agent.parent_span_id,
+        parent=parent,
         kind="agent",
         name=agent.agent_name or agent.agent_id or "agent",
         note=agent.action,

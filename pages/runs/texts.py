@@ -10,7 +10,7 @@ from kpis.formatting import count_text, date_text, dollars_text, duration_text
 from pages.runs.state import RunsState, run_url
 from workbench.models import WorkflowRun
 from workbench.runs.listing import ListedRun
-from workbench.runs.states import RunState, last_news_at
+from workbench.runs.states import ACTIVE, RunState, last_news_at
 from workbench.runs.usual import Usual
 
 DASH = "\N{EN DASH}"
@@ -96,7 +96,9 @@ def run_texts(runs: Iterable[ListedRun], *, zone: ZoneInfo, now: datetime) -> li
 
 def badge_of(listed: ListedRun, *, zone: ZoneInfo, now: datetime) -> StateBadge:
     note = ""
-    if listed.state is RunState.RUNNING and listed.is_inferred:
+    if listed.is_waiting and listed.state in ACTIVE:
+        note = "waits for approval"
+    elif listed.state is RunState.RUNNING and listed.is_inferred:
         note = "inferred"
     elif listed.state in {RunState.SILENT, RunState.ABANDONED}:
         news = last_news_at(listed.run)

@@ -26,6 +26,7 @@ from pages.runs.state import ADDED, RunsState, runs_url
 from pages.runs.texts import LABELS, filter_chips, run_texts
 from people.access import needs_right
 from people.models import Right
+from workbench.retries.requesting import has_pending
 from workbench.runs.detail import UnknownRun, read_run
 from workbench.runs.filters import BadRunFilter
 from workbench.runs.listing import list_runs, suggestions, workflow_of
@@ -181,10 +182,13 @@ def show_run(request: HttpRequest, run_id: str) -> HttpResponse:
         return fragment_response(request, fragment)
     # Beside the fragment stands the button of a retry, which is not the same for everybody.
     run = run_or_404(run_id, environment=environment)
+    retry = retry_state(run=run, person=request.user, now=timezone.now())
     context: dict[str, Any] = {
         "fragment": fragment,
+        # The fragment may be a second older than the request for a retry.
+        "is_active": fragment.is_active or retry.is_pending,
         "run": run,
-        "retry": retry_state(run=run, person=request.user, now=timezone.now()),
+        "retry": retry,
         "environment": environment,
         "workflow": workflow_of(run),
         "list_url": runs_url(environment=environment),
@@ -202,4 +206,6 @@ def make_run(run_id: str, *, environment: str) -> Fragment:
     except UnknownRun:
         raise Http404("There is no run of this id.") from None
     context = run_context(detail, zone=reporting_zone(), now=now)
-    return Fragment(html=render_to_string("pages/runs/_run.html", context), is_active=context["is_active"])
+    # What became of a retry stands beside the fragment, which is loaded anew when nothing goes on any more.
+    is_active = context["is_active"] or has_pending(detail.run)
+    return Fragment(html=render_to_string("pages/runs/_run.html", context), is_active=is_active)

@@ -10,12 +10,14 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 
     `session` says where a session can stand. `foreign` are names beside the properties that mean a part of the event,
     in lower-case letters only, with what to do about each. `outside` are the names that stand beside the properties.
+    `properties` are those that have a name of their own in the protocol.
     """
 
     session: str
     parts: Mapping[str, str] = msgspec.field(default_factory=dict)
     foreign: Mapping[str, str] = msgspec.field(default_factory=dict)
     outside: Container[str] = frozenset()
+    properties: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def part(self, name: str) -> str:
         """What the protocol calls a part of the event."""
@@ -23,7 +25,7 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 
     def property(self, name: str) -> str:
         """The path of a property."""
-        return f"{self.part('properties')}.{name}"
+        return f"{self.part('properties')}.{self.properties.get(name, name)}"
 
 
 # The words for an event of a post, by its index.

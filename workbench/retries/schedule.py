@@ -13,6 +13,7 @@ from http import HTTPStatus
 from django.db import transaction
 
 from telemetry.counters.bridge import Increment, increase
+from telemetry.notices.incidents import close_incidents, open_incident, open_subjects
 from workbench.models import RetryRequest, RetryState, WorkflowRun
 from workbench.retries.message import body_of, headers_of
 from workbench.retries.sending import DEADLINE_SECONDS, NotDelivered, ReceiverAnswer, send
@@ -33,6 +34,13 @@ CUT_SHORT = "The last attempt was cut short"
 NOT_SET_UP = "The webhook is not set up"
 SWITCHED_OFF = "The receiver has switched the webhook off"
 RUN_IS_GONE = "The run is gone"
+# Of a notice (docs/admin.md): its subject is the digest of the settings that are switched off.
+TOPIC = "retry webhook"
+TITLE = "Runs can't be retried: the workbench has switched the webhook off"
+ADVICE = (
+    "The receiver of the retry webhook answered 410. Nothing is sent and nobody can ask for a retry until "
+    "RETRY_WEBHOOK_URL or its secret changes and the portal is started anew (docs/retry.md)."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +100,8 @@ def attempt(request: RetryRequest, *, now: datetime) -> Result:
         return Result(state=RetryState.PENDING, fault=NOT_SET_UP)
     if is_switched_off(webhook):
         return Result(state=RetryState.FAILED, is_attempt=False, fault=SWITCHED_OFF)
+    # The settings have changed since.
+    close_incidents(topic=TOPIC, subjects=open_subjects(TOPIC), now=now)
     # Index: workflow_run_unique (run_id, environment).
     run = WorkflowRun.objects.filter(run_id=request.run_id, environment=request.environment).first()
     if run is None:
@@ -145,6 +155,8 @@ def settle(request: RetryRequest, result: Result, *, now: datetime) -> None:
         )
         if changed and is_over:
             increase([Increment(FAMILY, request.environment, (state.value,))])
+        if changed and result.status == HTTPStatus.GONE:
+            open_incident(topic=TOPIC, subject=result.webhook, title=TITLE, text=ADVICE, now=now)
 
 
 def columns_of(request: RetryRequest, result: Result) -> dict[str, object]:

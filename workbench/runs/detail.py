@@ -1,12 +1,13 @@
 """One run with all that is known of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
 
+from telemetry.models import SpanLink
 from workbench.models import AgentRun, ModelCall, WorkflowRun
 from workbench.runs.approvals import ApprovalWait, decisions_of, pair, requests_of
 from workbench.runs.errors import FailedPart, SameError, failed_parts, read_same_error
@@ -19,6 +20,7 @@ from workbench.runs.totals import Used, used_by, used_in, used_itself
 # What is read of one run, so that a run without end can be read too. The totals are of all.
 MOST_AGENTS = 1_000
 MOST_CALLS = 2_000
+MOST_LINKS = 5_000
 # Runs of the workflow before and after it.
 NEIGHBOURS = 4
 MOST_RETRIES = 10
@@ -30,22 +32,25 @@ class UnknownRun(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What agents of one name, or calls of one model, used in the run. `microseconds` is the sum of their time.
+    """What agents of one name, or calls of one model, used in the run.
 
-    `times` is 0 for a model that agent runs name, and of which no call is known.
+    `microseconds` is the sum of their time, None where none of them says any. `times` is 0 for a model that agent runs
+    name, and of which no call is known.
     """
 
     name: str
     times: int
     failed: int
     calls: int
-    microseconds: int
+    microseconds: int | None
     used: Used
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunDetail:
-    """`calls` have the agents' and those of nobody. `retry_of` is None where the run repeats none, or an unknown one.
+    """`calls` have the agents' and those of nobody. `links` are spans of no role: the one above each, by its trace and
+    id. `unnamed` is the run of the trace's id, where this one has another: its spans do not say which run they are of.
+    `retry_of` is None where the run repeats none, or an unknown one.
 
     `earlier` and `later` are of the same workflow, the nearest first.
     """
@@ -53,12 +58,14 @@ class RunDetail:
     listed: ListedRun
     agents: Sequence[AgentRun]
     calls: Sequence[ModelCall]
+    links: Mapping[tuple[str, str], str]
     approvals: Sequence[ApprovalWait]
     by_agent: Sequence[Part]
     by_model: Sequence[Part]
     failed: Sequence[FailedPart]
     same_error: SameError | None
     events: RunEvents
+    unnamed: WorkflowRun | None
     retry_of: WorkflowRun | None
     retried_by: Sequence[WorkflowRun]
     earlier: Sequence[WorkflowRun]
@@ -88,6 +95,7 @@ def read_run(run_id: str, *, environment: str, now: datetime) -> RunDetail:
         listed=listed,
         agents=agents,
         calls=calls,
+        links=links_of(run, agents=agents),
         approvals=pair(requests, decisions=decisions),
         by_agent=parts_by_agent(agents),
         by_model=parts_by_model(agents, calls=calls),
@@ -96,6 +104,7 @@ def read_run(run_id: str, *, environment: str, now: datetime) -> RunDetail:
         if run.error_type
         else None,
         events=events_of(run, agents=agents, calls=calls, requests=requests, decisions=decisions),
+        unnamed=unnamed_in_trace(run),
         retry_of=repeated_by(run),
         retried_by=retries_of(run),
         earlier=earlier,
@@ -128,6 +137,18 @@ def calls_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> list[ModelCall]
     return list(calls.order_by("called_at", "pk")[:MOST_CALLS])
 
 
+def links_of(run: WorkflowRun, *, agents: Iterable[AgentRun]) -> dict[tuple[str, str], str]:
+    """Index: span_link_unique (trace_id, …)."""
+    traces = {agent.trace_id for agent in agents if agent.parent_span_id} - {""}
+    links = SpanLink.objects.filter(environment=run.environment, trace_id__in=traces)
+    rows = links.order_by("trace_id", "span_id", "-parent_span_id")[:MOST_LINKS]
+    # Of two that contradict each other the smallest.
+    return {
+        (trace, span): parent
+        for trace, span, parent in rows.values_list("trace_id", "span_id", "parent_span_id")
+    }
+
+
 def parts_by_agent(agents: Iterable[AgentRun]) -> list[Part]:
     """The costliest first, then the one that took longest."""
     grouped: dict[str, list[AgentRun]] = defaultdict(list)
@@ -139,7 +160,7 @@ def parts_by_agent(agents: Iterable[AgentRun]) -> list[Part]:
             times=len(group),
             failed=sum(agent.status == "failed" for agent in group),
             calls=sum(agent.calls for agent in group),
-            microseconds=sum(taken(agent) or 0 for agent in group),
+            microseconds=sum_known(taken(agent) for agent in group),
             used=sum((used_by(agent) for agent in group), start=Used()),
         )
         for name, group in grouped.items()
@@ -156,7 +177,7 @@ def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) ->
                 times=1,
                 failed=int(call.status == "failed"),
                 calls=1,
-                microseconds=(call.duration_ms or 0) * 1000,
+                microseconds=None if call.duration_ms is None else call.duration_ms * 1000,
                 used=used_in(call),
             )
         )
@@ -164,7 +185,7 @@ def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) ->
         used = used_itself(agent)
         if used != Used():
             parts[agent.model or "unknown"].append(
-                Part(name="", times=0, failed=0, calls=0, microseconds=0, used=used)
+                Part(name="", times=0, failed=0, calls=0, microseconds=None, used=used)
             )
     return by_cost(
         Part(
@@ -172,15 +193,28 @@ def parts_by_model(agents: Iterable[AgentRun], *, calls: Iterable[ModelCall]) ->
             times=sum(part.times for part in group),
             failed=sum(part.failed for part in group),
             calls=sum(part.calls for part in group),
-            microseconds=sum(part.microseconds for part in group),
+            microseconds=sum_known(part.microseconds for part in group),
             used=sum((part.used for part in group), start=Used()),
         )
         for name, group in parts.items()
     )
 
 
+def sum_known(numbers: Iterable[int | None]) -> int | None:
+    """None where none is known."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
 def by_cost(parts: Iterable[Part]) -> list[Part]:
-    return sorted(parts, key=lambda part: (-(part.used.cost or 0), -part.microseconds, part.name))
+    return sorted(parts, key=lambda part: (-(part.used.cost or 0), -(part.microseconds or 0), part.name))
+
+
+def unnamed_in_trace(run: WorkflowRun) -> WorkflowRun | None:
+    """What spans of the run's trace made that do not name a run. Index: workflow_run_unique."""
+    if run.trace_id in {"", run.run_id}:
+        return None
+    return WorkflowRun.objects.filter(run_id=run.trace_id, environment=run.environment).first()
 
 
 def repeated_by(run: WorkflowRun) -> WorkflowRun | None:

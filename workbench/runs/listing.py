@@ -9,7 +9,7 @@ from typing import Self
 from django.db.models import Q, QuerySet
 
 from workbench.buckets import EPOCH
-from workbench.models import WorkflowRun
+from workbench.models import ApprovalRequest, WorkflowRun
 from workbench.runs.filters import BadRunFilter, RunConditions, with_workflow
 from workbench.runs.lengths import MICROSECOND, so_far, taken
 from workbench.runs.states import ACTIVE, RunState, is_inferred, state_of
@@ -54,7 +54,7 @@ class Cursor:
 class ListedRun:
     """A run with what the list says of it. `microseconds` is how long it took, or takes until now.
 
-    `cost` is in micro-dollars.
+    `cost` is in micro-dollars. `is_waiting`: it has not completed, and nobody has decided on an approval of it.
     """
 
     run: WorkflowRun
@@ -66,6 +66,7 @@ class ListedRun:
     totals: RunTotals
     cost: int | None
     is_cost_estimated: bool
+    is_waiting: bool = False
 
     @property
     def is_slow(self) -> bool:
@@ -104,7 +105,7 @@ def list_runs(
     cursor: Cursor | None = None,
     size: int = PAGE_SIZE,
 ) -> RunPage:
-    """A page of `size` runs at most. Four queries; five where a page of newer runs turns out to be the first."""
+    """A page of `size` runs at most. Five queries at most; six where a page of newer runs turns out to be the first."""
     chosen = runs_filter.choose(environment=environment, now=now)
     if cursor is not None and cursor.is_newer:
         rows = list(newer_than(chosen, cursor)[: size + 1])
@@ -153,18 +154,32 @@ def make_page(
 
 
 def describe_runs(runs: Sequence[WorkflowRun], *, environment: str, now: datetime) -> list[ListedRun]:
-    """In the given order; the runs have the annotation `workflow`. Three queries."""
+    """In the given order; the runs have the annotation `workflow`. Four queries at most."""
+    waiting = waiting_runs([run.run_id for run in runs if not run.completed_at], environment=environment)
     totals = totals_of([run.run_id for run in runs], environment=environment)
     usual = usual_durations([workflow_of(run) for run in runs], environment=environment)
     return [
         describe_run(
-            run, totals=totals.get(run.run_id, RunTotals()), usual=usual.get(workflow_of(run)), now=now
+            run,
+            totals=totals.get(run.run_id, RunTotals()),
+            usual=usual.get(workflow_of(run)),
+            is_waiting=run.run_id in waiting,
+            now=now,
         )
         for run in runs
     ]
 
 
-def describe_run(run: WorkflowRun, *, totals: RunTotals, usual: Usual | None, now: datetime) -> ListedRun:
+def waiting_runs(run_ids: Sequence[str], *, environment: str) -> set[str]:
+    """Those of the runs that wait for a decision."""
+    # Index: approval_request_run (run_id, environment).
+    requests = ApprovalRequest.objects.filter(run_id__in=run_ids, environment=environment, decided_at=None)
+    return set(requests.values_list("run_id", flat=True))
+
+
+def describe_run(
+    run: WorkflowRun, *, totals: RunTotals, usual: Usual | None, is_waiting: bool, now: datetime
+) -> ListedRun:
     length = taken(run)
     is_estimated = totals.used.cost is None
     return ListedRun(
@@ -177,6 +192,7 @@ def describe_run(run: WorkflowRun, *, totals: RunTotals, usual: Usual | None, no
         totals=totals,
         cost=estimated_cost(length) if is_estimated else totals.used.cost,
         is_cost_estimated=is_estimated and length is not None,
+        is_waiting=is_waiting,
     )
 
 

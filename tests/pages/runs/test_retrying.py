@@ -37,7 +37,7 @@ def test_asks_first_and_requests_with_a_post(operator: Client) -> None:
 
     assert "Rotate &lt;b&gt;a&lt;/b&gt; secret" in page or "Rotate <b>a</b> secret" in page
     assert "Error type Timeout" in page
-    assert (answer.status_code, answer.headers["Location"]) == (302, f"{PATH}?environment=production")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/runs/r-1/?environment=production")
     assert "ada asked for a retry on 15 Feb 2026, 12:00." in words(operator, PATH)
     assert RetryRequest.objects.count() == 1
 
@@ -85,12 +85,12 @@ def test_who_may_see_runs_and_not_retry_them_is_told_so(client: Client) -> None:
     [
         (
             {"attempts": 2, "fault": "The receiver answered 503"},
-            "The workbench has not taken it yet. Attempt 2: The receiver answered 503.",
+            "The workbench has not taken it yet. Attempt 2: The receiver answered 503. The next one is due on 15 Feb",
         ),
         ({"state": "done", "new_run_id": "r-2"}, "The workbench took the retry that ada asked for"),
         (
             {"state": "failed", "attempts": 5, "fault": "No answer in time"},
-            "did not reach the workbench. Attempt 5: No answer in time.",
+            "was in vain. Attempt 5: No answer in time.",
         ),
         ({"state": "expired"}, "was given up after 15 minutes"),
     ],

@@ -4,6 +4,7 @@ import pytest
 
 from pages.runs.spans import MOST_CALL_ROWS, waterfall_of
 from pages.runs.waterfall import Waterfall
+from telemetry.models import SpanLink
 from tests.builders import NOW
 from tests.workbench.runs.builders import (
     decide,
@@ -43,6 +44,25 @@ def test_calls_stand_below_the_span_that_they_name_or_the_agent_that_made_them()
         ("of nobody", 0, "completed"),
         ("planner", 0, "completed"),
         ("writer", 1, "failed"),
+    ]
+
+
+def test_an_agent_stands_below_the_agent_whose_tool_asked_it() -> None:
+    make_run()
+    make_agent("a-1", agent_name="planner", trace_id="t-1")
+    make_agent("a-2", agent_name="searcher", trace_id="t-1", parent_span_id="tool")
+    make_agent("a-3", agent_name="in a circle", trace_id="t-1", parent_span_id="round")
+    make_agent("a-4", agent_name="in another trace", trace_id="t-2", parent_span_id="tool")
+    for span, parent in (("tool", "step"), ("step", "span-a-1"), ("round", "about"), ("about", "round")):
+        SpanLink.objects.create(
+            environment="production", trace_id="t-1", span_id=span, parent_span_id=parent, received_at=NOW
+        )
+
+    assert sorted((name, depth) for name, depth, _ in rows()) == [
+        ("in a circle", 0),
+        ("in another trace", 0),
+        ("planner", 0),
+        ("searcher", 1),
     ]
 
 

@@ -1,12 +1,13 @@
 """What is sent when, and what each answer means. The id of a request is the same in all its attempts."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from telemetry.counters.bridge import read_counters
+from telemetry.models import Notice
 from tests.builders import NOW
 from tests.workbench.retries.builders import (
     OLD_SECRET,
@@ -215,6 +216,32 @@ def test_a_410_ends_the_other_requests_too(outcomes: list[Any], settings: Any) -
     other.refresh_from_db()
     assert (first.state, first.answer_status, bool(first.webhook)) == ("failed", 410, True)
     assert (other.state, other.attempts, other.fault) == ("failed", 0, schedule.SWITCHED_OFF)
+
+
+def test_people_are_told_of_a_410_once_until_other_settings_are_used(
+    outcomes: list[Any], settings: Any
+) -> None:
+    make_request()
+    outcomes.append(410)
+    send_next(now=NOW)
+    told = Notice.objects.values_list("topic", "environment", "opened_at", "closed_at")
+    assert told.get() == (schedule.TOPIC, "", NOW, None)
+
+    again(RetryRequest.objects.get(), at=NOW + SECOND)
+    assert told.get() == (schedule.TOPIC, "", NOW, None)
+
+    settings.RETRY_WEBHOOK_SECRET = OLD_SECRET
+    outcomes[:] = [202]
+    again(RetryRequest.objects.get(), at=NOW + 2 * SECOND)
+    assert told.get() == (schedule.TOPIC, "", NOW, NOW + 2 * SECOND)
+
+
+def again(request: RetryRequest, *, at: datetime) -> None:
+    """The same request as if somebody asked anew."""
+    RetryRequest.objects.filter(pk=request.pk).update(
+        state=PENDING, attempts=0, next_attempt_at=at, requested_at=at
+    )
+    send_next(now=at)
 
 
 def test_a_run_that_is_gone_is_not_retried(outcomes: list[Any]) -> None:

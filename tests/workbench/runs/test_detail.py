@@ -213,15 +213,29 @@ def test_says_that_raw_events_are_gone() -> None:
     assert read().events.raw_kept_from == NOW
 
 
+def test_knows_the_run_of_what_names_none_in_its_trace() -> None:
+    make_run(trace_id="t-1")
+    make_run("t-1", trace_id="t-1")
+    make_run("t-2", environment="staging")
+    make_run("alone", trace_id="t-2")
+    make_run("untraced")
+
+    found = {name: read(name).unnamed for name in ("r-1", "t-1", "alone", "untraced")}
+
+    assert {name: run and run.run_id for name, run in found.items()} == {
+        "r-1": "t-1", "t-1": None, "alone": None, "untraced": None,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("agents", [1, 30])
 def test_the_number_of_queries_does_not_depend_on_the_size_of_the_run(
     agents: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    make_run(error_type="Timeout", status="failed", retry_of_run_id="r-0")
+    make_run(error_type="Timeout", status="failed", retry_of_run_id="r-0", trace_id="t-1")
     for number in range(agents):
-        make_agent(f"a-{number}", calls=1)
+        make_agent(f"a-{number}", calls=1, trace_id="t-1", parent_span_id="tool")
         make_call(f"a-{number}")
         decide(make_approval())
 
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(20):
         read()

@@ -5,7 +5,14 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from tests.builders import NOW
-from tests.workbench.runs.builders import make_agent, make_call, make_open_run, make_run
+from tests.workbench.runs.builders import (
+    decide,
+    make_agent,
+    make_approval,
+    make_call,
+    make_open_run,
+    make_run,
+)
 from workbench.runs.filters import BadRunFilter, Choice, RunConditions, read_choice, read_seconds
 from workbench.runs.listing import Cursor, ListedRun, RunPage, list_runs, suggestions
 from workbench.runs.states import ACTIVE_FOR, SILENT_AFTER, RunState
@@ -47,6 +54,19 @@ def test_pages_lead_to_each_other_and_show_each_run_once() -> None:
     assert (first.newer, third.older) == (None, None)
     assert names(page(size=3, cursor=third.newer)) == names(second)
     assert names(page(size=3, cursor=second.newer)) == names(first)
+
+
+def test_a_run_waits_until_its_last_approval_is_decided_or_it_ends() -> None:
+    for name in ("asked", "decided", "nobody asked", "elsewhere"):
+        make_open_run(name)
+    make_run("over")
+    for run in ("asked", "decided", "over"):
+        decide(make_approval(run=run))
+    for run in ("asked", "over"):
+        make_approval(run=run)
+    make_approval(run="elsewhere", environment="staging")
+
+    assert [listed.run.run_id for listed in page().runs if listed.is_waiting] == ["asked"]
 
 
 def test_a_page_of_too_few_newer_runs_is_the_first_page() -> None:

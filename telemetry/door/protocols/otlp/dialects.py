@@ -76,6 +76,7 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
         "gen_ai.response.model",
         "gen_ai.request.model",
         "llm.model_name",
+        "embedding.model_name",
         "langfuse.observation.model.name",
     ),
     "workflowStatus": ("workflow.status",),

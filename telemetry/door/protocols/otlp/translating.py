@@ -289,6 +289,7 @@ def as_number(found: Value | None) -> int | float | None:
 OTLP_WORDING = Wording(
     session=f"Set one of the attributes {', '.join(SOURCES['sessionId'])}.",
     parts={"timestamp": "startTimeUnixNano or endTimeUnixNano", "properties": "attributes", "event": "name"},
+    properties={name: " or ".join(attributes) for name, attributes in SOURCES.items()},
 )
 
 

@@ -103,7 +103,7 @@ def test_rejected_spans_are_counted_said_and_kept_in_the_quarantine(secret: str,
     rejected, message = partial(export([good, bad], content_type=content_type, secret=secret))
 
     assert rejected == 1
-    assert message.startswith("attributes.agentName: ")
+    assert message.startswith("attributes.agent.name or gen_ai.agent.name or traceloop.entity.name: ")
     assert len(stored()) == 2
     assert QuarantinedEvent.objects.count() == 2
 
