@@ -22,6 +22,7 @@ from benchmarks import (
     scrape,
     spans,
     tracing,
+    viewers,
 )
 from benchmarks.options import Options, quick
 from benchmarks.report import table
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "runs": runs,
     "spans": spans,
     "scrape": scrape,
+    "viewers": viewers,
 }
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 

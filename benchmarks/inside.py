@@ -9,6 +9,7 @@ from itertools import islice
 from operator import itemgetter
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection, connections
@@ -266,6 +267,18 @@ def counts() -> dict[str, int]:
         )
         posts, accepted, duplicates = cursor.fetchone()
     return {"posts": posts, "accepted": accepted, "duplicates": duplicates}
+
+
+def sign_in(count: int) -> list[str]:
+    """The keys of so many sessions of a person who may look at everything."""
+    user, _ = get_user_model().objects.get_or_create(username="viewer")
+    give_role(user=user, role=Role.OPERATOR)
+    sessions = []
+    for _ in range(count):
+        client = Client(SERVER_NAME="127.0.0.1")
+        client.force_login(user)
+        sessions.append(client.cookies[settings.SESSION_COOKIE_NAME].value)
+    return sessions
 
 
 class Visitor:

@@ -84,8 +84,10 @@ def post_request(path: str, *, body: bytes, key: str, content_type: str = "appli
     return head.encode() + body
 
 
-def get_request(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+def get_request(path: str, **headers: str) -> bytes:
+    """Names of headers are written with an underscore for each hyphen."""
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items() if value)
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n".encode()
 
 
 def accepted_by_door(answer: bytes) -> int:

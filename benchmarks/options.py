@@ -34,6 +34,8 @@ class Options:
     # Runs in the two environments of (k).
     few_runs: int = 25_000
     many_runs: int = 1_000_000
+    # People who look in (m).
+    viewers: int = 200
     # Days over which (g) spreads the events.
     history_days: int = 29
     # (e) measures the memory after each of these numbers of events.
@@ -61,6 +63,7 @@ def quick(server_url: str) -> Options:
         old_days=9,
         few_runs=200,
         many_runs=1_000,
+        viewers=4,
         history_days=3,
         memory_samples=(300, 600, 900),
     )

@@ -157,6 +157,14 @@ def environments_of(request: HttpRequest) -> list[str]:
     return environments_allowed(request.user, Environment.names())
 
 
+def environment_or_404(name: str, *, names: Sequence[str]) -> str:
+    """The environment of this name, or the default for "". Raises Http404 for one that is not among the names."""
+    try:
+        return choose_environment(name, environments=names)
+    except UnknownEnvironment:
+        raise Http404("There is no environment of this name.") from None
+
+
 def no_environment_page(request: HttpRequest) -> HttpResponse:
     """For people who have no environment to see: how to make the first, or that theirs are closed to them."""
     is_first_run = not Environment.objects.exists()

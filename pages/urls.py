@@ -5,6 +5,7 @@ from django.urls import path
 from pages.alerting.views import show_alerts
 from pages.annotating import add_annotation, edit_annotation
 from pages.kpi.views import show_kpi
+from pages.live.views import show_live
 from pages.overview import show_overview
 from pages.runbook import show_runbook
 from pages.runs.retrying import retry_run
@@ -21,6 +22,7 @@ urlpatterns = [
     path("agents/", show_agents, name="agents"),
     path("costs/", show_costs, name="costs"),
     path("alerts/", show_alerts, name="alerts"),
+    path("live/", show_live, name="live"),
     path("runs/", show_runs, name="runs"),
     # An id may have slashes, so what belongs to a run stands before the run itself.
     path("runs/<path:run_id>/retry/", retry_run, name="retry-run"),

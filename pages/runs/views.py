@@ -15,10 +15,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
-from kpis.reading.environments import UnknownEnvironment, choose_environment
 from kpis.run_queries import CHOICES, DEFAULT_RANGE, RANGES, RunQuery
 from pages.page_controls import Link
-from pages.page_request import environments_of, no_environment_page
+from pages.page_request import environment_or_404, environments_of, no_environment_page
 from pages.polling import Fragment, asks_for_fragment, fragment_response, fragments
 from pages.runs.detail_texts import run_context
 from pages.runs.retrying import retry_state, run_or_404
@@ -107,13 +106,6 @@ def runs_request(state: RunsState, *, environment: str) -> RunsRequest:
         fault, state = error, RunsState(environment=state.environment)
         query = RunQuery.read({}, zone=zone, now=now)
     return RunsRequest(state=state, query=query, environment=environment, zone=zone, now=now, fault=fault)
-
-
-def environment_or_404(name: str, *, names: Sequence[str]) -> str:
-    try:
-        return choose_environment(name, environments=names)
-    except UnknownEnvironment:
-        raise Http404("There is no environment of this name.") from None
 
 
 def make_list(asked: RunsRequest) -> Fragment:

@@ -3,6 +3,8 @@
 //
 // [data-poll-bar] has [data-poll-text] ("Updated 2 s ago"), [data-poll-fault], [data-poll-dot] and the switch
 // [data-poll-pause]. When nothing goes on any more, [data-poll-reload] is taken from the page once again.
+// A [data-poll-item] with an id that was not there before gets data-poll-fresh. What the reader has scrolled to stays
+// where it is when others come above it.
 (function () {
   const QUICK = 3000, SLOW = 30000, PATIENCE = 10000;
   const region = document.querySelector("[data-poll]");
@@ -64,6 +66,8 @@
     const places = Array.from(region.querySelectorAll("[role=region]"), function (part) {
       return [part.getAttribute("aria-label"), part.scrollLeft, part.scrollTop];
     });
+    const known = new Set(Array.from(items(), function (item) { return item.id; }));
+    const held = heldItem();
     region.innerHTML = html;
     etag = answer.headers.get("ETag") || "";
     region.dataset.pollActive = answer.headers.get("X-Active") || "false";
@@ -73,7 +77,21 @@
       if (place) part.scrollTo(place[1], place[2]);
     }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    for (const item of items()) if (!known.has(item.id)) item.dataset.pollFresh = "";
+    if (held) scrollBy(0, (document.getElementById(held.id)?.getBoundingClientRect().top ?? held.top) - held.top);
     if (wasActive && !isActive()) await reload();
+  }
+
+  function items() { return region.querySelectorAll("[data-poll-item]"); }
+
+  // The first item that the reader sees, and where, once the region's beginning is scrolled away.
+  function heldItem() {
+    if (region.getBoundingClientRect().top >= 0) return null;
+    for (const item of items()) {
+      const place = item.getBoundingClientRect();
+      if (place.bottom > 0) return { id: item.id, top: place.top };
+    }
+    return null;
   }
 
   function isMarked() {

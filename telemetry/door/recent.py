@@ -1,6 +1,6 @@
 """What became of a key's last events, for people who write a client and want to see its events arrive."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from telemetry.incoming.posts import day_range
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
 from telemetry.plan.reading import MAX_EVENT_NAME_LENGTH
 from telemetry.plan.values import CONTROL, parse_timestamp
@@ -166,10 +167,10 @@ def rejected_rows(key: ApiKey, *, query: RecentQuery) -> QuerySet[QuarantinedEve
 
 def accepted_events(key: ApiKey, *, query: RecentQuery) -> list[EventOfArrival]:
     arrivals = newest_arrivals(key, query=query)
-    days = days_of(arrivals.values())
-    if not days:
+    days = day_range(arrivals.values())
+    if days is None:
         return []
-    rows = RawEvent.objects.filter(arrival_id__in=list(arrivals), day__range=(days[0], days[-1]))
+    rows = RawEvent.objects.filter(arrival_id__in=list(arrivals), day__range=days)
     if query.event:
         rows = rows.filter(event=query.event)
     fields = ("arrival_id", "event", "event_id", "occurred_at")
@@ -201,13 +202,6 @@ def newest_arrivals(key: ApiKey, *, query: RecentQuery) -> dict[int, Arrival]:
         if wanted <= 0:
             break
     return chosen
-
-
-def days_of(arrivals: Iterable[Arrival]) -> Sequence[Any]:
-    """The first and last UTC days of the posts' accepted events, sorted: only partitions between them are read."""
-    return sorted(
-        day for arrival in arrivals for day in (arrival.first_day, arrival.last_day) if day is not None
-    )
 
 
 def describe_event(

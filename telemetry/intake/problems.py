@@ -90,6 +90,13 @@ def is_over(deprecation: Deprecation | None, *, now: datetime) -> bool:
     return deprecation is not None and deprecation.is_over(today=now.date())
 
 
+def deprecation_problem(name: str, deprecation: Deprecation) -> Problem:
+    """The warning on a deprecated part of an event: a property, or with "" the event itself."""
+    field = f"properties.{name}" if name else "event"
+    message = f"This is accepted up to {deprecation.until}.{_instead(deprecation)}"
+    return Problem(NoticeCode.DEPRECATED, field, message)
+
+
 def find_event_id_fault(value: object) -> Fault | None:
     """What is wrong with the client's idempotency id, or None."""
     if not isinstance(value, str):

@@ -11,6 +11,7 @@ from telemetry.intake.privacy import is_span_id, looks_like_pii, may_hold_pii, p
 from telemetry.intake.problems import (
     MAX_PROBLEMS,
     Problem,
+    deprecation_problem,
     find_event_id_fault,
     find_problems,
     find_time_fault,
@@ -19,7 +20,7 @@ from telemetry.intake.problems import (
 from telemetry.intake.redaction import is_whole, redact_event, redact_event_id, redact_event_name
 from telemetry.intake.wording import OWN, Wording
 from telemetry.plan import CompiledEvent, CompiledPlan, TrackingPlan, get_compiled_plan
-from telemetry.plan.codes import NoticeCode, RejectionCode
+from telemetry.plan.codes import RejectionCode
 from telemetry.plan.values import CONTROL, IS_ID, find_fault, parse_timestamp, trim_to_origin_and_path
 
 __all__ = [
@@ -165,11 +166,7 @@ def _warnings(event: Any, compiled: CompiledEvent, now: datetime) -> tuple[Probl
             continue
         if is_over(mark, now=now):
             return None
-        instead = f" Send instead: {mark.instead}." if mark.instead else ""
-        field = f"properties.{name}" if name else "event"
-        warnings.append(
-            Problem(NoticeCode.DEPRECATED, field, f"This is accepted up to {mark.until}.{instead}")
-        )
+        warnings.append(deprecation_problem(name, mark))
     return tuple(warnings)
 
 

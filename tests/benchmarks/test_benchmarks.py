@@ -57,6 +57,11 @@ LINES = {
         "a run",
         "a run of 200 agents",
     ],
+    ("viewers",): [
+        line
+        for viewed in ("/runs/", "/live/")
+        for line in (f"posts, 4 on {viewed}", f"p50 of /, 4 on {viewed}", f"p50 of /runs/, 4 on {viewed}")
+    ],
     ("spans",): ["their events, against the door"],
     ("hostile", "erasure"): [
         "checked",

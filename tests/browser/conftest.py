@@ -22,11 +22,12 @@ from kpis.registry import DEFINITIONS, Kind
 from objectives.definitions import get_objectives
 from people.models import Role
 from tests.alerts.builders import make_alert
-from tests.builders import NOW
+from tests.builders import NOW, make_secret
 from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment
 from tests.kpis.usage_builders import make_failures, make_usage
 from tests.objectives.builders import count
 from tests.people.builders import make_person
+from tests.telemetry.posts import event, post
 from tests.workbench.runs.builders import (
     decide,
     make_agent,
@@ -43,10 +44,11 @@ BUNDLE = Path(settings.BASE_DIR) / "static" / "build" / "charts.js"
 
 @dataclass(frozen=True, kw_only=True)
 class Portal:
-    """A running portal; the session is that of a signed-in person."""
+    """A running portal; the session is that of a signed-in person, the secret that of a key that posts."""
 
     origin: str
     session: str
+    secret: str = ""
 
 
 @dataclass
@@ -75,8 +77,10 @@ def portal(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
     """Its rows are committed for its threads to read, and removed at the end."""
     with django_db_blocker.unblock(), modify_settings(ALLOWED_HOSTS={"append": "localhost"}):
         fill()
+        secret = make_secret()
+        fill_live(secret, now=timezone.now())
         server = LiveServer("localhost")
-        yield Portal(origin=server.url, session=sign_in())
+        yield Portal(origin=server.url, session=sign_in(), secret=secret)
         server.stop()
         call_command("flush", interactive=False, verbosity=0)
 
@@ -179,6 +183,16 @@ def fill_objectives(*, now: datetime) -> None:
             bad = 90 if day % 9 == 2 + number else 0
             count(name, start=start, good=5000 - bad, total=5000, environment=environment, minutes=15)
     count(places[0][0], start=now.replace(second=0, microsecond=0), good=900, total=1000)
+
+
+def fill_live(secret: str, *, now: datetime) -> None:
+    """A large post of good events, and one with a rejected event and a copy of a good one."""
+    events = [event(event_id=f"e-{number}", at=now, source="chat") for number in range(20)]
+    post({"events": events}, secret=secret)
+    wrong = event(
+        event_id="wrong", at="yesterday", source="chatt", a_name_that_is_rather_long_for_a_phone="x"
+    )
+    post({"events": [wrong, events[0]]}, secret=secret)
 
 
 def sign_in() -> str:

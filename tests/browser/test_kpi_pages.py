@@ -22,6 +22,8 @@ PATHS = {
     "no runs": "/runs/?workflow=none&not_status=failed",
     "run": "/runs/failed/",
     "run that goes on": "/runs/running/",
+    "live": "/live/",
+    "nothing live": "/live/?event=none",
 }
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.

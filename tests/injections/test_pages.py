@@ -19,6 +19,8 @@ from config.logs import JsonFormatter
 from kpis.api.csv_export import is_formula
 from people.models import Role
 from telemetry.keys import create_key
+from telemetry.models import Arrival
+from tests import rows
 from tests.injections.payloads import (
     BREAKDOWN,
     MODELS,
@@ -142,6 +144,29 @@ def test_pages_of_runs_show_payloads_as_text(clock: Any, client: Client) -> None
     make_approval(run=PAYLOADS[0], context_type=PAYLOADS[5])
     pages = [client.get("/runs/"), client.get("/runs/", {"id": PAYLOADS[6], "workflow": PAYLOADS[7]})]
     pages += [client.get(f"/runs/{quote(payload, safe='')}/") for payload in PAYLOADS[::20]]
+
+    assert [injections_in(page.content.decode()) for page in pages] == [[]] * len(pages)
+    assert shown_in(pages[0].content.decode())
+
+
+@pytest.mark.django_db
+def test_the_live_page_shows_payloads_as_text(clock: Any, reader: Client) -> None:
+    for number, payload in enumerate(PAYLOADS):
+        text = payload.replace("\0", "")
+        short = text[:64]
+        post = rows.arrival(source=short, client=short, accepted=1, rejected={"bad_id": 1})
+        rows.raw_event(
+            number, arrival_id=post.pk, event=short, event_id=text[:100], session_id=text[:128],
+            properties={text: text, "runId": text, "toolIds": [text]},
+        )  # fmt: skip
+        error = {"code": text, "field": f"properties.{text}", "message": text}
+        rows.quarantined_event(
+            arrival_id=post.pk, key=post.key, event=short, errors=[error], payload={text: [text]}
+        )
+    numbers = Arrival.objects.order_by("pk").values_list("pk", flat=True)
+    pages = [reader.get("/live/", {"post": str(number)}) for number in numbers[::10]]
+    pages += [reader.get("/live/"), reader.get("/live/", {"outcome": "rejected", "event": PAYLOADS[3][:64]})]
+    pages += [reader.get("/live/", {"event": PAYLOADS[4][:64], "key": PAYLOADS[5]})]
 
     assert [injections_in(page.content.decode()) for page in pages] == [[]] * len(pages)
     assert shown_in(pages[0].content.decode())
