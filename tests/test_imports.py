@@ -58,6 +58,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "intake",
         "door",
         "counters",
+        "quality",
         "notices",
         "lifecycle",
         "clients",
@@ -65,7 +66,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     ),
     "telemetry.models": (
         "keys",
-        "counters erasures events maintenance notices plans quarantine retention spans",
+        "counters erasures events maintenance notices plans quarantine retention sent spans",
     ),
     "telemetry.door": (
         "body client_names misreadings openapi posting recent strict_json throttling",
@@ -88,9 +89,10 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "allowance erased event_keys",
         "ingest",
     ),
+    "telemetry.quality": ("days rejected", "events", "event"),
     "telemetry.admin": (
         "big_tables filters formatting",
-        "arrivals counters erasures keys maintenance notices plan quarantine raw_events retention spans",
+        "arrivals counters erasures keys maintenance notices plan quarantine raw_events retention sent spans",
     ),
     "telemetry.admin.keys": ("forms", "api_keys"),
     "telemetry.admin.quarantine": ("actions", "events jobs rejections"),
@@ -165,15 +167,17 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "kpis.reading.usage": ("breakdown", "agents"),
     "pages": (
         "page_request period_names polling runbook sparkline verdicts",
-        "day_bars page_controls",
+        "day_bars page_controls stacks",
         "alerting retrying",
         "runs",
         "kpi",
         "overview slos usage",
+        "plan",
         "apps urls",
     ),
     "pages.alerting": ("texts", "views"),
-    "pages.usage": ("sorting stacks", "links", "agents costs"),
+    "pages.plan": ("state", "texts", "list", "event", "rejected"),
+    "pages.usage": ("sorting", "links", "agents costs"),
     "pages.runs": ("state waterfall", "spans texts", "detail_texts", "views"),
     "pages.kpi": ("texts", "chart headline", "views"),
     "metrics": (
