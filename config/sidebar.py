@@ -82,6 +82,10 @@ NAVIGATION = [
         item("Plan in use", "map", "telemetry.planversion", page="in_use"),
         {**item("Plan versions", "history", "telemetry.planversion"), "active": is_on_plan_versions},
         item("Plans by machine", "dns", "telemetry.planload"),
+        item("Events by day", "calendar_month", "telemetry.eventday"),
+        item("Parts of the plan", "schema", "telemetry.planpart"),
+        item("Parts by day", "calendar_view_day", "telemetry.planpartday"),
+        item("Clocks by day", "schedule", "telemetry.clockday"),
     ),
     group(
         "Workbench",

@@ -7,6 +7,9 @@ from pages.annotating import add_annotation, edit_annotation
 from pages.kpi.views import show_kpi
 from pages.live.views import show_live
 from pages.overview import show_overview
+from pages.plan.event import show_event
+from pages.plan.list import show_plan
+from pages.plan.rejected import show_rejected
 from pages.runbook import show_runbook
 from pages.runs.retrying import retry_run
 from pages.runs.views import show_run, show_runs
@@ -27,6 +30,10 @@ urlpatterns = [
     # An id may have slashes, so what belongs to a run stands before the run itself.
     path("runs/<path:run_id>/retry/", retry_run, name="retry-run"),
     path("runs/<path:run_id>/", show_run, name="run"),
+    path("plan/", show_plan, name="plan"),
+    # The names of events that were rejected may have slashes.
+    path("plan/rejected/<int:pk>/", show_rejected, name="plan-rejected"),
+    path("plan/<path:event>/", show_event, name="plan-event"),
     path("slos/", show_slos, name="slos"),
     path("runbooks/<slug:name>/", show_runbook, name="runbook"),
 ]

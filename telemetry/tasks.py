@@ -7,6 +7,7 @@ from celery.signals import beat_init, worker_ready
 from django.utils import timezone
 
 from telemetry import key_use
+from telemetry.counters import sent
 from telemetry.lifecycle import disk, partitions, quarantine_jobs
 from telemetry.lifecycle.retention import runs, span_links
 from telemetry.notices import rounds
@@ -41,6 +42,7 @@ def note_key_uses() -> None:
 def open_retention_run() -> None:
     runs.open_nightly(now=timezone.now())
     span_links.forget_links(now=timezone.now())
+    sent.forget_old_days(now=timezone.now())
 
 
 @shared_task(name="telemetry.carry_on_retention")

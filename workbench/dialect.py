@@ -72,6 +72,20 @@ class Dialect:
         """The text, to be compared byte by byte: so its order is the same on every database, whatever its locale."""
         return f'({expression} COLLATE "C")' if self.vendor == "postgresql" else expression
 
+    def flag(self, name: str) -> str:
+        """Whether the event has the property, as the text 1 or 0."""
+        is_there = f"properties ? '{name}'"
+        if self.vendor == "sqlite":
+            is_there = f"json_type(properties, '$.{name}') IS NOT NULL"
+        return f"CASE WHEN {is_there} THEN '1' ELSE '0' END"
+
+    def listed(self, name: str) -> str:
+        """The text of a property that is an enumeration, or true or false; NULL when the event has none."""
+        if self.vendor == "postgresql":
+            return self.text(name)
+        kind = f"json_type(properties, '$.{name}')"
+        return f"CASE WHEN {kind} IN ('true', 'false') THEN {kind} ELSE {self.text(name)} END"
+
     def smallest_text(self, expression: str, *, where: str = "true") -> str:
         """An aggregate: the smallest text that is not empty, byte by byte; the empty text when there is none."""
         text = self.binary(f"nullif({expression}, '')")

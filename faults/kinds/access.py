@@ -49,7 +49,7 @@ PROTOCOL_POSTS = (
 )
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
-    r"|kpis/<slug:slug>/|live/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
+    r"|kpis/<slug:slug>/|live/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|plan/.*|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
     r"|invitations/<str:token>/|runs/<path:run_id>/retry/|annotations/.*"
 )
 
@@ -64,7 +64,7 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"admin/.*", "302", {STAFF: ANY}),
     Rule(
         "GET",
-        r"|kpis/<slug:slug>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/",
+        r"|kpis/<slug:slug>/|agents/|costs/|alerts/|plan/|slos/|runbooks/<slug:name>/",
         "302",
         {PEOPLE: "200", "user": "403"},
     ),
@@ -80,6 +80,9 @@ RULES: Sequence[Rule] = (
     ),
     # Events are for analysts, and those who may do more.
     Rule("GET", r"live/", "302", {PEOPLE: "403", f"analyst operator {STAFF}": "200", "staff": "403"}),
+    # Neither the event nor the rejected one that is asked for is there. The latter is for analysts.
+    Rule("GET", r"plan/<path:event>/", "302", {PEOPLE: "404", "user": "403"}),
+    Rule("GET", r"plan/rejected/<int:pk>/", "302", {PEOPLE: "404", "user staff viewer": "403"}),
     # Runs are for operators. The one that is asked for is not there.
     Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
     Rule("GET", r"runs/<path:run_id>/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
@@ -123,6 +126,9 @@ RULES: Sequence[Rule] = (
     ),
     # No key retries a run, and a post needs a CSRF token.
     Rule("GET", r"api/runs/<path:run_id>/retry/", "403", {"operator admin superuser": "405"}),
+    # No event has the name that is asked for.
+    Rule("GET", r"api/plan/events/<path:event>/", "403", {NOBODY: "401", f"read {READERS}": "404"}),
+    Rule("GET", r"api/plan/events/", "403", {NOBODY: "401", f"read {READERS}": "200"}),
     Rule("GET", r"api/plan/.*", "200", {NOBODY: "401", "expired revoked user": "403"}),
     Rule("GET", r"api/ingest/recent/", "401", {KEYS: "403", "ingest": "200"}),
     Rule("GET", rf"api/workbench/telemetry|api/alerts/webhook/|\^v1/(m|traces)/\?\$|{PROTOCOL_POSTS}", "405"),
@@ -137,6 +143,7 @@ RULES: Sequence[Rule] = (
     # A key of scope annotate is none of these roles.
     Rule("POST", r"api/annotations/", "401", {KEYS: "403"}),
     Rule("POST", r"api/(kpis|runs|slos|agents|costs)/.*", "403", {NOBODY: "401", "read": "405"}),
+    Rule("POST", r"api/plan/events/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),
     # A key of scope alerts is none of these roles.

@@ -1,7 +1,7 @@
 """Loads the demo environment as clients would: posts its events, each post received at its events' time."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from django.conf import settings
 from kpis.compute import rollup
 from kpis.demo.day import Event, moment_of
 from kpis.demo.events import DEFAULT_DAYS, demo_events
-from kpis.demo.mistakes import demo_mistakes
+from kpis.demo.mistakes import MISTAKEN_SESSION, demo_mistakes
 from kpis.demo.present import present_events
 from kpis.models import Baseline, EnteredCount, Target
 from telemetry import keys
@@ -23,6 +23,8 @@ from telemetry.models import ApiKey, Arrival, Scope
 
 ENVIRONMENT = "demo"
 SOURCE = "demo"
+CLIENT = "workbench-web/2.4"
+OLD_CLIENT = "workbench-web/1.9"
 POST_HOURS = 12
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -64,7 +66,8 @@ def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
     posts = accepted = duplicates = rejected = 0
     # Through ingest and fold like any client's events, so that the demo shows what the portal really does.
     for moment, events in pending_posts(key, first_day=first_day, now=now):
-        result = ingest_events([msgspec.json.encode(event) for event in events], key=key, now=moment)
+        posted = [msgspec.json.encode(event) for event in events]
+        result = ingest_events(posted, key=key, now=moment, client=client_of(events))
         posts += 1
         accepted += result.accepted
         duplicates += result.duplicates
@@ -87,6 +90,12 @@ def demo_key(*, now: datetime) -> ApiKey:
     demo_keys = ApiKey.objects.filter(environment=ENVIRONMENT, source=SOURCE, scope=Scope.INGEST)
     key = demo_keys.order_by("pk").first()
     return key or keys.create_key(scope=Scope.INGEST, environment=ENVIRONMENT, source=SOURCE, now=now)[0]
+
+
+def client_of(events: Sequence[Event]) -> str:
+    """What sent the post: mistakes come from an old version."""
+    has_mistake = any(event["sessionId"] == MISTAKEN_SESSION for event in events)
+    return OLD_CLIENT if has_mistake else CLIENT
 
 
 def make_partitions(first_day: date, last_day: date) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from kpis.demo.day import Event, build_event
 from kpis.demo.events import DEFAULT_DAYS, DEFAULT_SEED, first_day
 
+MISTAKEN_SESSION = "s-old-client"
 # Mistakes of clients: event, properties, and how far its timestamp lies from the moment of the post.
 MISTAKES: tuple[tuple[str, dict[str, Any], timedelta], ...] = (
     ("workbench.draft_archived", {"draftId": "d-1"}, timedelta()),
@@ -40,5 +41,7 @@ def demo_mistakes(
         if at < now:
             yield (
                 at,
-                build_event(event, session="s-old-client", at=at + offset, properties=properties, seed=seed),
+                build_event(
+                    event, session=MISTAKEN_SESSION, at=at + offset, properties=properties, seed=seed
+                ),
             )

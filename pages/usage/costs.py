@@ -34,9 +34,9 @@ from kpis.reading.usage.breakdown import (
 from pages.kpi.headline import Change
 from pages.page_controls import Link, PageControls
 from pages.page_request import PageRequest, PageState, environments_of, no_environment_page
+from pages.stacks import StackBar, StackSeries, make_stacks, round_top
 from pages.usage.links import COST, cost_change, csv_url, left_out_text, runs_url, usage_page_or_404
 from pages.usage.sorting import PARAMETER, SortColumn, SortOrder, headings, sort_rows
-from pages.usage.stacks import StackBar, StackSeries, make_stacks, round_top
 from people.access import has_right, needs_right
 from people.models import Right
 

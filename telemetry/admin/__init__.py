@@ -14,6 +14,7 @@ from telemetry.admin import (
     quarantine,
     raw_events,
     retention,
+    sent,
     spans,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "quarantine",
     "raw_events",
     "retention",
+    "sent",
     "spans",
 ]

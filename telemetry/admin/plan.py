@@ -132,7 +132,7 @@ class PlanVersionAdmin(ReadOnlyModelAdmin):
             never_seen=plan_use.never_seen(plan, seen=seen),
             unknown=unknown_table(chosen),
             newest_rejected=f"{plan_use.NEWEST_REJECTED:,}",
-            newest_events=f"{plan_use.NEWEST_EVENTS:,}",
+            lately_days=plan_use.LATELY.days,
             # `environment` is a name of unfold's: a badge beside the title.
             chosen=chosen,
             environments=environments,
@@ -194,7 +194,7 @@ def deprecations_table(
     plan: TrackingPlan, *, seen: dict[str, dict[str, int]], person: Person, today: date
 ) -> Table:
     """A row for each deprecated part of the plan, the earliest end first."""
-    uses = [use for use in plan_use.deprecated_uses(plan) if may_see(person, use.environment)]
+    uses = [use for use in plan_use.deprecated_uses(plan, today=today) if may_see(person, use.environment)]
     parts = sorted(
         (mark.until, event.name, name, mark.instead, mark.is_over(today=today))
         for event in plan.events.values()

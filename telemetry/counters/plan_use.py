@@ -6,19 +6,20 @@ by an index.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from telemetry.models import Arrival, BridgeCounter, QuarantinedEvent, RawEvent
+from django.db.models import Max, Min, Sum
+
+from telemetry.models import BridgeCounter, EventDay, QuarantinedEvent
 from telemetry.plan import TrackingPlan
-from telemetry.plan.codes import RejectionCode
+from telemetry.plan.codes import NoticeCode, RejectionCode
 from telemetry.plan.metrics import EVENT_NAME
 
-# How far back the questions look that no counter answers.
+# How far back the questions look.
 NEWEST_REJECTED = 2000
-NEWEST_ARRIVALS = 500
-NEWEST_EVENTS = 5000
+LATELY = timedelta(days=28)
 NOT_KEPT = "(not kept)"
 
 # A name as it was sent, and who sent it: (event, property or "", environment, source).
@@ -29,7 +30,7 @@ Rejection = tuple[str, str, str, datetime, list[dict[str, str]]]
 
 @dataclass(frozen=True, kw_only=True)
 class NameUse:
-    """How often a source used a name, among the newest events: the event's, or `property` if that is not empty."""
+    """How often a source used a name lately: the event's, or `property` if that is not empty."""
 
     event: str
     property: str
@@ -103,48 +104,37 @@ def _kept(name: str) -> str:
     return name if name and "<" not in name else NOT_KEPT
 
 
-def deprecated_uses(plan: TrackingPlan) -> list[NameUse]:
-    """Who still sends a deprecated part of the plan, among the newest accepted events, the most frequent first.
+def deprecated_uses(plan: TrackingPlan, *, today: date) -> list[NameUse]:
+    """Who still sends a deprecated part of the plan: the accepted events of the last LATELY, the most frequent first.
 
-    Up to NEWEST_EVENTS events of NEWEST_ARRIVALS posts of all environments are looked at. Without a deprecation in
-    the plan nothing is read.
+    They are of all environments. Without a deprecation in the plan nothing is read.
     """
-    parts = {event.name: event.deprecations for event in plan.events.values() if event.deprecations}
+    parts = {(event.name, name) for event in plan.events.values() for name, _ in event.deprecations}
     if not parts:
         return []
-    uses = (
-        ((event, name, environment, source), occurred_at)
-        for event, environment, source, occurred_at, properties in _newest_events(parts)
-        for name, _ in parts[event]
-        if not name or name in properties
+    # Index: event_day_unique (day, …).
+    rows = EventDay.objects.filter(day__gt=today - LATELY, code=NoticeCode.DEPRECATED)
+    sums = rows.values_list("event", "part", "environment", "source").annotate(
+        sum=Sum("events"), first=Min("first_at"), last=Max("last_at")
     )
-    return _counted(uses)
+    uses = [
+        NameUse(
+            event=event,
+            property=name,
+            environment=environment,
+            source=source,
+            events=events,
+            first_at=first,
+            last_at=last,
+        )
+        for event, name, environment, source, events, first, last in sums
+        if (event, name) in parts
+    ]
+    return most_frequent_first(uses)
 
 
-def _newest_events(names: Collection[str]) -> Iterable[tuple[str, str, str, datetime, dict[str, object]]]:
-    arrivals = list(_newest_arrivals())
-    if not arrivals:
-        return []
-    # The index raw_event_arrival finds the events; the days spare PostgreSQL the other partitions.
-    rows = RawEvent.objects.filter(
-        arrival_id__in=[pk for pk, _, _ in arrivals],
-        day__gte=min(first for _, first, _ in arrivals),
-        day__lte=max(last for _, _, last in arrivals),
-        event__in=names,
-    )
-    return rows.values_list("event", "environment", "source", "occurred_at", "properties")
-
-
-def _newest_arrivals() -> Iterator[tuple[int, date, date]]:
-    """(id, first day, last day) of the newest posts, until they have NEWEST_EVENTS events."""
-    events = 0
-    rows = Arrival.objects.order_by("-pk").values_list("pk", "first_day", "last_day", "accepted")
-    for pk, first_day, last_day, accepted in rows[:NEWEST_ARRIVALS]:
-        if events >= NEWEST_EVENTS:
-            return
-        if first_day and last_day:
-            events += accepted
-            yield pk, first_day, last_day
+def most_frequent_first(uses: Iterable[NameUse]) -> list[NameUse]:
+    return sorted(uses, key=lambda use: (-use.events, use.event, use.property, use.environment, use.source))
 
 
 def _counted(uses: Iterable[tuple[Use, datetime]]) -> list[NameUse]:
@@ -163,6 +153,4 @@ def _counted(uses: Iterable[tuple[Use, datetime]]) -> list[NameUse]:
         )
         for (event, name, environment, source), found in moments.items()
     ]
-    return sorted(
-        counted, key=lambda use: (-use.events, use.event, use.property, use.environment, use.source)
-    )
+    return most_frequent_first(counted)

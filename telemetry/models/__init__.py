@@ -57,6 +57,12 @@ from telemetry.models.retention import (
     RunStatus,
     TableSize,
 )
+from telemetry.models.sent import (
+    ClockDay,
+    EventDay,
+    PlanPart,
+    PlanPartDay,
+)
 from telemetry.models.spans import (
     SpanLink,
     SpanLinkQuerySet,
@@ -67,6 +73,7 @@ __all__ = [
     "Arrival",
     "ArrivalQuerySet",
     "BridgeCounter",
+    "ClockDay",
     "Environment",
     "ErasedEvents",
     "ErasedSubject",
@@ -75,6 +82,7 @@ __all__ = [
     "ErasureQuerySet",
     "ErasureState",
     "ErasureThing",
+    "EventDay",
     "KeyState",
     "LaterEvents",
     "LedgerHour",
@@ -85,6 +93,8 @@ __all__ = [
     "NoticeRoute",
     "NoticeSeverity",
     "PlanLoad",
+    "PlanPart",
+    "PlanPartDay",
     "PlanVersion",
     "QuarantineJob",
     "QuarantineWork",

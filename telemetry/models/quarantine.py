@@ -47,6 +47,8 @@ class QuarantinedEvent(models.Model):
             ),
             # The admin's filters, newest first.
             models.Index(name="quarantine_environment", fields=["environment", "code", "-id"]),
+            # The newest rejected events of a name, and the neighbours of one.
+            models.Index(name="quarantine_event", fields=["event", "environment", "-id"]),
             # A key's newest rejected events, of all names and of one: however many good ones came after them.
             models.Index(name="quarantine_by_key", fields=["key", "-received_at", "-arrival_id", "position"]),
             models.Index(

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
 from telemetry import key_use
-from telemetry.counters import bridge, ledger, rejections
+from telemetry.counters import bridge, ledger, rejections, sent
 from telemetry.counters.bridge import Increment
 from telemetry.models import Arrival, Environment, SpanLink
 from workbench.buckets import mark_touched
@@ -24,6 +24,7 @@ from workbench.fold.changes import read_changes
 from workbench.fold.erased import remove_erased
 from workbench.fold.pairs.approvals import pair_approvals
 from workbench.fold.pairs.drafts import pair_drafts
+from workbench.fold.sent import count_sent
 from workbench.fold.tally import add_to_counts, count_events, tally_events
 from workbench.fold.watching import watched
 from workbench.isolation import Isolated
@@ -130,6 +131,7 @@ def take(*, environment: str, arrivals: Sequence[PendingArrival], now: datetime)
     bridge.increase(increments)
     ledger.record(environment=environment, arrivals=arrivals)
     rejections.record(environment=environment, arrivals=arrivals)
+    sent.count_rejected(environment=environment, arrivals=arrivals)
     key_use.store_posts((arrival.key_id, arrival.received_at) for arrival in arrivals)
     Arrival.objects.filter(id__in=[arrival.id for arrival in arrivals]).update(taken_at=now)
 
@@ -156,6 +158,7 @@ def _fold_events(
     batch = stage(cursor, environment=environment, arrivals=arrivals)
     tallies = tally_events(batch)
     add_to_counts(tallies, environment=environment)
+    count_sent(batch, arrivals)
     _merge_things(batch)
     calls = own_calls(batch, now=now)
     changes = read_changes(batch, calls=calls)

@@ -7,12 +7,13 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from telemetry.admin import plan as plan_admin
-from telemetry.models import BridgeCounter, PlanVersion
+from telemetry.models import BridgeCounter, EventDay, PlanVersion
 from telemetry.plan import TrackingPlan, get_plan
 from telemetry.plan.history import record_load
-from tests.rows import MOMENT, arrival, environment, plan_version, quarantined_event, raw_event
+from tests.rows import MOMENT, environment, plan_version, quarantined_event
 from tests.telemetry.admin.reading import page_of
 from tests.telemetry.plan.plans import COUNTED_BY_NAME, metered_shop, shop
 
@@ -40,6 +41,19 @@ def running(monkeypatch: pytest.MonkeyPatch) -> TrackingPlan:
     plan = metered_shop(DEPRECATED, *COUNTED_BY_NAME)
     monkeypatch.setattr(plan_admin, "get_plan", lambda: plan)
     return plan
+
+
+def use_deprecated(*, source: str = "app-0") -> None:
+    EventDay.objects.create(
+        day=timezone.now().date(),
+        environment="production",
+        source=source,
+        event="shop.opened",
+        code="deprecated",
+        events=1,
+        first_at=MOMENT,
+        last_at=MOMENT,
+    )
 
 
 def test_the_list_says_where_a_version_runs(admin_client: Client) -> None:
@@ -87,8 +101,7 @@ def test_a_plan_that_does_not_count_its_events_says_so(
 def test_a_deprecation_has_its_end_its_events_and_its_senders(
     admin_client: Client, running: TrackingPlan
 ) -> None:
-    post = arrival(accepted=1)
-    raw_event(event="shop.opened", arrival_id=post.pk)
+    use_deprecated()
 
     page = text_of(page_of(admin_client, IN_USE))
 
@@ -130,7 +143,6 @@ def test_a_page_costs_the_same_however_much_there_is(
         return len(captured)
 
     environment()
-    arrival(first_day=MOMENT.date(), last_day=MOMENT.date())
     for number in range(2):
         plan_version(number)
     few = queries()
@@ -138,7 +150,7 @@ def test_a_page_costs_the_same_however_much_there_is(
     for number in range(30):
         load(("version: 1", f"version: {number + 5}"), machine=f"m-{number}")
         quarantined_event(number, code="unknown_event", event=f"shop.x{number}")
-        raw_event(number, event="shop.opened")
+        use_deprecated(source=f"app-{number}")
 
     assert queries() == few <= 9
 

@@ -1,4 +1,5 @@
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -6,8 +7,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from telemetry.counters import plan_use
 from telemetry.counters.plan_use import NOT_KEPT, NameUse
-from telemetry.models import BridgeCounter, QuarantinedEvent
-from tests.rows import MOMENT, arrival, quarantined_event, raw_event
+from telemetry.models import BridgeCounter, EventDay, QuarantinedEvent
+from tests.rows import MOMENT, quarantined_event
 from tests.telemetry.plan.plans import COUNTED_BY_NAME, metered_shop, shop
 
 pytestmark = pytest.mark.django_db
@@ -123,53 +124,39 @@ def test_an_index_finds_the_newest_rejected_events() -> None:
     assert "TEMP B-TREE" not in plan
 
 
-def test_senders_of_deprecated_events_and_properties_are_named() -> None:
-    post = arrival(accepted=4)
-    sent = [
-        ("shop.opened", {}),
-        ("shop.item_sold", {"kind": "food", "label": "x"}),
-        ("shop.item_sold", {"kind": "food"}),
-        ("shop.closed", {}),
-    ]
-    for number, (event, properties) in enumerate(sent):
-        raw_event(number, event=event, properties=properties, arrival_id=post.pk)
+TODAY = MOMENT.date()
 
-    uses = plan_use.deprecated_uses(shop(*DEPRECATED))
+
+def use_deprecated(events: int, *, event: str, part: str = "", **fields: Any) -> None:
+    defaults = {"day": TODAY, "environment": "production", "source": "app-0", "client": "app/1"}
+    moments = {"first_at": MOMENT, "last_at": MOMENT}
+    EventDay.objects.create(
+        events=events, event=event, part=part, **{"code": "deprecated", **defaults, **moments, **fields}
+    )
+
+
+def test_senders_of_deprecated_events_and_properties_are_named() -> None:
+    use_deprecated(3, event="shop.item_sold", part="label")
+    use_deprecated(1, event="shop.opened")
+    use_deprecated(1, event="shop.opened", client="app/2", last_at=MOMENT + MINUTE)
+    use_deprecated(9, event="shop.opened", code="")
+    use_deprecated(9, event="shop.closed")
+
+    uses = plan_use.deprecated_uses(shop(*DEPRECATED), today=TODAY)
 
     assert summary(uses) == [
-        ("shop.item_sold", "label", "app-0", 1, MOMENT, MOMENT),
-        ("shop.opened", "", "app-0", 1, MOMENT, MOMENT),
+        ("shop.item_sold", "label", "app-0", 3, MOMENT, MOMENT),
+        ("shop.opened", "", "app-0", 2, MOMENT, MOMENT + MINUTE),
     ]
 
 
-def test_only_the_newest_posts_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_use, "NEWEST_EVENTS", 2)
-    posts = [arrival(accepted=1) for _ in range(3)]
-    for number, post in enumerate(posts):
-        raw_event(number, event="shop.opened", arrival_id=post.pk, source=f"app-{number}")
+def test_senders_of_more_than_28_days_ago_are_not_named() -> None:
+    use_deprecated(1, event="shop.opened", day=TODAY - timedelta(days=27), source="late")
+    use_deprecated(1, event="shop.opened", day=TODAY - timedelta(days=28), source="gone")
 
-    uses = plan_use.deprecated_uses(shop(*DEPRECATED))
-
-    assert [use.source for use in uses] == ["app-1", "app-2"]
-
-
-def test_posts_without_accepted_events_are_passed_over() -> None:
-    arrival(accepted=0, first_day=None, last_day=None)
-
-    assert plan_use.deprecated_uses(shop(*DEPRECATED)) == []
+    assert [use.source for use in plan_use.deprecated_uses(shop(*DEPRECATED), today=TODAY)] == ["late"]
 
 
 def test_a_plan_without_deprecations_reads_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
-        assert plan_use.deprecated_uses(shop()) == []
-
-
-def test_events_of_all_days_of_the_newest_posts_are_found() -> None:
-    days = (date(2026, 2, 13), date(2026, 2, 15))
-    post = arrival(accepted=2, first_day=days[0], last_day=days[1])
-    for number, day in enumerate(days):
-        raw_event(number, event="shop.opened", arrival_id=post.pk, day=day)
-
-    (use,) = plan_use.deprecated_uses(shop(*DEPRECATED))
-
-    assert use.events == 2
+        assert plan_use.deprecated_uses(shop(), today=TODAY) == []

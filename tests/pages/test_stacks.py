@@ -1,6 +1,6 @@
 import pytest
 
-from pages.usage.stacks import HEIGHT, WIDTH, StackSeries, make_stacks, round_top
+from pages.stacks import HEIGHT, WIDTH, StackSeries, make_stacks, round_top
 
 
 @pytest.mark.parametrize(
