@@ -3,18 +3,21 @@
 from django.urls import path
 
 from pages.alerting.views import show_alerts
+from pages.counted.views import show_counted
 from pages.kpi.views import show_kpi
 from pages.overview import show_overview
 from pages.retrying import retry_run
 from pages.runbook import show_runbook
 from pages.runs.views import show_run, show_runs
 from pages.slos import show_slos
+from pages.things.views import show_approval, show_draft, show_session
 from pages.usage.agents import show_agents
 from pages.usage.costs import show_costs
 
 urlpatterns = [
     path("", show_overview, name="overview"),
     path("kpis/<slug:slug>/", show_kpi, name="kpi"),
+    path("kpis/<slug:slug>/counted/", show_counted, name="kpi-counted"),
     path("agents/", show_agents, name="agents"),
     path("costs/", show_costs, name="costs"),
     path("alerts/", show_alerts, name="alerts"),
@@ -22,6 +25,9 @@ urlpatterns = [
     # An id may have slashes, so what belongs to a run stands before the run itself.
     path("runs/<path:run_id>/retry/", retry_run, name="retry-run"),
     path("runs/<path:run_id>/", show_run, name="run"),
+    path("sessions/<path:session_id>/", show_session, name="session"),
+    path("drafts/<path:draft_id>/", show_draft, name="draft"),
+    path("approvals/<path:approval_id>/", show_approval, name="approval"),
     path("slos/", show_slos, name="slos"),
     path("runbooks/<slug:name>/", show_runbook, name="runbook"),
 ]
