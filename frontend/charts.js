@@ -193,6 +193,12 @@ function draw(figure) {
       update();
     });
   }
+  // A click on a period leads to what counted in it.
+  chart.getZr().on("click", ({ offsetX: x, offsetY: y }) => {
+    if (![0, 1].some((gridIndex) => chart.containPixel({ gridIndex }, [x, y]))) return;
+    const url = data.periods[chart.convertFromPixel({ xAxisIndex: 0 }, x)]?.url;
+    if (url) location.assign(url);
+  });
   update();
   new ResizeObserver(() => chart.resize()).observe(canvas);
   document.addEventListener("themechange", update);

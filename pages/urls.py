@@ -4,6 +4,7 @@ from django.urls import path
 
 from pages.alerting.views import show_alerts
 from pages.annotating import add_annotation, edit_annotation
+from pages.counted.views import show_counted
 from pages.kpi.views import show_kpi
 from pages.live.views import show_live
 from pages.overview import show_overview
@@ -14,12 +15,14 @@ from pages.runbook import show_runbook
 from pages.runs.retrying import retry_run
 from pages.runs.views import show_run, show_runs
 from pages.slos import show_slos
+from pages.things.views import show_approval, show_draft, show_session
 from pages.usage.agents import show_agents
 from pages.usage.costs import show_costs
 
 urlpatterns = [
     path("", show_overview, name="overview"),
     path("kpis/<slug:slug>/", show_kpi, name="kpi"),
+    path("kpis/<slug:slug>/counted/", show_counted, name="kpi-counted"),
     path("annotations/add/", add_annotation, name="add-annotation"),
     path("annotations/<int:pk>/", edit_annotation, name="annotation"),
     path("agents/", show_agents, name="agents"),
@@ -34,6 +37,9 @@ urlpatterns = [
     # The names of events that were rejected may have slashes.
     path("plan/rejected/<int:pk>/", show_rejected, name="plan-rejected"),
     path("plan/<path:event>/", show_event, name="plan-event"),
+    path("sessions/<path:session_id>/", show_session, name="session"),
+    path("drafts/<path:draft_id>/", show_draft, name="draft"),
+    path("approvals/<path:approval_id>/", show_approval, name="approval"),
     path("slos/", show_slos, name="slos"),
     path("runbooks/<slug:name>/", show_runbook, name="runbook"),
 ]

@@ -125,8 +125,9 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "web.tracing": ("recording", "spans", "exporting server statements", "pipeline", "start"),
     "workbench": (
         "models",
-        "buckets costs dialect durations isolation labels streams",
+        "buckets costs dialect durations isolation labels raw_events rejected_events streams",
         "fold retention runs",
+        "timelines",
         "erasure retries",
         "admin api apps checks management tasks",
         "urls",
@@ -145,6 +146,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "errors events listing",
         "detail",
     ),
+    "workbench.timelines": ("events", "approvals", "sessions", "drafts"),
     "workbench.erasure": ("receipts selection", "events", "things", "export previews reports", "steps"),
     "kpis": (
         "models",
@@ -152,6 +154,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "annotations run_queries statistics",
         "compute",
         "reading",
+        "counted",
         "api",
         "demo",
         "previews",
@@ -163,6 +166,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "estimates",
         "changes",
     ),
+    "kpis.counted": ("places", "sources", "listing", "totals"),
     "kpis.reading": (
         "periods",
         "goals spans sums",
@@ -175,11 +179,11 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "kpis.reading.usage": ("breakdown", "agents"),
     "pages": (
         "page_request period_names polling runbook sparkline verdicts",
-        "day_bars page_controls stacks",
+        "counted_links day_bars page_controls stacks thing_links",
         "alerting annotating",
         "runs",
         "kpi live",
-        "overview slos usage",
+        "counted overview slos things usage",
         "plan",
         "apps urls",
     ),
@@ -188,6 +192,8 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "pages.usage": ("sorting", "links", "agents costs"),
     "pages.runs": ("state waterfall", "retrying spans texts", "detail_texts", "views"),
     "pages.live": ("state", "texts", "views"),
+    "pages.things": ("texts", "views"),
+    "pages.counted": ("texts", "views"),
     "pages.kpi": ("texts", "chart headline", "views"),
     "metrics": (
         "database families processes requests rules tasks",

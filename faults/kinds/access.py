@@ -51,6 +51,7 @@ PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
     r"|kpis/<slug:slug>/|live/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|plan/.*|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
     r"|invitations/<str:token>/|runs/<path:run_id>/retry/|annotations/.*"
+    r"|kpis/<slug:slug>/counted/|sessions/<path:session_id>/|drafts/<path:draft_id>/|approvals/<path:approval_id>/"
 )
 
 # Apps whose tables are in the admin.
@@ -83,6 +84,19 @@ RULES: Sequence[Rule] = (
     # Neither the event nor the rejected one that is asked for is there. The latter is for analysts.
     Rule("GET", r"plan/<path:event>/", "302", {PEOPLE: "404", "user": "403"}),
     Rule("GET", r"plan/rejected/<int:pk>/", "302", {PEOPLE: "404", "user staff viewer": "403"}),
+    # What counted, and things one by one, are for who may explore. The things that are asked for are not there.
+    Rule(
+        "GET",
+        r"kpis/<slug:slug>/counted/",
+        "302",
+        {PEOPLE: "403", f"analyst operator {STAFF}": "200", "staff": "403"},
+    ),
+    Rule(
+        "GET",
+        r"(sessions/<path:session_id>|drafts/<path:draft_id>|approvals/<path:approval_id>)/",
+        "302",
+        {PEOPLE: "403", f"analyst operator {STAFF}": "404", "staff": "403"},
+    ),
     # Runs are for operators. The one that is asked for is not there.
     Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
     Rule("GET", r"runs/<path:run_id>/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),

@@ -71,6 +71,7 @@ class TableMeasure:
     model: type[Model]
     moment: str
     where: str = "true"
+    left_out: str = "NULL"
     dimensions: Mapping[str, str] = field(default_factory=dict)
     numerator: str = "1"
     denominator: str = "1"
@@ -238,10 +239,14 @@ def execution_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     yield from within.estimates
 
 
+def run_times_without_cost() -> TableMeasure:
+    """RUNS_WITHOUT_REPORTED_COST with the microseconds from which the cost is estimated as numerator."""
+    return replace(RUNS_WITHOUT_REPORTED_COST, numerator=RUN.microseconds(current()))
+
+
 def estimated_costs(within: MeasuredRanges) -> Iterator[MeasuredRow]:
     """The workflow runs of which no agent run reports a cost, by workflow: their minutes at the configured rate."""
-    run_time = replace(RUNS_WITHOUT_REPORTED_COST, numerator=RUN.microseconds(current()))
-    for runs in count(run_time, within=within):
+    for runs in count(run_times_without_cost(), within=within):
         cost = estimate_cost(runs.numerator, usd_per_minute=within.cost_usd_per_minute)
         yield replace(runs, numerator=cost)
 
@@ -283,6 +288,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             model=WorkflowRun,
             moment="completed_at",
             where="status IN ('completed', 'failed')",
+            left_out="coalesce(nullif(status, ''), 'no_status')",
             dimensions={"workflow": WORKFLOW, "trigger": or_unknown("trigger")},
             numerator="CASE status WHEN 'completed' THEN 1 ELSE 0 END",
         ),
@@ -300,6 +306,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             model=ApprovalDecision,
             moment="decided_at",
             where="NOT is_repeat",
+            left_out="'repeated'",
             dimensions={"approved": "CASE WHEN approved THEN 'true' ELSE 'false' END"},
             duration=APPROVAL,
             without_start="no_request",
@@ -310,6 +317,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             model=ApprovalDecision,
             moment="decided_at",
             where="NOT is_repeat",
+            left_out="'repeated'",
             numerator="CASE WHEN approved THEN 1 ELSE 0 END",
         ),
         "agent-failure-rate": TableMeasure(
@@ -317,9 +325,20 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             model=AgentRun,
             moment="completed_at",
             where="status IN ('completed', 'failed')",
+            left_out="coalesce(nullif(status, ''), 'no_status')",
             dimensions={"agent": or_unknown("agent_name")},
             numerator="CASE status WHEN 'failed' THEN 1 ELSE 0 END",
         ),
         "execution-cost": execution_costs,
     }
 )
+
+
+def tables_of(kpi: str) -> tuple[TableMeasure, ...]:
+    """The tables whose rows the KPI counts. Entered counts are in none of them. Raises KeyError, as `measure` does."""
+    kpi_measure = MEASURES[kpi]
+    if isinstance(kpi_measure, TableMeasure):
+        return (kpi_measure,)
+    if kpi_measure is adoption:
+        return (ACCEPTED_DRAFTS, CREATED_ELSEWHERE)
+    return (REPORTED_COSTS, COSTS_WITHOUT_AGENT, run_times_without_cost())

@@ -32,10 +32,14 @@ class ChartLine(TypedDict):
 
 
 class ChartPeriod(TypedDict):
-    """A place on the horizontal axis: its label there, and what is shown where the pointer is."""
+    """A place on the horizontal axis: its label there, and what is shown where the pointer is.
+
+    A click leads to the `url`; "" for nowhere.
+    """
 
     label: str
     name: str
+    url: str
     figures: Sequence[Figure]
 
 
@@ -163,6 +167,7 @@ def make_periods(
         ChartPeriod(
             label=period.label,
             name=period.name,
+            url=period.url,
             figures=[
                 *pointer_figures(period.evaluation, previous=previous_value, kpi=kpi),
                 *figures,

@@ -10,6 +10,7 @@ from kpis.reading.readings import KpiReading
 from kpis.registry import Direction, Kind, Kpi
 from kpis.statistics.estimates import method_of
 from kpis.statistics.intervals import LEVEL
+from pages.counted_links import counted_url
 from pages.period_names import period_label, period_name
 from pages.verdicts import BADGES
 
@@ -17,6 +18,18 @@ from pages.verdicts import BADGES
 SHORT_REASONS = {NO_EVENTS: "no events", NOT_MEASURABLE: "not measurable"}
 
 INTERVAL_NAME = f"{percent_text(LEVEL)} interval"
+# What was left out of a KPI, by the rollup's reason or by that of its measure.
+EXCLUSIONS = {
+    "no_creation": "No creation is known for the accepted draft",
+    "created_after_acceptance": "The creation is dated after the acceptance",
+    "no_request": "No request is known for the decision",
+    "decided_before_request": "The decision is dated before the request",
+    "no_start": "No start is known, and the completion reported no duration",
+    "completed_before_start": "The completion is dated before the start",
+    "cancelled": "Cancelled: only what completed or failed counts",
+    "no_status": "Its completion did not say how it ended",
+    "repeated": "An earlier decision has the same approval id",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +92,15 @@ class EvaluationText:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodText:
-    """A period of a series as text; `label` is its short name."""
+    """A period of a series as text; `label` is its short name, `url` what counted in it ("": no link)."""
 
     name: str
     label: str
     evaluation: EvaluationText
+    url: str = ""
 
 
-def period_texts(reading: KpiReading) -> list[PeriodText]:
+def period_texts(reading: KpiReading, *, has_links: bool = False) -> list[PeriodText]:
     """The series as text, in its order."""
     granularity, zone = reading.granularity, reading.range.zone
     return [
@@ -95,6 +109,9 @@ def period_texts(reading: KpiReading) -> list[PeriodText]:
             + (", so far" if is_open(evaluation, reading=reading) else ""),
             label=period_label(evaluation.period, granularity=granularity, zone=zone),
             evaluation=EvaluationText.from_evaluation(evaluation, kpi=reading.kpi),
+            url=counted_url(reading.kpi.slug, environment=reading.environment, period=evaluation.period)
+            if has_links
+            else "",
         )
         for evaluation in reading.series
     ]
@@ -116,6 +133,11 @@ def interval_of(evaluation: Evaluation, *, kpi: Kpi) -> str:
     """ "" where there is none."""
     interval = evaluation.interval
     return interval_text(interval.low, interval.high, unit=kpi.unit) if interval else ""
+
+
+def value_words(kpi: Kpi) -> str:
+    """What the column is called that says what one thing adds to the KPI."""
+    return {Kind.RATIO: "Counts as", Kind.DURATION: "Took", Kind.SUM: "Cost"}[kpi.kind]
 
 
 def optional_text(value: float | None, *, kpi: Kpi) -> str:

@@ -21,9 +21,10 @@ from kpis.reading.readings import Comparison, KpiReading, compare_kpi
 from kpis.registry import Kpi
 from pages.alerting.texts import AlertStrip, alert_texts
 from pages.annotating import add_url, annotation_texts
+from pages.counted_links import counted_url
 from pages.kpi.chart import make_chart
 from pages.kpi.headline import Headline
-from pages.kpi.texts import EvaluationText, period_texts, value_name
+from pages.kpi.texts import EXCLUSIONS, EvaluationText, period_texts, value_name
 from pages.page_controls import PageControls, breakdown_links
 from pages.page_request import (
     PageRequest,
@@ -39,22 +40,14 @@ from web.moments import rfc3339
 
 CHART_SCRIPT = "build/charts.js"
 SHOWN_SLICES = 12
-# What was left out of a KPI, by the rollup's reason.
-EXCLUSIONS = {
-    "no_creation": "No creation is known for the accepted draft",
-    "created_after_acceptance": "The creation is dated after the acceptance",
-    "no_request": "No request is known for the decision",
-    "decided_before_request": "The decision is dated before the request",
-    "no_start": "No start is known, and the completion reported no duration",
-    "completed_before_start": "The completion is dated before the start",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceRow:
-    """A value of the breakdown; `size` is its sample, as a number."""
+    """A value of the breakdown; `size` is its sample, as a number. `url` is what counted of it, "" for no link."""
 
     label: str
+    url: str
     evaluation: EvaluationText
     size: int
 
@@ -91,7 +84,10 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     annotations = annotations_within(
         environment=page.environment, start=page.range.start, end=page.range.end, kpi=kpi.slug
     )
-    context = kpi_context(comparison, page=page, fired=fired, annotations=annotations)
+    may_explore = has_right(request.user, Right.EXPLORE)
+    context = kpi_context(
+        comparison, page=page, fired=fired, annotations=annotations, may_explore=may_explore
+    )
     context |= annotation_context(annotations, page=page, kpi=kpi, request=request)
     context["alerts"] = AlertStrip.from_alerts(
         alerts, environment=page.environment, zone=page.range.zone, now=page.now
@@ -126,15 +122,17 @@ def kpi_context(
     page: PageRequest,
     fired: Sequence[Alert] = (),
     annotations: Sequence[Annotation] = (),
+    may_explore: bool = False,
 ) -> dict[str, Any]:
     """What kpi.html prints; its fragments name what they take of it.
 
     `fired` and `annotations` are the alerts and annotations of the range.
+    Who may explore is led from each figure to what it counted.
     """
     current, state = comparison.current, page.state
     kpi = current.kpi
     headline = Headline.from_comparison(comparison)
-    periods = period_texts(current)
+    periods = period_texts(current, has_links=may_explore)
     return {
         "kpi": kpi,
         "persona": words_of(kpi.persona),
@@ -154,11 +152,12 @@ def kpi_context(
         "value_name": value_name(kpi),
         "periods": periods[::-1],
         "too_few": too_few_text(current),
-        "slices": make_slices(current),
+        "slices": make_slices(current, has_links=may_explore),
         "slices_left_out": current.slices_left_out,
         "breakdown": state.breakdown,
         "breakdowns": breakdown_links(kpi, state=state),
         "exclusions": make_exclusions(current),
+        "excluded_url": link_to_counted(current, show="excluded") if may_explore else "",
         "baseline": baseline_figures(current.total.goal.baseline_row, kpi=kpi),
         "judgement": judgement_text(kpi),
         "interval_sentences": interval_sentences(kpi),
@@ -181,11 +180,17 @@ def make_tiles(headline: Headline) -> list[Figure]:
     ]
 
 
-def make_slices(reading: KpiReading) -> list[SliceRow]:
+def link_to_counted(reading: KpiReading, **parts: str) -> str:
+    """What counted in the range of the page."""
+    return counted_url(reading.kpi.slug, environment=reading.environment, period=reading.range, **parts)
+
+
+def make_slices(reading: KpiReading, *, has_links: bool) -> list[SliceRow]:
     """The largest values of the breakdown, the largest first."""
     return [
         SliceRow(
             label=part.value.replace("_", " ") or "(none)",
+            url=link_to_counted(reading, breakdown=reading.breakdown, value=part.value) if has_links else "",
             evaluation=EvaluationText.from_evaluation(part.total, kpi=reading.kpi),
             size=part.total.denominator,
         )

@@ -29,7 +29,9 @@ from pages.runs.texts import (
     usual_words,
 )
 from pages.runs.waterfall import Waterfall, WaterfallRow
+from pages.thing_links import LinkedFact, draft_url, session_url
 from workbench.models import WorkflowRun
+from workbench.rejected_events import RejectedEvent
 from workbench.runs.detail import Part, RunDetail
 from workbench.runs.errors import LOOKED_BACK, SameError
 from workbench.runs.events import RunEvents
@@ -98,7 +100,7 @@ def run_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[str
         "events": event_rows(detail.events, zone=zone, now=now),
         "event_count": len(detail.events.accepted),
         "events_left_out": detail.events.left_out,
-        "rejected": rejected_rows(detail.events, zone=zone, now=now),
+        "rejected": rejected_rows(detail.events.rejected, zone=zone, now=now),
         "pruned": pruned_text(detail, zone=zone),
         "unnamed": run_link(detail.unnamed, zone=zone, now=now) if detail.unnamed else None,
         "retry_of": retry_link(detail, zone=zone, now=now),
@@ -129,21 +131,21 @@ def agents_text(detail: RunDetail) -> str:
     return f"{count_text(totals.agents)}{failed}"
 
 
-def facts_of(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[Figure]:
+def facts_of(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[LinkedFact]:
     """What identifies the run; facts that nobody told are left out."""
     run = detail.run
     usual = detail.listed.usual
-    facts = [
+    facts: list[tuple[str, str] | tuple[str, str, str]] = [
         ("Environment", run.environment),
         ("Trigger", run.trigger),
         ("Workflow id", run.workflow_id if run.workflow_name else ""),
-        ("Session", run.session_id),
-        ("Draft", run.draft_id),
+        ("Session", run.session_id, session_url(run.session_id, environment=run.environment)),
+        ("Draft", run.draft_id, draft_url(run.draft_id, environment=run.environment)),
         ("Completed", precise_text(run.completed_at, zone=zone, now=now) if run.completed_at else ""),
         ("Last heard of", precise_text(run.last_seen_at, zone=zone, now=now) if run.last_seen_at else ""),
         ("Usual duration", usual_words(usual).removeprefix("Usually ") if usual else ""),
     ]
-    return [Figure(name, value) for name, value in facts if value]
+    return [LinkedFact(*fact) for fact in facts if fact[1]]
 
 
 def trace_url(trace_id: str) -> str:
@@ -303,7 +305,7 @@ def event_rows(events: RunEvents, *, zone: ZoneInfo, now: datetime) -> SafeStrin
     return table_body(rows, columns=5)
 
 
-def rejected_rows(events: RunEvents, *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
+def rejected_rows(events: Sequence[RejectedEvent], *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "at": precise_text(event.received_at, zone=zone, now=now),
@@ -312,7 +314,7 @@ def rejected_rows(events: RunEvents, *, zone: ZoneInfo, now: datetime) -> list[d
             "code": event.code,
             "message": event.message,
         }
-        for event in events.rejected
+        for event in events
     ]
 
 

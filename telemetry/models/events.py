@@ -80,6 +80,8 @@ class RawEvent(models.Model):
             # The fold reads the events of the arrivals it took.
             models.Index(name="raw_event_arrival", fields=["arrival_id"]),
         ]
+        # Migrations make more: raw_event_day on SQLite, and two that leave most events out, see
+        # workbench/raw_events.py: raw_event_session and raw_event_counted.
 
     def __str__(self) -> str:
         return f"{self.event} at {self.occurred_at:%Y-%m-%d %H:%M:%S}"

@@ -24,6 +24,8 @@ PATHS = {
     "run that goes on": "/runs/running/",
     "live": "/live/",
     "nothing live": "/live/?event=none",
+    "session": "/sessions/s-1/",
+    "what did not count": "/kpis/workflow-success-rate/counted/?show=excluded",
 }
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.
@@ -107,6 +109,15 @@ def test_moves_nothing_when_the_chart_is_drawn(visit: Visit, bundle: Path, width
     page.evaluate(TWO_FRAMES)
 
     assert page.evaluate("window.shifts") == 0
+
+
+def test_a_click_on_a_period_leads_to_what_counted_in_it(visit: Visit, bundle: Path) -> None:
+    page = visit.goto(TIMES)
+
+    page.locator("[data-chart-canvas] canvas").click(position={"x": 600, "y": 150})
+
+    page.wait_for_url(f"**{TIMES}counted/?environment=production&from=*")
+    assert page.get_by_role("heading", name="What counted").is_visible()
 
 
 def test_shows_the_figures_of_the_period_under_the_pointer(visit: Visit, bundle: Path) -> None:

@@ -21,6 +21,7 @@ from people.models import Role
 from telemetry.keys import create_key
 from telemetry.models import Arrival
 from tests import rows
+from tests.builders import NOW
 from tests.injections.payloads import (
     BREAKDOWN,
     MODELS,
@@ -36,6 +37,7 @@ from tests.kpis.builders import make_environment
 from tests.people.builders import make_person
 from tests.telemetry.builders import make_event
 from tests.workbench.runs.builders import make_agent, make_approval, make_call, make_run
+from workbench.models import Draft, LinkKind, SessionLink
 
 # What a page does with a text does not depend on the database that it came from.
 pytestmark = pytest.mark.only_on("sqlite")
@@ -173,10 +175,50 @@ def test_the_live_page_shows_payloads_as_text(clock: Any, reader: Client) -> Non
 
 
 @pytest.mark.django_db
+def test_pages_of_things_show_payloads_as_text(clock: Any, client: Client) -> None:
+    make_environment()
+    client.force_login(make_person("operator", role=Role.OPERATOR))
+    for number, payload in enumerate(PAYLOADS):
+        text = payload.replace("\0", "")
+        fields = {"draft_id": text, "source": text[:32], "accepted_session_id": "s-1", "accepted_at": NOW}
+        Draft.objects.create(environment="production", **fields)
+        SessionLink.objects.create(
+            environment="production", kind=LinkKind.DRAFT, thing_id=text, session_id="s-1"
+        )
+        make_approval(approval_id=text[:128], run=text[:128], context_type=text, tool_ids=json.dumps([text]))
+        make_run(
+            text,
+            session_id=text[:128],
+            status="cancelled",
+            workflow_name=text,
+            back=timedelta(minutes=number),
+        )
+    paths = ["/sessions/s-1/", "/kpis/workflow-success-rate/counted/?show=excluded"]
+    paths += [
+        f"/{kind}/{quote(name, safe='')}/" for kind in ("drafts", "approvals") for name in PAYLOADS[::20]
+    ]
+    pages = [client.get(path).content.decode() for path in paths]
+
+    assert [injections_in(page) for page in pages] == [[]] * len(pages)
+    assert shown_in(pages[0])
+
+
+@pytest.mark.django_db
 def test_parameters_of_addresses_are_shown_as_text(breakdown: None, clock: Any, reader: Client) -> None:
-    names = ("environment", "from", "to", "breakdown", "granularity", "next", PAYLOADS[0])
+    names = (
+        "environment",
+        "from",
+        "to",
+        "breakdown",
+        "granularity",
+        "value",
+        "show",
+        "older",
+        "next",
+        PAYLOADS[0],
+    )
     for payload in SAMPLE:
-        for path in ("/login/", f"/kpis/{BREAKDOWN.slug}/"):
+        for path in ("/login/", f"/kpis/{BREAKDOWN.slug}/", f"/kpis/{BREAKDOWN.slug}/counted/"):
             answer = reader.get(path, dict.fromkeys(names, payload))
             assert answer.status_code < 500
             assert injections_in(answer.content.decode()) == []

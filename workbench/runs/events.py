@@ -1,22 +1,21 @@
 """The events that made a run what it is, and what became of those that were refused.
 
 What is known of a run came from accepted events, so those are told from its things. That costs the intake no index
-of raw events by run, which each accepted event would pay for. A raw event is looked up where the thing has its key.
+of raw events by run, which each event of an agent would pay for. A raw event is looked up where the thing has its key.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from telemetry.models import Environment, QuarantinedEvent, RawEvent
+from telemetry.models import Environment, RawEvent
 from workbench.models import AgentRun, ApprovalDecision, ApprovalRequest, ModelCall, WorkflowRun
+from workbench.rejected_events import RejectedEvent, rejected_events
 
 MOST_EVENTS = 500
-# The newest rejected events of an environment, among which those of a run are searched.
-SEARCHED_REJECTIONS = 2_000
 # A raw event is stored under the day of its timestamp as sent, which a corrected clock moved by this at most.
 DAY_BEFORE, DAY_AFTER = timedelta(days=2), timedelta(days=1)
 
@@ -36,23 +35,12 @@ class RunEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RejectedRunEvent:
-    """A refused event that names the run; `code` is that of its first error."""
-
-    received_at: datetime
-    event: str
-    source: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunEvents:
     """The oldest events first. Raw events before `raw_kept_from` are deleted; None: none are."""
 
     accepted: Sequence[RunEvent]
     left_out: int
-    rejected: Sequence[RejectedRunEvent]
+    rejected: Sequence[RejectedEvent]
     raw_kept_from: datetime | None
 
 
@@ -85,7 +73,7 @@ def events_of(
     ]
     known.sort(key=lambda event: (event.at, event.event))
     shown = known[:MOST_EVENTS]
-    raw = raw_events(shown)
+    raw = raw_events(shown, environment=run.environment)
     kept_from = (
         Environment.objects.filter(name=run.environment).values_list("raw_kept_from", flat=True).first()
     )
@@ -101,7 +89,7 @@ def events_of(
             for event in shown
         ],
         left_out=len(known) - len(shown),
-        rejected=rejected_events(run),
+        rejected=rejected_events(Q(payload__properties__runId=run.run_id), environment=run.environment),
         raw_kept_from=kept_from,
     )
 
@@ -126,41 +114,18 @@ def _event(name: str, at: datetime, subject: str, key: uuid.UUID | None = None) 
     return RunEvent(at=at, event=name, subject=subject, event_key=key)
 
 
-def raw_events(events: Sequence[RunEvent]) -> dict[uuid.UUID, RawEvent]:
-    """Those that are kept, by key. Index: the primary key, which begins with the day on PostgreSQL."""
-    keyed = {event.event_key: event.at.date() for event in events if event.event_key is not None}
-    days = {
-        day + timedelta(days=shift)
-        for day in keyed.values()
-        for shift in range(-DAY_BEFORE.days, DAY_AFTER.days + 1)
-    }
-    rows = RawEvent.objects.filter(day__in=days, event_key__in=list(keyed)).defer("properties")
+def raw_events(events: Sequence[RunEvent], *, environment: str) -> dict[uuid.UUID, RawEvent]:
+    """Those that are kept, by key."""
+    keyed = {event.event_key: event.at for event in events if event.event_key is not None}
+    rows = events_of_keys(keyed, environment=environment).defer("properties")
     return {row.event_key: row for row in rows}
 
 
-def rejected_events(run: WorkflowRun) -> list[RejectedRunEvent]:
-    """Of the newest SEARCHED_REJECTIONS of the environment, those that name the run, newest first.
-
-    Index: the primary key.
-    """
-    newest = QuarantinedEvent.objects.filter(environment=run.environment).order_by("-pk").values("pk")
-    rows: QuerySet[QuarantinedEvent] = QuarantinedEvent.objects.filter(
-        pk__in=list(newest.values_list("pk", flat=True)[:SEARCHED_REJECTIONS])
-    )
-    named = rows.filter(payload__properties__runId=run.run_id)
-    return [
-        RejectedRunEvent(
-            received_at=row.received_at,
-            event=row.event,
-            source=row.source,
-            code=row.code,
-            message=first_message(row),
-        )
-        for row in named.order_by("-pk")
-    ]
-
-
-def first_message(row: QuarantinedEvent) -> str:
-    """Of the first error, "" where none is stored."""
-    messages = [str(error.get("message", "")) for error in row.errors]
-    return next(iter(messages), "")
+def events_of_keys(keyed: Mapping[uuid.UUID, datetime], *, environment: str) -> QuerySet[RawEvent]:
+    """The raw events of these keys and moments. Index: the primary key, which begins with the day on PostgreSQL."""
+    days = {
+        moment.date() + timedelta(days=shift)
+        for moment in keyed.values()
+        for shift in range(-DAY_BEFORE.days, DAY_AFTER.days + 1)
+    }
+    return RawEvent.objects.filter(day__in=days, event_key__in=list(keyed), environment=environment)

@@ -1,0 +1,1 @@
+"""From a KPI's bucket to what it counted."""
