@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from kpis.api import views
 from kpis.api.docs_page import ApiDocsView
+from kpis.api.funnel import FunnelView
 from kpis.api.runs import RunListView, RunView
 from kpis.api.usage import AgentsView, CostsView
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("kpis/<str:slug>/", views.KpiView.as_view(), name="api-kpi"),
     path("agents/", AgentsView.as_view(), name="api-agents"),
     path("costs/", CostsView.as_view(), name="api-costs"),
+    path("funnel/", FunnelView.as_view(), name="api-funnel"),
     path("runs/", RunListView.as_view(), name="api-runs"),
     path("runs/<path:run_id>/", RunView.as_view(), name="api-run"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
