@@ -3,6 +3,7 @@
 from django.urls import path
 
 from pages.alerting.views import show_alerts
+from pages.funnel.views import show_funnel, show_stopped_sessions
 from pages.kpi.views import show_kpi
 from pages.overview import show_overview
 from pages.retrying import retry_run
@@ -17,6 +18,8 @@ urlpatterns = [
     path("kpis/<slug:slug>/", show_kpi, name="kpi"),
     path("agents/", show_agents, name="agents"),
     path("costs/", show_costs, name="costs"),
+    path("funnel/", show_funnel, name="funnel"),
+    path("funnel/sessions/", show_stopped_sessions, name="funnel-sessions"),
     path("alerts/", show_alerts, name="alerts"),
     path("runs/", show_runs, name="runs"),
     # An id may have slashes, so what belongs to a run stands before the run itself.

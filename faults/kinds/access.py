@@ -49,7 +49,7 @@ PROTOCOL_POSTS = (
 )
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
-    r"|kpis/<slug:slug>/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
+    r"|kpis/<slug:slug>/|runs/|runs/<path:run_id>/|agents/|costs/|funnel/|funnel/sessions/|alerts/|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
     r"|invitations/<str:token>/|runs/<path:run_id>/retry/"
 )
 
@@ -64,12 +64,14 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"admin/.*", "302", {STAFF: ANY}),
     Rule(
         "GET",
-        r"|kpis/<slug:slug>/|agents/|costs/|alerts/|slos/|runbooks/<slug:name>/",
+        r"|kpis/<slug:slug>/|agents/|costs/|funnel/|alerts/|slos/|runbooks/<slug:name>/",
         "302",
         {PEOPLE: "200", "user": "403"},
     ),
     # Runs are for operators. The one that is asked for is not there.
     Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
+    # No step is asked for.
+    Rule("GET", r"funnel/sessions/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
     Rule("GET", r"runs/<path:run_id>/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
     # No run has this id.
     Rule(
@@ -96,7 +98,7 @@ RULES: Sequence[Rule] = (
     # Only a key erases and exports (docs/privacy.md), whoever is signed in.
     Rule("GET", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "405"}),
     Rule("GET", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "404"}),
-    Rule("GET", r"api/(kpis|slos|agents|costs)/.*", "403", {NOBODY: "401", f"read {READERS}": "200"}),
+    Rule("GET", r"api/(kpis|slos|agents|costs|funnel)/.*", "403", {NOBODY: "401", f"read {READERS}": "200"}),
     Rule("GET", r"api/runs/", "403", {NOBODY: "401", f"read operator {STAFF}": "200", "staff": "403"}),
     Rule(
         "GET",
@@ -117,7 +119,7 @@ RULES: Sequence[Rule] = (
     Rule("POST", r"api/erasures/|api/subjects/export/", "401", {KEYS: "403", "admin-key": "400"}),
     Rule("POST", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "405"}),
     Rule("POST", r"api/runs/<path:run_id>/retry/", "403"),
-    Rule("POST", r"api/(kpis|runs|slos|agents|costs)/.*", "403", {NOBODY: "401", "read": "405"}),
+    Rule("POST", r"api/(kpis|runs|slos|agents|costs|funnel)/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),
     # A key of scope alerts is none of these roles.
