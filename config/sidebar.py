@@ -90,6 +90,7 @@ NAVIGATION = [
     group(
         "Workbench",
         item("Sessions", "person_pin_circle", "workbench.session"),
+        item("Early steps", "low_priority", "workbench.earlystep"),
         item("Drafts", "draft", "workbench.draft"),
         item("Drafts without id", "draft_orders", "workbench.draftcreation"),
         item("Workflow runs", "play_circle", "workbench.workflowrun"),
@@ -111,6 +112,7 @@ NAVIGATION = [
         item("Entered counts", "edit_note", "kpis.enteredcount"),
         item("KPI buckets", "bar_chart", "kpis.kpibucket"),
         item("Usage buckets", "data_usage", "kpis.usagebucket"),
+        item("Funnel buckets", "filter_alt", "kpis.funnelbucket"),
         item("Objectives counted", "track_changes", "objectives.objectivecount"),
         item("Objectives recorded until", "speed", "objectives.objectivelevel"),
     ),

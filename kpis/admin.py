@@ -41,6 +41,7 @@ from kpis.models import (
     Baseline,
     EnteredCount,
     Freshness,
+    FunnelBucket,
     KpiBucket,
     StoredGranularity,
     Target,
@@ -108,6 +109,22 @@ class UsageBucketAdmin(ReadOnlyModelAdmin):
     list_filter = (EnvironmentFilter, choice_filter(field="granularity", choices=StoredGranularity.choices))
     # The unique key backwards, which its index serves.
     ordering = ("-environment", "-granularity", "-period_start", "-workflow", "-agent", "-model")
+
+
+@admin.register(FunnelBucket)
+class FunnelBucketAdmin(ReadOnlyModelAdmin):
+    list_display = (
+        "environment",
+        "granularity",
+        "period_start",
+        "step",
+        "sources",
+        "used_template",
+        "sessions",
+    )
+    list_filter = (EnvironmentFilter, choice_filter(field="granularity", choices=StoredGranularity.choices))
+    # The unique key backwards, which its index serves.
+    ordering = ("-environment", "-granularity", "-period_start", "-step", "-sources", "-used_template")
 
 
 @admin.register(Freshness)

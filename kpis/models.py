@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from workbench.models import FunnelStep
+
 # The dimension of what could not be measured; its values are the reasons.
 EXCLUDED = "excluded"
 
@@ -96,6 +98,42 @@ class UsageBucket(models.Model):
         return f"{place} {self.period_start:%Y-%m-%d %H:%M}"
 
 
+class FunnelBucket(models.Model):
+    """Sessions that started in one period and took a step of the funnel, after all steps before it.
+
+    `microseconds` and `histogram` are of the times from the step before to this one; the first step has none. Each
+    session is in one row of a step and period, whatever its sources and templates, so all rows add up. A day is the sum
+    of its base buckets.
+    """
+
+    environment = models.CharField(max_length=64)
+    granularity = models.CharField(max_length=8, choices=StoredGranularity)
+    period_start = models.DateTimeField()
+    step = models.PositiveSmallIntegerField(choices=FunnelStep)
+    sources = models.CharField(
+        max_length=500,
+        default="",
+        help_text="Sources of the sessions' drafts, sorted, as a JSON list; empty: none",
+    )
+    used_template = models.BooleanField(default=False)
+    sessions = models.BigIntegerField()
+    microseconds = models.BigIntegerField(default=0)
+    # Numbers of sessions by the bin of their time, see kpis/histogram.py.
+    histogram = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            # Readers and the rollup name an environment and a granularity, then periods.
+            models.UniqueConstraint(
+                name="funnel_bucket_unique",
+                fields=["environment", "granularity", "period_start", "step", "sources", "used_template"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{FunnelStep(self.step).label} {self.period_start:%Y-%m-%d %H:%M}: {self.sessions}"
+
+
 class Freshness(models.Model):
     """How far an environment's KPIs are computed; its row is the lock of the environment's rollup."""
 
@@ -106,6 +144,9 @@ class Freshness(models.Model):
     # A release that kept no usage writes no other value.
     has_usage = models.BooleanField(
         db_default=False, help_text="The buckets from before usage was kept are computed or marked"
+    )
+    has_funnel = models.BooleanField(
+        db_default=False, help_text="The buckets from before the funnel was kept are computed or marked"
     )
 
     class Meta:

@@ -5,6 +5,7 @@ from django.urls import path
 from pages.alerting.views import show_alerts
 from pages.annotating import add_annotation, edit_annotation
 from pages.counted.views import show_counted
+from pages.funnel.views import show_funnel, show_stopped_sessions
 from pages.kpi.views import show_kpi
 from pages.live.views import show_live
 from pages.overview import show_overview
@@ -27,6 +28,8 @@ urlpatterns = [
     path("annotations/<int:pk>/", edit_annotation, name="annotation"),
     path("agents/", show_agents, name="agents"),
     path("costs/", show_costs, name="costs"),
+    path("funnel/", show_funnel, name="funnel"),
+    path("funnel/sessions/", show_stopped_sessions, name="funnel-sessions"),
     path("alerts/", show_alerts, name="alerts"),
     path("live/", show_live, name="live"),
     path("runs/", show_runs, name="runs"),

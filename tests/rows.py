@@ -12,7 +12,16 @@ from django.db.models import Model
 
 from alerts.models import Alert
 from audit.models import AuditEntry
-from kpis.models import Annotation, Baseline, EnteredCount, Freshness, KpiBucket, Target, UsageBucket
+from kpis.models import (
+    Annotation,
+    Baseline,
+    EnteredCount,
+    Freshness,
+    FunnelBucket,
+    KpiBucket,
+    Target,
+    UsageBucket,
+)
 from objectives.models import ObjectiveCount, ObjectiveLevel
 from people.models import Invitation
 from telemetry.models import (
@@ -54,6 +63,7 @@ from workbench.models import (
     AppServerStream,
     Draft,
     DraftCreation,
+    EarlyStep,
     EventCount,
     ModelCall,
     RetryRequest,
@@ -489,6 +499,9 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
     SessionLink: lambda number: SessionLink.objects.create(
         environment="production", kind="draft", thing_id=f"d-{number}", session_id=f"s-{number}"
     ),
+    EarlyStep: lambda number: EarlyStep.objects.create(
+        environment="production", session_id=f"s-{number}", step=3, happened_at=MOMENT
+    ),
     TouchedBucket: lambda number: TouchedBucket.objects.create(environment="production", bucket_start=MOMENT),
     KpiBucket: lambda number: KpiBucket.objects.create(
         kpi="approval-rate",
@@ -508,6 +521,13 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         agent="writer",
         model="model-small",
         agent_runs=2,
+    ),
+    FunnelBucket: lambda number: FunnelBucket.objects.create(
+        environment="production",
+        granularity="base",
+        period_start=MOMENT + timedelta(minutes=15 * number),
+        step=1,
+        sessions=2,
     ),
     Freshness: lambda number: Freshness.objects.create(
         environment=f"env-{number}", computed_until=MOMENT if number % 2 else None, time_zone="UTC"

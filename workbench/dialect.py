@@ -91,6 +91,23 @@ class Dialect:
         text = self.binary(f"nullif({expression}, '')")
         return f"coalesce(min({text}) FILTER (WHERE {where}), '')"
 
+    def texts(self, expression: str, *, where: str = "true") -> str:
+        """An aggregate: the texts of the group as a JSON list, in no order; for `sorted_union`."""
+        if self.vendor == "postgresql":
+            return f"coalesce(jsonb_agg(DISTINCT {expression}) FILTER (WHERE {where})::text, '[]')"
+        return f"json_group_array(DISTINCT {expression}) FILTER (WHERE {where})"
+
+    def sorted_union(self, left: str, right: str) -> str:
+        """Two JSON lists of texts as one, sorted byte by byte, each once; the empty text is the empty list."""
+        left, right = (f"coalesce(nullif({texts}, ''), '[]')" for texts in (left, right))
+        if self.vendor == "postgresql":
+            items = f"jsonb_array_elements_text({left}::jsonb || {right}::jsonb) AS item"
+            return f"coalesce((SELECT jsonb_agg(DISTINCT item COLLATE \"C\")::text FROM {items}), '')"
+        items = (
+            f"SELECT value FROM json_each({left}) UNION SELECT value FROM json_each({right}) ORDER BY value"
+        )
+        return f"coalesce(nullif((SELECT json_group_array(value) FROM ({items})), '[]'), '')"
+
     def only_key(self, column: str, *, where: str) -> str:
         """An aggregate: the event key of the only row of the group for which the condition holds, else NULL."""
         if self.vendor == "postgresql":

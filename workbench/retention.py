@@ -21,6 +21,7 @@ from workbench.models import (
     AppServerStream,
     Draft,
     DraftCreation,
+    EarlyStep,
     EventCount,
     LinkKind,
     ModelCall,
@@ -43,6 +44,7 @@ SESSION_MOMENTS = (
     "draft_accepted_at",
     "run_started_at",
     "run_completed_at",
+    "template_used_at",
 )
 
 
@@ -75,6 +77,7 @@ APPROVALS = tuple(
 # (the model, its column, the kind of link that names it; empty: the column names the session)
 LINKED = (
     (Session, "session_id", ""),
+    (EarlyStep, "session_id", ""),
     (DraftCreation, "session_id", ""),
     (ApprovalRequest, "session_id", ""),
     (ApprovalDecision, "session_id", ""),
@@ -133,12 +136,15 @@ def things(
 RUN = RelatedRows(own="run_id", model=WorkflowRun, theirs="run_id", moments=WORKFLOW_RUN_MOMENTS)
 AGENTS = RelatedRows(own="run_id", model=AgentRun, theirs="run_id", moments=RUN_MOMENTS)
 CALLS = RelatedRows(own="run_id", model=ModelCall, theirs="run_id", moments=("called_at",))
+# As long as a session is kept, what may still become one of its steps is.
+SESSION = RelatedRows(own="session_id", model=Session, theirs="session_id", moments=SESSION_MOMENTS)
 OWNER = RelatedRows(own="owner_id", model=AgentRun, theirs="agent_run_id", moments=RUN_MOMENTS)
 OWNED = RelatedRows(own="agent_run_id", model=ModelCall, theirs="owner_id", moments=("called_at",))
 
 
 TABLES = (
     things(Session, moments=SESSION_MOMENTS),
+    things(EarlyStep, moments=("happened_at",), related=(SESSION,)),
     things(Draft, moments=DRAFT_MOMENTS, related=drafts_of("accepted_session_id")),
     things(DraftCreation, moments=("created_at",), related=drafts_of("session_id")),
     things(WorkflowRun, moments=WORKFLOW_RUN_MOMENTS, related=(AGENTS, CALLS)),

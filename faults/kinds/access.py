@@ -49,7 +49,7 @@ PROTOCOL_POSTS = (
 )
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
-    r"|kpis/<slug:slug>/|live/|runs/|runs/<path:run_id>/|agents/|costs/|alerts/|plan/.*|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
+    r"|kpis/<slug:slug>/|live/|runs/|runs/<path:run_id>/|agents/|costs/|funnel/|funnel/sessions/|alerts/|plan/.*|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
     r"|invitations/<str:token>/|runs/<path:run_id>/retry/|annotations/.*"
     r"|kpis/<slug:slug>/counted/|sessions/<path:session_id>/|drafts/<path:draft_id>/|approvals/<path:approval_id>/"
 )
@@ -65,7 +65,7 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"admin/.*", "302", {STAFF: ANY}),
     Rule(
         "GET",
-        r"|kpis/<slug:slug>/|agents/|costs/|alerts/|plan/|slos/|runbooks/<slug:name>/",
+        r"|kpis/<slug:slug>/|agents/|costs/|funnel/|alerts/|plan/|slos/|runbooks/<slug:name>/",
         "302",
         {PEOPLE: "200", "user": "403"},
     ),
@@ -99,6 +99,8 @@ RULES: Sequence[Rule] = (
     ),
     # Runs are for operators. The one that is asked for is not there.
     Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
+    # No step is asked for.
+    Rule("GET", r"funnel/sessions/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
     Rule("GET", r"runs/<path:run_id>/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
     # No run has this id.
     Rule(
@@ -127,7 +129,7 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "404"}),
     Rule(
         "GET",
-        r"api/(kpis|slos|agents|costs|annotations)/.*",
+        r"api/(kpis|slos|agents|costs|funnel|annotations)/.*",
         "403",
         {NOBODY: "401", f"read {READERS}": "200"},
     ),
@@ -156,7 +158,7 @@ RULES: Sequence[Rule] = (
     Rule("POST", r"api/runs/<path:run_id>/retry/", "403"),
     # A key of scope annotate is none of these roles.
     Rule("POST", r"api/annotations/", "401", {KEYS: "403"}),
-    Rule("POST", r"api/(kpis|runs|slos|agents|costs)/.*", "403", {NOBODY: "401", "read": "405"}),
+    Rule("POST", r"api/(kpis|runs|slos|agents|costs|funnel)/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/events/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),

@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 from kpis.api import views
 from kpis.api.annotations import AnnotationsView
 from kpis.api.docs_page import ApiDocsView
+from kpis.api.funnel import FunnelView
 from kpis.api.plan import PlanEventsView, PlanEventView
 from kpis.api.runs import RunListView, RunView
 from kpis.api.usage import AgentsView, CostsView
@@ -19,6 +20,7 @@ urlpatterns = [
     # What comes of the plan; the plan itself is at plan/ (telemetry.door.urls).
     path("plan/events/", PlanEventsView.as_view(), name="api-plan-events"),
     path("plan/events/<path:event>/", PlanEventView.as_view(), name="api-plan-event"),
+    path("funnel/", FunnelView.as_view(), name="api-funnel"),
     path("runs/", RunListView.as_view(), name="api-runs"),
     path("runs/<path:run_id>/", RunView.as_view(), name="api-run"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),

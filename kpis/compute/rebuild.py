@@ -8,6 +8,7 @@ from django.db import transaction
 
 from audit import trail
 from audit.models import Verb
+from kpis.compute.funnel import FunnelPlace, measure_funnel
 from kpis.compute.measures import MeasuredRanges
 from kpis.compute.rollup import (
     BUCKETS_PER_TRANSACTION,
@@ -19,7 +20,7 @@ from kpis.compute.rollup import (
 )
 from kpis.compute.usage import SUMS, UsagePlace, measure_usage
 from kpis.days import day_start, reporting_zone
-from kpis.models import KpiBucket, StoredGranularity, UsageBucket
+from kpis.models import FunnelBucket, KpiBucket, StoredGranularity, UsageBucket
 from telemetry.models import Environment, Erasure
 from workbench.buckets import Bucket, bucket_of, bucket_start
 
@@ -117,8 +118,14 @@ def _rebuild_buckets(*, environment: str, buckets: range, apply: bool) -> Rebuil
 
 def _compare(*, environment: str, buckets: range) -> RebuildChanges:
     within = ranges_of(buckets, environment=environment)
-    stored = _contents([*_stored(KpiBucket, within=within), *_stored(UsageBucket, within=within)])
-    computed = _contents([*base_rows(within), *measure_usage(within)])
+    stored = _contents(
+        [
+            *_stored(KpiBucket, within=within),
+            *_stored(UsageBucket, within=within),
+            *_stored(FunnelBucket, within=within),
+        ]
+    )
+    computed = _contents([*base_rows(within), *measure_usage(within), *measure_funnel(within)])
     shared = stored.keys() & computed.keys()
     changed = sum(stored[place] != computed[place] for place in shared)
     return RebuildChanges(
@@ -140,16 +147,35 @@ def _stored(model: type[BucketRow], *, within: MeasuredRanges) -> Iterable[Bucke
     )
 
 
-def _contents(rows: Iterable[KpiBucket | UsageBucket]) -> dict[tuple[object, ...], tuple[object, ...]]:
+Content = tuple[tuple[object, ...], tuple[object, ...]]
+
+
+def _contents(
+    rows: Iterable[KpiBucket | UsageBucket | FunnelBucket],
+) -> dict[tuple[object, ...], tuple[object, ...]]:
     """What each row counts, by its place."""
-    return dict(_kpi_content(row) if isinstance(row, KpiBucket) else _usage_content(row) for row in rows)
+    return dict(map(_content, rows))
 
 
-def _kpi_content(row: KpiBucket) -> tuple[tuple[object, ...], tuple[object, ...]]:
+def _content(row: KpiBucket | UsageBucket | FunnelBucket) -> Content:
+    match row:
+        case KpiBucket():
+            return _kpi_content(row)
+        case UsageBucket():
+            return _usage_content(row)
+    return _funnel_content(row)
+
+
+def _kpi_content(row: KpiBucket) -> Content:
     place = (row.kpi, row.period_start, row.dimension, row.value)
     return place, (row.numerator, row.denominator, row.histogram, row.definition_version)
 
 
-def _usage_content(row: UsageBucket) -> tuple[tuple[object, ...], tuple[object, ...]]:
+def _usage_content(row: UsageBucket) -> Content:
     place = (row.period_start, *(getattr(row, name) for name in UsagePlace._fields))
     return ("usage", *place), (row.histogram, row.error_types, *(getattr(row, name) for name in SUMS))
+
+
+def _funnel_content(row: FunnelBucket) -> Content:
+    place = (row.period_start, *(getattr(row, name) for name in FunnelPlace._fields))
+    return ("funnel", *place), (row.sessions, row.microseconds, row.histogram)

@@ -13,24 +13,34 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Min, Sum
 
 from kpis import histogram
 from kpis.compute.cumulative import raise_totals
+from kpis.compute.funnel import measure_funnel, sum_funnel
 from kpis.compute.instruments import rollup_seconds
 from kpis.compute.measures import MEASURES, MeasuredRanges, MeasuredRow, measure
 from kpis.compute.usage import measure_usage, sum_days
 from kpis.days import day_start, local_day, reporting_zone
-from kpis.models import EXCLUDED, EnteredCount, Freshness, KpiBucket, StoredGranularity, UsageBucket
+from kpis.models import (
+    EXCLUDED,
+    EnteredCount,
+    Freshness,
+    FunnelBucket,
+    KpiBucket,
+    StoredGranularity,
+    UsageBucket,
+)
 from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment, Erasure
 from web.tracing import spans
 from workbench.buckets import BASE_BUCKET, Bucket, bucket_of, bucket_start, mark_touched
 from workbench.costs import usd_per_minute
+from workbench.dialect import current
 from workbench.fold import pending
 from workbench.isolation import Isolated
-from workbench.models import TouchedBucket
+from workbench.models import Session, TouchedBucket
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +53,7 @@ CLOCKS_APART = timedelta(minutes=1)
 # (dimension, value) of the row that is not broken down.
 WHOLE = ("", "")
 
-BucketRow = TypeVar("BucketRow", KpiBucket, UsageBucket)
+BucketRow = TypeVar("BucketRow", KpiBucket, UsageBucket, FunnelBucket)
 
 
 def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
@@ -93,6 +103,8 @@ def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
             _change_zone(freshness)
         if not freshness.has_usage:
             _mark_past(freshness)
+        if not freshness.has_funnel:
+            _mark_past_sessions(freshness)
         # First what is pending, then what is touched: a fold that commits in between is pending here, so
         # computed_until stops before it.
         arrivals = Arrival.objects.pending().filter(environment=environment)
@@ -121,7 +133,8 @@ def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
     None when another process holds it and `wait` is not set.
     """
     Freshness.objects.get_or_create(
-        environment=environment, defaults={"time_zone": settings.REPORTING_TIME_ZONE, "has_usage": True}
+        environment=environment,
+        defaults={"time_zone": settings.REPORTING_TIME_ZONE, "has_usage": True, "has_funnel": True},
     )
     return Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment).first()
 
@@ -170,6 +183,9 @@ def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
     base = StoredGranularity.BASE
     replace_rows(KpiBucket, base_rows(within), environment=environment, granularity=base, starts=starts)
     replace_rows(UsageBucket, measure_usage(within), environment=environment, granularity=base, starts=starts)
+    replace_rows(
+        FunnelBucket, measure_funnel(within), environment=environment, granularity=base, starts=starts
+    )
     recompute_days(
         environment=environment, days={local_day(bucket_start(bucket), zone=zone) for bucket in buckets}
     )
@@ -274,15 +290,18 @@ def recompute_days(*, environment: str, days: Iterable[date]) -> None:
     zone = reporting_zone()
     rows: list[KpiBucket] = []
     usage: list[UsageBucket] = []
+    funnel: list[FunnelBucket] = []
     starts: list[datetime] = []
     for day in sorted(days):
         start, end = day_start(day, zone=zone), day_start(day + timedelta(days=1), zone=zone)
         starts.append(start)
         rows += _day_rows(environment=environment, start=start, end=end)
         usage += sum_days(environment=environment, start=start, end=end)
+        funnel += sum_funnel(environment=environment, start=start, end=end)
     granularity = StoredGranularity.DAY
     replace_rows(KpiBucket, rows, environment=environment, granularity=granularity, starts=starts)
     replace_rows(UsageBucket, usage, environment=environment, granularity=granularity, starts=starts)
+    replace_rows(FunnelBucket, funnel, environment=environment, granularity=granularity, starts=starts)
 
 
 def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBucket]:
@@ -331,7 +350,7 @@ def _change_zone(freshness: Freshness) -> None:
     moved = {bucket_of(day_start(date, zone=day_zone)) for date in dates for day_zone in zones}
     mark_touched(environment=environment, buckets=moved)
     starts: set[datetime] = set()
-    for model in (KpiBucket, UsageBucket):
+    for model in (KpiBucket, UsageBucket, FunnelBucket):
         rows = model._default_manager.filter(environment=environment)
         rows.filter(granularity=StoredGranularity.DAY).delete()
         base = rows.filter(granularity=StoredGranularity.BASE)
@@ -348,6 +367,20 @@ def _mark_past(freshness: Freshness) -> None:
     freshness.has_usage = True
 
 
+def _mark_past_sessions(freshness: Freshness) -> None:
+    """Marks every bucket in which a session started: the funnel was not kept for them. Retention's limit holds."""
+    bucket = current().bucket("started_at")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT {bucket} FROM {Session._meta.db_table}"  # noqa: S608
+            " WHERE environment = %s AND started_at IS NOT NULL",
+            [freshness.environment],
+        )
+        buckets = [number for (number,) in cursor.fetchall()]
+    mark_touched(environment=freshness.environment, buckets=buckets)
+    freshness.has_funnel = True
+
+
 def replace_rows(
     model: type[BucketRow],
     rows: Sequence[BucketRow],
@@ -357,7 +390,7 @@ def replace_rows(
     starts: Sequence[datetime],
 ) -> None:
     """Deletes the rows of the periods that begin at `starts`, and inserts the given ones in their place."""
-    # Indexes: kpi_bucket_period, usage_bucket_unique (environment, granularity, period_start, …).
+    # Indexes: kpi_bucket_period, usage_bucket_unique, funnel_bucket_unique (environment, granularity, period_start, …).
     model._default_manager.filter(
         environment=environment, granularity=granularity, period_start__in=starts
     ).delete()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from kpis.compute.rollup import bring_up_to_date
 from kpis.histogram import percentiles
-from kpis.models import KpiBucket, UsageBucket
+from kpis.models import FunnelBucket, KpiBucket, UsageBucket
 from telemetry.models import LedgerHour, RawEvent
 from tests.oracle.compute import expected_rows, percentile
 from tests.oracle.profiles import examples
@@ -33,8 +33,10 @@ from tests.oracle.system import (
     deliver,
     enter,
     expected_buckets,
+    expected_funnel_buckets,
     make_keys,
     stored_buckets,
+    stored_funnel,
     tables,
 )
 
@@ -88,6 +90,7 @@ def test_kpi_rows_equal_the_oracle(keys: Keys, stream: Stream, seed: int) -> Non
         play(stream, keys=keys, seed=seed)
         assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
         assert usage_sums() == kpi_sums()
+        assert stored_funnel() == expected_funnel_buckets(accepted_events(stream.posts), zone=stream.zone)
 
 
 Sums = dict[tuple[str, str, str, datetime, str], int]
@@ -187,6 +190,7 @@ def test_kpi_rows_of_a_large_stream_equal_the_oracle(keys: Keys, season: Season)
         play(stream, keys=keys, seed=7)
         assert stored_buckets() == expected_buckets(stream, rate=settings.COST_USD_PER_MINUTE)
         assert usage_sums() == kpi_sums()
+        assert stored_funnel() == expected_funnel_buckets(accepted_events(stream.posts), zone=stream.zone)
 
 
 def large(season: Season, *, sessions: int) -> Stream:
@@ -219,10 +223,12 @@ def test_the_order_of_arrival_leaves_no_trace(keys: Keys, stream: Stream, first:
 def test_a_rebuild_restores_the_same_rows(keys: Keys, stream: Stream, seed: int) -> None:
     with override_settings(REPORTING_TIME_ZONE=stream.zone):
         play(stream, keys=keys, seed=seed)
-        before = stored_buckets()
+        before, funnel = stored_buckets(), stored_funnel()
         KpiBucket.objects.all().delete()
+        FunnelBucket.objects.all().delete()
         rebuild(stream)
         assert stored_buckets() == before
+        assert stored_funnel() == funnel
 
 
 def rebuild(stream: Stream) -> None:

@@ -28,11 +28,14 @@ from tests.oracle.streams import (
 )
 from tests.oracle.system import (
     Keys,
+    accepted_events,
     clear_tables,
     deliver,
     expected_buckets,
+    expected_funnel_buckets,
     make_keys,
     stored_buckets,
+    stored_funnel,
     tables,
 )
 
@@ -93,6 +96,7 @@ def test_what_is_left_equals_what_others_sent(
         bring_up_to_date(now=stream.now)
         rest = without(stream, *subjects)
         assert stored_buckets() == expected_buckets(rest, rate=settings.COST_USD_PER_MINUTE)
+        assert stored_funnel() == expected_funnel_buckets(accepted_events(rest.posts), zone=stream.zone)
         left = things()
         play_anew(rest, keys=keys, seed=seed + 1)
         assert left == things()
@@ -105,7 +109,7 @@ def test_kept_aggregates_stay_whatever_is_computed_again(
 ) -> None:
     with override_settings(REPORTING_TIME_ZONE=stream.zone):
         play_anew(stream, keys=keys, seed=seed)
-        before = stored_buckets()
+        before, funnel = stored_buckets(), stored_funnel()
         for subject in subjects:
             note(str(subject))
             erase(subject, now=stream.now, mode="keep")
@@ -114,6 +118,7 @@ def test_kept_aggregates_stay_whatever_is_computed_again(
         assert stored_buckets() == before
         rebuild(stream)
         assert stored_buckets() == before
+        assert stored_funnel() == funnel
 
 
 @examples(8)

@@ -647,20 +647,78 @@ def percentile(durations: Sequence[int], fraction: float) -> float:
     return float(exact / 1_000_000)
 
 
-FUNNEL = {
-    "started": "workbench.session_started",
-    "draft_created": "workbench.draft_created",
-    "draft_accepted": "workbench.draft_accepted",
-    "run_started": "workbench.workflow_run_started",
-    "run_completed": "workbench.workflow_run_completed",
-}
+# The funnel -----------------------------------------------------------------------------------------------
+
+FUNNEL = (
+    "workbench.session_started",
+    "workbench.draft_created",
+    "workbench.draft_accepted",
+    "workbench.workflow_run_started",
+    "workbench.workflow_run_completed",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunnelSession:
+    """How far a session came: the moments of its steps, one after the other."""
+
+    environment: str
+    session_id: str
+    moments: tuple[datetime, ...]
+    sources: tuple[str, ...]
+    used_template: bool
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """Sessions that took a step, and the microseconds from the step before."""
+
+    sessions: int
+    durations: tuple[int, ...]
+
+
+# Environment, period start, number of the step, sources, whether a template was used.
+FunnelRows = dict[tuple[str, datetime, int, tuple[str, ...], bool], FunnelRow]
+
+
+def funnel_sessions(events: Iterable[AcceptedEvent]) -> Iterator[FunnelSession]:
+    """Every session that started. Each step is its first event at or after the step before; the first that has none is
+    where the session stopped."""
+    named_by_itself = (event for event in events if event.properties.get("traceId") != event.session_id)
+    sessions = grouped(named_by_itself, lambda event: (event.environment, event.session_id))
+    for (environment, session_id), own in sessions.items():
+        moments: list[datetime] = []
+        for name in FUNNEL:
+            later = [event.occurred_at for event in named(own, name)]
+            later = [moment for moment in later if not moments or moment >= moments[-1]]
+            if not later:
+                break
+            moments.append(min(later))
+        if moments:
+            created = {event.properties["source"] for event in named(own, FUNNEL[1])}
+            accepted = {event.properties.get("source") for event in named(own, FUNNEL[2])}
+            yield FunnelSession(
+                environment=environment,
+                session_id=session_id,
+                moments=tuple(moments),
+                sources=tuple(sorted(created)),
+                used_template="template" in created | accepted
+                or any(named(own, "workbench.template_inserted")),
+            )
 
 
 def expected_funnel(
-    events: Iterable[AcceptedEvent], *, environment: str, start: datetime, end: datetime
-) -> dict[str, int]:
-    """Distinct sessions with an event of each step in [start, end)."""
-    inside = [
-        event for event in events if event.environment == environment and start <= event.occurred_at < end
-    ]
-    return {step: len({event.session_id for event in named(inside, name)}) for step, name in FUNNEL.items()}
+    events: Iterable[AcceptedEvent], *, period_start: Callable[[datetime], datetime]
+) -> FunnelRows:
+    """The sessions by the period of their start."""
+    durations: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    sessions: defaultdict[tuple[Any, ...], int] = defaultdict(int)
+    for session in funnel_sessions(events):
+        place = (session.environment, period_start(session.moments[0]))
+        kind = (session.sources, session.used_template)
+        for number, moment in enumerate(session.moments):
+            key = (*place, number + 1, *kind)
+            sessions[key] += 1
+            if number:
+                durations[key].append((moment - session.moments[number - 1]) // MICROSECOND)
+    return {key: FunnelRow(count, tuple(sorted(durations[key]))) for key, count in sessions.items()}

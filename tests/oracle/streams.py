@@ -236,12 +236,20 @@ OTHER_EVENTS = (
     ),
     event("appserver.maintenance_changed", {"enabled": st.booleans()}, {}),
 )
+# A session that bears the id of the trace that an event names is none.
+FUNNEL_EVENTS = (
+    *OTHER_EVENTS[:1],
+    *DRAFT_EVENTS[:-1],
+    *RUN_EVENTS,
+    event("workbench.workflow_run_started", {"runId": pick(RUNS), "traceId": pick(SESSIONS)}, {}),
+)
 # A stream that speaks of few kinds of things gives them more occasions to meet.
 THEMES = (
     DRAFT_EVENTS,
     APPROVAL_EVENTS,
     RUN_EVENTS + AGENT_EVENTS,
     DRAFT_EVENTS + RUN_EVENTS + AGENT_EVENTS + APPROVAL_EVENTS + OTHER_EVENTS,
+    FUNNEL_EVENTS,
 )
 
 

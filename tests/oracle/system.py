@@ -12,7 +12,7 @@ from django.db import models, transaction
 
 from kpis.compute.rollup import bring_up_to_date, mark_day
 from kpis.histogram import bin_of
-from kpis.models import EnteredCount, KpiBucket, StoredGranularity
+from kpis.models import EnteredCount, FunnelBucket, KpiBucket, StoredGranularity
 from kpis.registry import REGISTRY
 from telemetry.intake.ingest import IngestResult, ingest_events
 from telemetry.intake.privacy import pseudonymise
@@ -24,9 +24,12 @@ from tests.oracle.compute import (
     Post,
     Rows,
     expected_days,
+    expected_funnel,
     expected_rows,
     first_of_each,
     moment_of,
+    start_of_bucket,
+    start_of_day,
 )
 from tests.oracle.streams import ENVIRONMENTS, SOURCES, Batch, Stream
 
@@ -44,6 +47,7 @@ SCRATCH = {
     "done_id",
     "taken_at",
     "prior_accepted_at",
+    "prior_started_at",
     "prior_accepted_session_id",
     "prior_completed_at",
     "prior_run_id",
@@ -213,4 +217,40 @@ def stored_buckets() -> dict[BucketKey, Bucket]:
             row.definition_version,
         )
         for row in KpiBucket.objects.all()
+    }
+
+
+FunnelKey = tuple[str, str, datetime, int, tuple[str, ...], bool]
+FunnelContent = tuple[int, int, dict[str, int]]
+
+
+def expected_funnel_buckets(events: Sequence[AcceptedEvent], *, zone: str) -> dict[FunnelKey, FunnelContent]:
+    """All rows that FunnelBucket must hold, by the oracle."""
+    periods = {
+        StoredGranularity.BASE.value: start_of_bucket,
+        StoredGranularity.DAY.value: lambda moment: start_of_day(moment, zone=zone),
+    }
+    return {
+        (granularity, *key): (
+            row.sessions,
+            sum(row.durations),
+            {str(bin_index): n for bin_index, n in Counter(map(bin_of, row.durations)).items()},
+        )
+        for granularity, period_start in periods.items()
+        for key, row in expected_funnel(events, period_start=period_start).items()
+    }
+
+
+def stored_funnel() -> dict[FunnelKey, FunnelContent]:
+    """All rows that FunnelBucket holds."""
+    return {
+        (
+            row.granularity,
+            row.environment,
+            row.period_start,
+            row.step,
+            tuple(json.loads(row.sources or "[]")),
+            row.used_template,
+        ): (row.sessions, row.microseconds, row.histogram)
+        for row in FunnelBucket.objects.all()
     }

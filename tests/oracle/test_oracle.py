@@ -1,6 +1,6 @@
 """The oracle against examples computed by hand, on both sides of each rule of the KPIs' definitions."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ import pytest
 from tests.oracle.compute import (
     AcceptedEvent,
     Entered,
+    FunnelRow,
     Post,
     Row,
     Rows,
@@ -17,6 +18,7 @@ from tests.oracle.compute import (
     expected_funnel,
     expected_rows,
     first_of_each,
+    funnel_sessions,
     percentile,
     start_of_bucket,
     start_of_day,
@@ -821,23 +823,46 @@ def test_a_percentile_lies_on_the_line_between_two_neighbours(
     assert percentile(durations, fraction) == seconds
 
 
-def test_the_funnel_counts_distinct_sessions_in_a_half_open_range() -> None:
+def test_a_step_of_the_funnel_counts_at_or_after_the_step_before() -> None:
+    events = [
+        event("session_started", "10:14:59", session="s1"),
+        event("session_started", "10:20", session="s1"),
+        created("10:14:58", session="s1"),
+        created("10:14:59", session="s1"),
+        run_started("10:30", session="s1"),
+        accepted("10:31", session="s1"),
+        run_started("10:33", session="s1"),
+        event("session_started", "10:15", session="s2"),
+        accepted("10:16", session="s2"),
+        created("10:15", session="s3"),
+        event("session_started", "10:14", session="s1", environment="f"),
+    ]
+
+    rows = expected_funnel(events, period_start=start_of_bucket)
+
+    chat: tuple[tuple[str, ...], bool] = (("chat",), False)
+    none: tuple[tuple[str, ...], bool] = ((), False)
+    assert rows == {
+        ("e", at("10:00"), 1, *chat): FunnelRow(1, ()),
+        ("e", at("10:00"), 2, *chat): FunnelRow(1, (0,)),
+        ("e", at("10:00"), 3, *chat): FunnelRow(1, (16 * MINUTE + SECOND,)),
+        ("e", at("10:00"), 4, *chat): FunnelRow(1, (2 * MINUTE,)),
+        ("e", at("10:15"), 1, *none): FunnelRow(1, ()),
+        ("f", at("10:00"), 1, *none): FunnelRow(1, ()),
+    }
+
+
+def test_a_session_has_the_sources_of_its_drafts_and_uses_a_template_that_it_inserts_or_names() -> None:
     events = [
         event("session_started", "10:00", session="s1"),
-        event("session_started", "10:05", session="s1"),
+        created("10:01", session="s1", source="blank"),
+        created("09:00", session="s1", source="chat"),
         event("session_started", "10:00", session="s2"),
-        event("session_started", "10:00", session="s3", environment="f"),
-        created("09:59:59", session="s1"),
-        created("10:10", session="s2"),
-        accepted("11:00", session="s2"),
-        run_started("10:59:59", session="s1"),
+        event("template_inserted", "09:00", session="s2", templateId="t", draftId="d"),
+        event("session_started", "10:00", session="s3"),
+        accepted("10:00", session="s3", source="template"),
     ]
-    assert expected_funnel(
-        events, environment="e", start=at("10:00"), end=at("10:00") + timedelta(hours=1)
-    ) == {
-        "started": 2,
-        "draft_created": 1,
-        "draft_accepted": 0,
-        "run_started": 1,
-        "run_completed": 0,
-    }
+
+    kinds = {found.session_id: (found.sources, found.used_template) for found in funnel_sessions(events)}
+
+    assert kinds == {"s1": (("blank", "chat"), False), "s2": ((), True), "s3": ((), True)}

@@ -13,6 +13,7 @@ from workbench.models import (
     AppServerStream,
     Draft,
     DraftCreation,
+    EarlyStep,
     EventCount,
     LinkKind,
     ModelCall,
@@ -35,7 +36,16 @@ class SessionAdmin(ReadOnlyModelAdmin):
         "ended_at",
         "draft_accepted_at",
         "run_completed_at",
+        "funnel_steps",
     )
+    list_filter = (EnvironmentFilter,)
+    search_fields = ("session_id__exact",)
+    search_help_text = "The whole sessionId"
+
+
+@admin.register(EarlyStep)
+class EarlyStepAdmin(ReadOnlyModelAdmin):
+    list_display = ("session_id", "environment", "step", "happened_at")
     list_filter = (EnvironmentFilter,)
     search_fields = ("session_id__exact",)
     search_help_text = "The whole sessionId"

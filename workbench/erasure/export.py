@@ -20,7 +20,7 @@ from web.moments import rfc3339
 from workbench.erasure.events import SINGLE_ROWS, note_things
 from workbench.erasure.selection import WHOLE, choose_things, noted_ids, subject_condition
 from workbench.erasure.things import TABLES
-from workbench.models import ApprovalDecision, DraftCreation, LinkKind, Session, SessionLink
+from workbench.models import ApprovalDecision, DraftCreation, EarlyStep, LinkKind, Session, SessionLink
 
 IDS_PER_QUERY = 500
 # Bookkeeping of the fold, which says nothing of the subject.
@@ -134,6 +134,8 @@ def _tables(erasure: Erasure) -> Iterator[tuple[str, Iterator[Model]]]:
     """Each table's name and the subject's rows in it."""
     in_environment = Q(environment=erasure.environment_id)
     yield "sessions", _by_ids(Session.objects.filter(in_environment), "session_id", noted_ids(erasure, WHOLE))
+    early = EarlyStep.objects.filter(in_environment)
+    yield "early_steps", _by_ids(early, "session_id", noted_ids(erasure, WHOLE))
     for kind, table in TABLES.items():
         if table.model is not Session:
             things = table.model._default_manager.filter(in_environment)

@@ -41,6 +41,7 @@ from workbench.fold import inserts, merges
 from workbench.fold.batch import empty_batch, stage_again
 from workbench.fold.call_owners import own_calls_of
 from workbench.fold.changes import read_changes
+from workbench.fold.funnel import follow_steps
 from workbench.fold.pairs.approvals import pair_approvals_of
 from workbench.fold.pairs.drafts import pair_drafts_of
 from workbench.fold.pending import fold_environment
@@ -246,6 +247,7 @@ def merge_rest(erasure: Erasure, now: datetime) -> None:
             for statement in merges.merge_statements(batch.dialect):
                 cursor.execute(statement, {"fold": batch.number})
             cursor.execute(inserts.insert_session_links(batch.dialect))
+            follow_steps(batch)
     leave_place(erasure, position, after=ErasureState.PAIRS)
 
 

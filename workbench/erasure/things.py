@@ -34,6 +34,7 @@ from workbench.models import (
     AgentRun,
     ApprovalDecision,
     Draft,
+    EarlyStep,
     LinkKind,
     ModelCall,
     RetryRequest,
@@ -100,6 +101,7 @@ TABLES: Mapping[str, ThingTable] = {
             "draft_accepted_at",
             "run_started_at",
             "run_completed_at",
+            "template_used_at",
         ),
         blanked={},
     ),
@@ -219,6 +221,7 @@ def _treat_merged(erasure: Erasure, kind: str, ids: Sequence[str]) -> None:
         _forget_retries(erasure, ids, removed=removable)
     if kind == PART:
         _forget_user(erasure, kept)
+        _forget_early_steps(erasure, removable)
         SessionLink.objects.filter(environment=erasure.environment_id, session_id__in=removable).delete()
     else:
         _rename(erasure, table, kept)
@@ -332,6 +335,12 @@ def _forget_user(erasure: Erasure, sessions: Sequence[Session]) -> None:
     Session.objects.bulk_update(mine, ["user_hash"], batch_size=100)
 
 
+def _forget_early_steps(erasure: Erasure, ids: Collection[str]) -> None:
+    """What is left of these sessions is made again with them."""
+    # Index: early_step_unique (session_id, step, happened_at, environment).
+    EarlyStep.objects.filter(environment=erasure.environment_id, session_id__in=ids).delete()
+
+
 def _treat_decisions(erasure: Erasure, *, sessions: Sequence[str]) -> None:
     """The subject's decisions in sessions of others."""
     decisions = ApprovalDecision.objects.filter(
@@ -348,6 +357,8 @@ def _treat_sessions(erasure: Erasure, ids: Sequence[str]) -> None:
     sessions = Session.objects.filter(**in_environment, session_id__in=ids)
     if erasure.mode == ErasureMode.REMOVE:
         remove_single_rows(erasure, Q(session_id__in=ids))
+        mark_buckets(erasure, PART, list(sessions))
+        _forget_early_steps(erasure, ids)
         add_to(erasure.receipt, "rows", {"session": sessions.delete()[0]})
         SessionLink.objects.filter(**in_environment, session_id__in=ids).delete()
         return
@@ -357,6 +368,10 @@ def _treat_sessions(erasure: Erasure, ids: Sequence[str]) -> None:
         session.session_id, session.user_hash = names.of(WHOLE, session.session_id), ""
     Session.objects.bulk_update(renamed, ["session_id", "user_hash"], batch_size=100)
     add_to(erasure.receipt, "anonymised", {"session": len(renamed)})
+    steps = list(EarlyStep.objects.filter(**in_environment, session_id__in=ids))
+    for step in steps:
+        step.session_id = names.of(WHOLE, step.session_id)
+    EarlyStep.objects.bulk_update(steps, ["session_id"], batch_size=200)
     for model in SINGLE_ROWS:
         _rename_single_rows(erasure, model, ids)
     links = list(SessionLink.objects.filter(**in_environment, session_id__in=ids))
@@ -438,6 +453,8 @@ def mark_buckets(erasure: Erasure, kind: str, rows: Sequence[Any]) -> None:
         run_ids = {row.run_id for row in rows} - {""}
         runs = WorkflowRun.objects.filter(**in_environment, run_id__in=run_ids)
         moments = {row.completed_at for row in rows} | set(runs.values_list("completed_at", flat=True))
+    elif kind == PART:
+        moments = {row.started_at for row in rows}
     mark_touched(
         environment=erasure.environment_id,
         buckets={bucket_of(moment) for moment in moments if moment is not None},

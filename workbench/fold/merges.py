@@ -103,9 +103,10 @@ def merge_statements(dialect: Dialect) -> tuple[str, ...]:
 
 
 def merge_sessions(dialect: Dialect) -> str:
-    """A session starts, ends, and takes each step of the funnel with the earliest event that says so.
+    """A session starts, ends, uses a template and takes each step of the funnel with the earliest event that says so.
 
-    A session that bears the id of its trace is none: a span without a session's id gets its trace's.
+    In which order it took the steps is found by funnel.py. A session that bears the id of its trace is none: a span
+    without a session's id gets its trace's.
     """
     merged = Merged(dialect)
     duration = Duration(
@@ -113,14 +114,17 @@ def merge_sessions(dialect: Dialect) -> str:
         end=merged.smaller("ended_at"),
         reported_ms=merged.smaller("duration_ms"),
     )
+    created_from = f"event = '{DRAFT_CREATED}' AND coalesce({dialect.text('source')}, '') <> ''"
     return f"""
 INSERT INTO {Session._meta.db_table} AS stored (
   environment, session_id, user_hash, started_at, ended_at, duration_ms,
-  draft_created_at, draft_accepted_at, run_started_at, run_completed_at, observed_in
+  draft_created_at, draft_accepted_at, run_started_at, run_completed_at, template_used_at, draft_sources,
+  observed_in
 )
 SELECT
   environment, session_id, user_hash, started_at, ended_at, duration_ms,
-  draft_created_at, draft_accepted_at, run_started_at, run_completed_at,
+  draft_created_at, draft_accepted_at, run_started_at, run_completed_at, template_used_at,
+  {dialect.sorted_union("draft_sources", "'[]'")},
   CASE WHEN {SESSION.counts} THEN {FOLD} ELSE 0 END
 FROM (
   SELECT
@@ -133,7 +137,12 @@ FROM (
     min(occurred_at) FILTER (WHERE event = '{DRAFT_CREATED}') AS draft_created_at,
     min(occurred_at) FILTER (WHERE event = '{DRAFT_ACCEPTED}') AS draft_accepted_at,
     min(occurred_at) FILTER (WHERE event = '{RUN_STARTED}') AS run_started_at,
-    min(occurred_at) FILTER (WHERE event = '{RUN_COMPLETED}') AS run_completed_at
+    min(occurred_at) FILTER (WHERE event = '{RUN_COMPLETED}') AS run_completed_at,
+    min(occurred_at) FILTER (
+      WHERE event = '{TEMPLATE_INSERTED}'
+        OR (event IN ('{DRAFT_CREATED}', '{DRAFT_ACCEPTED}') AND {dialect.text("source")} = 'template')
+    ) AS template_used_at,
+    {dialect.texts(dialect.text("source"), where=created_from)} AS draft_sources
   FROM fold_batch
   WHERE event IN ({sql_list(SESSION_EVENTS)}) AND coalesce({dialect.text("traceId")}, '') <> session_id
   GROUP BY environment, session_id
@@ -149,6 +158,9 @@ ON CONFLICT (environment, session_id) DO UPDATE SET
   draft_accepted_at = {merged.smaller("draft_accepted_at")},
   run_started_at = {merged.smaller("run_started_at")},
   run_completed_at = {merged.smaller("run_completed_at")},
+  template_used_at = {merged.smaller("template_used_at")},
+  draft_sources = {dialect.sorted_union("stored.draft_sources", "excluded.draft_sources")},
+  prior_started_at = stored.started_at,
   observed_in = {merged.observed_in(duration)}"""
 
 

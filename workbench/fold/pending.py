@@ -22,6 +22,7 @@ from workbench.fold.batch import Batch, PendingArrival, empty_batch, stage
 from workbench.fold.call_owners import own_calls, own_calls_of
 from workbench.fold.changes import read_changes
 from workbench.fold.erased import remove_erased
+from workbench.fold.funnel import follow_steps
 from workbench.fold.pairs.approvals import pair_approvals
 from workbench.fold.pairs.drafts import pair_drafts
 from workbench.fold.sent import count_sent
@@ -160,13 +161,18 @@ def _fold_events(
     add_to_counts(tallies, environment=environment)
     count_sent(batch, arrivals)
     _merge_things(batch)
+    sessions = follow_steps(batch)
     calls = own_calls(batch, now=now)
     changes = read_changes(batch, calls=calls)
     drafts = pair_drafts(batch, drafts=changes.drafts)
     decisions = pair_approvals(batch)
     mark_touched(
         environment=environment,
-        buckets=changes.touched | drafts.buckets | decisions.buckets | {tally.bucket for tally in tallies},
+        buckets=changes.touched
+        | sessions
+        | drafts.buckets
+        | decisions.buckets
+        | {tally.bucket for tally in tallies},
     )
     return [
         *count_events(batch, tallies),

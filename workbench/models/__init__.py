@@ -15,7 +15,7 @@ from workbench.models.counts import EventCount, TouchedBucket
 from workbench.models.drafts import Draft, DraftCreation
 from workbench.models.retries import RetryRequest, RetryState
 from workbench.models.runs import AgentRun, ModelCall, WorkflowRun
-from workbench.models.sessions import LinkKind, Session, SessionLink
+from workbench.models.sessions import EarlyStep, FunnelStep, LinkKind, Session, SessionLink
 
 __all__ = [
     "AgentRun",
@@ -25,7 +25,9 @@ __all__ = [
     "ApprovalRequest",
     "Draft",
     "DraftCreation",
+    "EarlyStep",
     "EventCount",
+    "FunnelStep",
     "LinkKind",
     "ModelCall",
     "RetryRequest",

@@ -105,6 +105,18 @@ CASES: dict[str, MergeCase] = {
             run_completed(1, 4, status="failed"),
         ],
     ),
+    "the sources of a session's drafts, each once, and its earliest use of a template": MergeCase(
+        model=Session,
+        fields=("template_used_at", "started_at"),
+        row=(minutes(2), None),
+        events=[
+            draft("draft_created", 1, source="chat"),
+            draft("draft_created", 5, source="template"),
+            draft("draft_created", 6, source="chat", draftId="d-2"),
+            draft("template_inserted", 3, templateId="t"),
+            draft("draft_accepted", 2, source="template"),
+        ],
+    ),
     "a draft's earliest creation, rejection and template, latest edit, smallest source": MergeCase(
         model=Draft,
         fields=("created_at", "source", "rejected_at", "edited_at", "template_inserted_at", "accepted_at"),
@@ -393,7 +405,18 @@ def test_a_thing_in_two_environments_stays_two() -> None:
     assert table(AgentRun, "environment", "agent_run_id") == [("production", "a-1")]
 
 
-def test_only_its_ends_and_the_steps_of_the_funnel_make_a_session() -> None:
+@pytest.mark.parametrize("order", itertools.permutations(("chat", "blank", "template")))
+def test_a_session_keeps_each_source_of_its_drafts_once(order: tuple[str, ...]) -> None:
+    fold_one_by_one(
+        *(draft("draft_created", minute, source=source) for minute, source in enumerate((*order, order[0]))),
+        draft("draft_accepted", 9, source="other"),
+    )
+
+    [(sources,)] = table(Session, "draft_sources")
+    assert json.loads(sources) == ["blank", "chat", "template"]
+
+
+def test_only_its_ends_the_steps_of_the_funnel_and_templates_make_a_session() -> None:
     fold(
         event("workflow.created", source="api"),
         event("appserver.stream_opened", streamId="st-1"),
@@ -401,9 +424,10 @@ def test_only_its_ends_and_the_steps_of_the_funnel_make_a_session() -> None:
         event("workbench.chat_message_sent", session="s-2"),
         draft("draft_edited", 1, session="s-3"),
         draft("draft_created", 1, session="s-4"),
+        draft("template_inserted", 1, session="s-5"),
     )
 
-    assert table(Session, "session_id") == [("s-4",)]
+    assert table(Session, "session_id", "draft_sources") == [("s-4", ""), ("s-5", "")]
 
 
 def test_events_are_counted_by_bucket_name_and_source() -> None:
