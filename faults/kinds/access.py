@@ -100,7 +100,9 @@ RULES: Sequence[Rule] = (
     # Runs are for operators. The one that is asked for is not there.
     Rule("GET", r"runs/", "302", {PEOPLE: "403", f"operator {STAFF}": "200", "staff": "403"}),
     # No step is asked for.
-    Rule("GET", r"funnel/sessions/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
+    Rule(
+        "GET", r"funnel/sessions/", "302", {PEOPLE: "403", f"analyst operator {STAFF}": "404", "staff": "403"}
+    ),
     Rule("GET", r"runs/<path:run_id>/", "302", {PEOPLE: "403", f"operator {STAFF}": "404", "staff": "403"}),
     # No run has this id.
     Rule(

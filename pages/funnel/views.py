@@ -16,6 +16,7 @@ from pages.funnel.texts import DONE, step_texts, verdict_of
 from pages.page_controls import PageControls, environment_links, range_links
 from pages.page_request import environments_of, no_environment_page
 from pages.period_names import range_text
+from pages.thing_links import session_url
 from pages.usage.links import csv_url
 from people.access import has_right, needs_right
 from people.models import Right
@@ -35,7 +36,7 @@ def show_funnel(request: HttpRequest) -> HttpResponse:
     comparison = compare_funnel(environment=page.environment, range=page.range, chosen=asked.chosen)
     context = funnel_context(comparison, asked=asked)
     context["may_export"] = has_right(request.user, Right.EXPORT)
-    context["may_see_sessions"] = has_right(request.user, Right.VIEW_RUNS)
+    context["may_see_sessions"] = has_right(request.user, Right.EXPLORE)
     return render(request, "pages/funnel/funnel.html", context, status=page.status)
 
 
@@ -68,6 +69,7 @@ class SessionText:
     """A session's row. `took` is the time from its start to the step at which it stopped."""
 
     session_id: str
+    url: str
     started: str
     started_iso: str
     took: str
@@ -76,7 +78,7 @@ class SessionText:
 
 
 @require_safe
-@needs_right(Right.VIEW_RUNS)
+@needs_right(Right.EXPLORE)
 def show_stopped_sessions(request: HttpRequest) -> HttpResponse:
     """The page at /funnel/sessions/."""
     environments = environments_of(request)
@@ -115,6 +117,7 @@ def session_text(session: StoppedSession, *, asked: FunnelRequest) -> SessionTex
     took = (session.last_step_at - session.started_at).total_seconds()
     return SessionText(
         session_id=session.session_id,
+        url=session_url(session.session_id, environment=asked.page.environment),
         started=moment_text(session.started_at, zone=asked.page.range.zone),
         started_iso=session.started_at.isoformat(),
         took=duration_text(took) if took else "",
