@@ -46,7 +46,7 @@ def verdicts(effect: Effect) -> list[tuple[int, str | None, str | None]]:
 
 def test_a_new_target_changes_the_days_from_its_first_on() -> None:
     make_environment()
-    make_days(35, 45, 55, first=date(2026, 2, 9))
+    make_days(35, 45, 60, first=date(2026, 2, 9))
 
     (effect,) = effects_of(removed=[], added=[target("0.5")], now=NOW)
 

@@ -60,6 +60,7 @@ def test_gives_a_window_its_value_goals_and_verdict() -> None:
         target=0.3,
         baseline=None,
         verdict="too_few_events",
+        is_too_close_to_call=False,
     )
 
 
