@@ -72,7 +72,7 @@ def paths() -> set[str]:
         for key in (SECRET, FOREIGN)
         for route in all_routes(parts={"token": key, "write_key": key})
     }
-    pages_of_tables = {re.sub(r"^/admin/\w+/\w+/", "/admin/", path): path for path in sorted(found)}
+    pages_of_tables = {re.sub(r"^/admin/\w+/\w+/", "/admin/*/", path): path for path in sorted(found)}
     return set(pages_of_tables.values())
 
 

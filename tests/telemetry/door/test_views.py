@@ -22,6 +22,7 @@ from telemetry.intake import storage
 from telemetry.keys import revoke_key
 from telemetry.models import ApiKey, Arrival, QuarantinedEvent, RawEvent
 from tests.builders import make_secret
+from tests.oracle.profiles import SCALE
 from tests.people.builders import make_person
 from tests.telemetry.posts import Answer, event, post, raw, send
 
@@ -440,7 +441,7 @@ bodies = (
     | event_like.map(raw)
 )
 any_run = hypothesis_settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100 * SCALE, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
