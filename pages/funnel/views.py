@@ -1,7 +1,6 @@
 """The pages at /funnel/ and /funnel/sessions/."""
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -137,5 +136,5 @@ def step_or_404(name: str) -> FunnelStep:
 def place_or_404(text: str) -> SessionPlace | None:
     try:
         return SessionPlace.read(text)
-    except (BadPlace, OverflowError):
-        raise Http404(HTTPStatus.NOT_FOUND.phrase) from None
+    except BadPlace:
+        raise Http404("There is no such place in the list.") from None

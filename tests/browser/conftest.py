@@ -24,6 +24,7 @@ from people.models import Role
 from tests.alerts.builders import make_alert
 from tests.builders import NOW, make_secret
 from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment
+from tests.kpis.funnel_builders import make_funnel
 from tests.kpis.usage_builders import make_failures, make_usage
 from tests.objectives.builders import count
 from tests.people.builders import make_person
@@ -36,7 +37,7 @@ from tests.workbench.runs.builders import (
     make_open_run,
     make_run,
 )
-from workbench.models import WorkflowRun
+from workbench.models import Session, WorkflowRun
 
 FRONTEND = Path(settings.BASE_DIR) / "frontend"
 BUNDLE = Path(settings.BASE_DIR) / "static" / "build" / "charts.js"
@@ -101,8 +102,17 @@ def fill() -> None:
                 share = (30 + number) * (1_000_000 if kpi.kind is Kind.SUM else 1)
                 make_bucket(kpi.slug, period_start=start, numerator=share, denominator=100)
         fill_usage(start, number=number)
+        make_funnel(90 + number, 60, 40, 30, 30, sources=["chat"], seconds=600 + number, period_start=start)
     fill_alerts(now)
+    fill_sessions(now)
     fill_runs(now)
+
+
+def fill_sessions(now: datetime) -> None:
+    """Two that stopped after a draft, of which one has the longest id that there can be."""
+    for session in ("s-1", "s" * 128):
+        moments = {"started_at": now - timedelta(hours=2), "funnel_created_at": now - timedelta(hours=1)}
+        Session.objects.create(environment="production", session_id=session, funnel_steps=2, **moments)
 
 
 def fill_runs(now: datetime) -> None:

@@ -18,6 +18,8 @@ PATHS = {
     "agents": "/agents/?sort=-cost",
     "costs": "/costs/?by=agent",
     "costs by day": "/costs/?by=day",
+    "funnel": "/funnel/?source=chat",
+    "sessions that stopped": "/funnel/sessions/?step=draft_created",
     "runs": "/runs/",
     "no runs": "/runs/?workflow=none&not_status=failed",
     "run": "/runs/failed/",

@@ -56,11 +56,15 @@ from tests.oracle.streams import ENVIRONMENTS, SESSIONS, THEMES
 from tests.oracle.system import (
     Bucket,
     BucketKey,
+    FunnelContent,
+    FunnelKey,
     as_buckets,
     clear_tables,
+    expected_funnel_buckets,
     find_keys,
     make_keys,
     stored_buckets,
+    stored_funnel,
 )
 from workbench.erasure import steps
 
@@ -202,6 +206,19 @@ class Lifecycle(RuleBasedStateMachine):
         self.finish_erasures()
         self.fold_and_roll_up()
         assert stored_buckets() == self.expected()
+        counted = [event for key, event in self.accepted.items() if key not in self.erased]
+        assert self.computed_funnel(stored_funnel()) == self.computed_funnel(
+            expected_funnel_buckets(counted, zone="UTC")
+        )
+
+    def computed_funnel(self, rows: dict[FunnelKey, FunnelContent]) -> dict[FunnelKey, FunnelContent]:
+        """Those that are not frozen and that brute force can say."""
+        kept_from = self.things_kept_from
+        return {
+            key: row
+            for key, row in rows.items()
+            if key[1] not in self.approximate and ((first := kept_from[key[1]]) is None or key[2] >= first)
+        }
 
     def fold_and_roll_up(self) -> None:
         with self.erasing():
@@ -240,11 +257,12 @@ class Lifecycle(RuleBasedStateMachine):
     @rule()
     def prune(self) -> None:
         self.fold_and_roll_up()
-        before = stored_buckets()
+        before, funnel = stored_buckets(), stored_funnel()
         self.open_run()
         while runs.carry_on(now=self.now, seconds=60, pause=lambda seconds: None):
             pass
         assert stored_buckets() == before
+        assert stored_funnel() == funnel
         self.frozen = {key: row for key, row in before.items() if self.is_frozen(key)}
 
     @rule(steps=st.integers(1, 3))
