@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kpis.api.access import ReadView
-from kpis.api.parameters import KnownFormats, not_found, range_of
+from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, not_found, range_of
 from kpis.api.plan_schema import PlanEventSerializer, PlanFiguresSerializer
 from kpis.api.views import ERRORS, RANGE_PARAMETERS
 from kpis.days import local_day
-from kpis.reading.periods import last_date
+from kpis.reading.periods import Granularity, InvalidRange, last_date, split
 from telemetry.counters.key_traffic import Traffic
 from telemetry.counters.sent import CLOCK_BOUNDS
 from telemetry.plan import get_plan
@@ -67,7 +67,8 @@ class PlanEventView(ReadView):
         parameters = self.parameters(request)
         environment = self.environment(request, name=parameters["environment"])
         sending = sending_of(parameters, environment=environment)
-        reading = read_event(event, plan=get_plan(), sending=sending)
+        # No name has a NUL, and PostgreSQL takes none.
+        reading = None if "\0" in event else read_event(event, plan=get_plan(), sending=sending)
         if reading is None:
             raise not_found("unknown_event", "There is no event of this name; /api/plan/ lists them.")
         return Response(event_json(reading, sending=sending))
@@ -76,6 +77,13 @@ class PlanEventView(ReadView):
 def sending_of(parameters: Mapping[str, str], *, environment: str) -> Sending:
     """The UTC days of the range's dates. Raises ApiError 400."""
     asked = range_of(parameters, now=timezone.now())
+    try:
+        split(asked, granularity=Granularity.DAY)
+    except InvalidRange as error:
+        raise bad_range(error) from error
+    for name in ("source", "client"):
+        if "\0" in parameters.get(name, ""):
+            raise bad_parameter(f"{name}: No name has this character.")
     return Sending(
         environment=environment,
         first_day=local_day(asked.start, zone=asked.zone),

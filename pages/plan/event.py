@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
-from kpis.formatting import Figure, compact_text, count_text, moment_text, percent_text
+from kpis.formatting import Figure, compact_text, count_text, moment_text
 from pages.page_request import PageRequest, environments_of, no_environment_page, page_request_or_404
 from pages.plan.list import controls_of, sending_of
 from pages.plan.state import NO_NAME, PlanState, client_part, event_url, rejected_url
@@ -104,7 +104,8 @@ def show_event(request: HttpRequest, event: str) -> HttpResponse:
     page = replace(page, state=page.state.with_extra(**narrowed.parts))
     # The filters choose among the rejected events: figures are of all sources and clients.
     sending = sending_of(page, PlanState())
-    reading = read_event(name, plan=get_plan(), sending=sending)
+    # No name has a NUL, and PostgreSQL takes none.
+    reading = None if "\0" in name else read_event(name, plan=get_plan(), sending=sending)
     if reading is None:
         raise Http404("There is no event of this name.")
     may_explore = has_right(request.user, Right.EXPLORE)
@@ -201,7 +202,7 @@ def property_notes(row: PropertyFigures) -> list[str]:
 
 
 def value_text(row: ValueFigures, *, events: int) -> ValueText:
-    share = percent_text(row.events / events, decimals=0) if events and row.events else "0%"
+    share = small_percent(row.events / events) if events else "0%"
     return ValueText(value=row.value, share=share if row.use else "never", is_never=row.use is None)
 
 

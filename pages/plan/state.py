@@ -40,7 +40,9 @@ class PlanState:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
-        """Raises Http404 for a list or a code that there is not."""
+        """Raises Http404 for a list or a code that there is not, and for what no name can have."""
+        if any("\0" in value for value in query.values()):
+            raise Http404("No name has this character.")
         show, code = query.get("show", ""), query.get("code", "")
         if show not in SHOWN:
             raise Http404("There is no such list of events.")

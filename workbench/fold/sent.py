@@ -98,7 +98,8 @@ def _listed(definition: EventDefinition) -> list[PropertyDefinition]:
 def _shapes_statement(compiled: CompiledPlan, dialect: Dialect) -> str:
     """A row for each arrival and shape, with its number and its newest timestamp in epoch microseconds.
 
-    Its parameters are the batch's `raw_event_bounds`. To unfold properties with jsonb_each takes three times as long.
+    Its parameters are the batch's `raw_event_bounds`. All counts come from it: each further statement would read the
+    batch's events anew.
     """
     events = [event for event in compiled.plan.events.values() if event.properties]
     width = max((len(_listed(event)) for event in events), default=0)

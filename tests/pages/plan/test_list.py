@@ -76,7 +76,9 @@ def test_is_sorted_by_the_column_of_the_url(reader: Client) -> None:
     assert events_in(reader)[0] == "workbench.session_started"
 
 
-@pytest.mark.parametrize("query", [{"show": "x"}, {"code": "x"}, {"sort": "x"}, {"environment": "x"}])
+@pytest.mark.parametrize(
+    "query", [{"show": "x"}, {"code": "x"}, {"sort": "x"}, {"source": "\0"}, {"environment": "x"}]
+)
 def test_does_not_find_what_there_is_not(reader: Client, query: dict[str, str]) -> None:
     make_environment()
 
