@@ -45,8 +45,8 @@ def interval_text(low: float | None, high: float | None, *, unit: str) -> str:
 
 def percent_text(ratio: float, *, decimals: int = 1) -> str:
     """0.314 as 31.4%; without zeros at its end."""
-    text = f"{ratio * 100:,.{decimals}f}".rstrip("0").removesuffix(".")
-    return f"{text}%"
+    text = f"{ratio * 100:,.{decimals}f}"
+    return f"{text.rstrip('0').removesuffix('.') if decimals else text}%"
 
 
 def duration_text(seconds: float) -> str:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kpis.api.access import ReadView
-from kpis.api.schema import ErrorSerializer
+from kpis.api.schemas.kpis import ErrorSerializer
 from objectives.reading import BudgetReading, read_budgets
 
 

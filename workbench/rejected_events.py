@@ -12,7 +12,7 @@ SEARCHED_REJECTIONS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class RejectedEvent:
+class RejectedMention:
     """A refused event that names the thing; `code` is that of its first error."""
 
     received_at: datetime
@@ -22,7 +22,7 @@ class RejectedEvent:
     message: str
 
 
-def rejected_events(naming: Q, *, environment: str) -> list[RejectedEvent]:
+def rejected_events(naming: Q, *, environment: str) -> list[RejectedMention]:
     """Of the newest SEARCHED_REJECTIONS of the environment, those that the condition names, newest first.
 
     Index: the primary key. Two queries.
@@ -32,7 +32,7 @@ def rejected_events(naming: Q, *, environment: str) -> list[RejectedEvent]:
         pk__in=list(newest.values_list("pk", flat=True)[:SEARCHED_REJECTIONS])
     )
     return [
-        RejectedEvent(
+        RejectedMention(
             received_at=row.received_at,
             event=row.event,
             source=row.source,

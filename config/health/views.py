@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from config.health.findings import SEVERITY, HealthStatus
 from config.health.report import HealthLine, HealthReport, read_health
 from kpis.api.access import ReadKeyAuthentication, ReadKeyScheme
-from kpis.api.schema import ErrorSerializer
+from kpis.api.schemas.kpis import ErrorSerializer
 from people.access import limit_of
 from telemetry.models import ApiKey, Scope
 from web.runbooks import read_runbook

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from kpis.api.access import ReadView
 from kpis.api.answers import range_json
 from kpis.api.csv_export import CsvRenderer
-from kpis.api.funnel_schema import FunnelSerializer
 from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, range_of
+from kpis.api.schemas.funnel import FunnelSerializer
 from kpis.api.usage import file_headers
 from kpis.api.views import ERRORS, RANGE_PARAMETERS, refuse_export_without_right
 from kpis.reading.evaluation import NO_EVENTS

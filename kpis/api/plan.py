@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from kpis.api.access import ReadView
 from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, not_found, range_of
-from kpis.api.plan_schema import PlanEventSerializer, PlanFiguresSerializer
+from kpis.api.schemas.plan import PlanEventSerializer, PlanFiguresSerializer
 from kpis.api.views import ERRORS, RANGE_PARAMETERS
 from kpis.days import local_day
 from kpis.reading.periods import Granularity, InvalidRange, last_date, split

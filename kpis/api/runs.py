@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from kpis.api.access import ReadView
 from kpis.api.parameters import bad_parameter, not_found
 from kpis.api.run_answers import RunDetailSerializer, RunListSerializer, detail_json, page_json
-from kpis.api.schema import ErrorSerializer
+from kpis.api.schemas.kpis import ErrorSerializer
 from kpis.days import reporting_zone
 from kpis.run_queries import CHOICES, DEFAULT_RANGE, PARAMETERS, RANGES, RunQuery
 from people.access import has_right

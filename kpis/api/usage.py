@@ -13,7 +13,7 @@ from kpis.api.access import ReadView
 from kpis.api.answers import range_json
 from kpis.api.csv_export import CsvRenderer
 from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, range_of
-from kpis.api.usage_schema import AgentListSerializer, CostsSerializer
+from kpis.api.schemas.usage import AgentListSerializer, CostsSerializer
 from kpis.api.views import ERRORS, RANGE_PARAMETERS, refuse_export_without_right
 from kpis.reading.periods import InvalidRange, Period
 from kpis.reading.usage.agents import AgentFigures, AgentReading, AgentsReading, read_agents

@@ -20,7 +20,7 @@ from kpis.api.parameters import (
     not_found,
     range_of,
 )
-from kpis.api.schema import ErrorSerializer, KpiListSerializer, KpiSerializer
+from kpis.api.schemas.kpis import ErrorSerializer, KpiListSerializer, KpiSerializer
 from kpis.reading.periods import Granularity, InvalidRange
 from kpis.reading.query import UnknownDimension, UnknownKpi, find_kpi
 from kpis.reading.readings import Comparison, KpiReading, compare_kpi, compare_kpis

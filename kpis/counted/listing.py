@@ -10,9 +10,9 @@ from django.db.models import Model, Q, QuerySet
 from kpis.compute.measures import MEASURES, adoption
 from kpis.counted.places import CountedCursor, SearchedWindow, Stretch, joined
 from kpis.counted.sources import (
-    Choice,
     CountedSource,
     FoundRow,
+    RowChoice,
     RowFilter,
     by_source,
     find_rows,
@@ -66,9 +66,9 @@ def list_counted(
     sources = [
         source
         for source in sources_of(kpi.slug)
-        if row_filter.choice is not Choice.EXCLUDED or source.has_excluded
+        if row_filter.choice is not RowChoice.EXCLUDED or source.has_excluded
     ]
-    if row_filter.choice is Choice.EXCLUDED:
+    if row_filter.choice is RowChoice.EXCLUDED:
         window = window_of_rows(sources, range=range, cursor=cursor)
     else:
         window = window_of_buckets(kpi, row_filter, range=range, cursor=cursor, size=size)
@@ -115,7 +115,7 @@ def window_of_buckets(
 def counting_buckets(kpi: Kpi, row_filter: RowFilter, *, range: Range) -> QuerySet[KpiBucket]:
     """The base rows of the KPI, or of a value of a breakdown, that count anything. Index: kpi_bucket_unique."""
     counts = Q(numerator__gt=0) | Q(denominator__gt=0)
-    if row_filter.choice is Choice.NUMERATOR:
+    if row_filter.choice is RowChoice.NUMERATOR:
         counts = Q(numerator__gt=0)
     return KpiBucket.objects.filter(
         counts,
@@ -145,7 +145,7 @@ def entered_counts(
     kpi: Kpi, row_filter: RowFilter, *, stretches: Sequence[Stretch], zone: ZoneInfo
 ) -> list[tuple[FoundRow, EnteredCount]]:
     """Counts that people entered, at the start of their day in the zone. They are a few a day at most."""
-    if MEASURES[kpi.slug] is not adoption or row_filter.choice is not Choice.COUNTED or not stretches:
+    if MEASURES[kpi.slug] is not adoption or row_filter.choice is not RowChoice.COUNTED or not stretches:
         return []
     first, last = min(start for start, _ in stretches), max(end for _, end in stretches)
     counts = EnteredCount.objects.filter(

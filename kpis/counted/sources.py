@@ -23,7 +23,7 @@ LARGEST_KEY = 2**63 - 1
 Parameters = list[Any]
 
 
-class Choice(StrEnum):
+class RowChoice(StrEnum):
     """Which rows: all that count, those that count in a ratio's numerator, or those that do not count."""
 
     COUNTED = "counted"
@@ -51,7 +51,7 @@ class RowFilter:
     """Which rows of a KPI are asked for. `breakdown` is a dimension with its `value`, or ""."""
 
     environment: str
-    choice: Choice
+    choice: RowChoice
     breakdown: str = ""
     value: str = ""
 
@@ -106,15 +106,15 @@ class CountedSource:
             )
         return f"CASE WHEN {table.where} THEN {exclusion} ELSE {table.left_out} END"
 
-    def condition(self, choice: Choice) -> SqlText:
+    def condition(self, choice: RowChoice) -> SqlText:
         table = self.table
         counts = f"({table.where})" + (f" AND {table.duration.counts}" if table.duration else "")
         match choice:
-            case Choice.COUNTED:
+            case RowChoice.COUNTED:
                 return counts
-            case Choice.NUMERATOR:
+            case RowChoice.NUMERATOR:
                 return f"{counts} AND ({table.numerator}) > 0"
-            case Choice.EXCLUDED:
+            case RowChoice.EXCLUDED:
                 return f"({self.reason()}) IS NOT NULL"
 
     def numerator(self, dialect: Dialect) -> SqlText:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from kpis.counted.listing import counting_buckets, entered_counts
 from kpis.counted.places import joined
-from kpis.counted.sources import Choice, RowFilter, sources_of, sums_of
+from kpis.counted.sources import RowChoice, RowFilter, sources_of, sums_of
 from kpis.models import EXCLUDED, Freshness
 from kpis.reading.periods import Granularity, Range
 from kpis.reading.query import KpiQuery, read_sums
@@ -60,7 +60,7 @@ def read_kept(kpi: Kpi, row_filter: RowFilter, *, range: Range, stored: Sums) ->
     numerator = stored.numerator if kpi.kind is Kind.RATIO else 0
     if numerator + stored.denominator > MOST_COUNTED:
         return None
-    counting = replace(row_filter, choice=Choice.COUNTED)
+    counting = replace(row_filter, choice=RowChoice.COUNTED)
     stretches = joined(counting_buckets(kpi, counting, range=range).values_list("period_start", flat=True))
     if len(stretches) > MOST_STRETCHES:
         return None

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from kpis.counted.listing import list_counted
 from kpis.counted.places import CountedCursor
-from kpis.counted.sources import Choice, RowFilter, sources_of
+from kpis.counted.sources import RowChoice, RowFilter, sources_of
 from kpis.counted.totals import read_total
 from kpis.reading.periods import InvalidRange, previous_range
 from kpis.registry import Kind, Kpi
@@ -57,16 +57,16 @@ def show_counted(request: HttpRequest, slug: str) -> HttpResponse:
 
 def counted_request(request: HttpRequest, *, page: PageRequest) -> CountedRequest:
     fault = page.fault
-    choice, cursor, value = Choice.COUNTED, None, request.GET.get("value", "")
+    choice, cursor, value = RowChoice.COUNTED, None, request.GET.get("value", "")
     try:
         choice = read_choice(request.GET.get("show", ""))
         cursor = CountedCursor.read(request.GET.get("older", ""))
         if len(value) > LONGEST_VALUE or "\0" in value:
             raise InvalidRange(f"It takes up to {LONGEST_VALUE} printable characters.", field="value")
     except InvalidRange as error:
-        fault, choice, cursor, value = error, Choice.COUNTED, None, ""
+        fault, choice, cursor, value = error, RowChoice.COUNTED, None, ""
     breakdown = page.state.breakdown
-    show = "" if choice is Choice.COUNTED else choice.value
+    show = "" if choice is RowChoice.COUNTED else choice.value
     return CountedRequest(
         page=page,
         filter=RowFilter(environment=page.environment, choice=choice, breakdown=breakdown, value=value),
@@ -76,12 +76,12 @@ def counted_request(request: HttpRequest, *, page: PageRequest) -> CountedReques
     )
 
 
-def read_choice(text: str) -> Choice:
+def read_choice(text: str) -> RowChoice:
     """Raises InvalidRange."""
     try:
-        return Choice(text or Choice.COUNTED)
+        return RowChoice(text or RowChoice.COUNTED)
     except ValueError:
-        raise InvalidRange(f"It takes one of: {', '.join(Choice)}.", field="show") from None
+        raise InvalidRange(f"It takes one of: {', '.join(RowChoice)}.", field="show") from None
 
 
 def counted_context(asked: CountedRequest, *, kpi: Kpi, may_see_runs: bool) -> dict[str, Any]:
@@ -140,15 +140,15 @@ def replace_state(asked: CountedRequest) -> PageRequest:
 
 
 def choice_links(asked: CountedRequest, *, kpi: Kpi) -> list[Link]:
-    labels = [(Choice.COUNTED, "Counted")]
+    labels = [(RowChoice.COUNTED, "Counted")]
     if kpi.kind is Kind.RATIO:
-        labels.append((Choice.NUMERATOR, kpi.numerator_label))
+        labels.append((RowChoice.NUMERATOR, kpi.numerator_label))
     if any(source.has_excluded for source in sources_of(kpi.slug)):
-        labels.append((Choice.EXCLUDED, "Not counted"))
+        labels.append((RowChoice.EXCLUDED, "Not counted"))
     return [
         Link(
             label=label,
-            url=asked.state.with_extra(show="" if choice is Choice.COUNTED else choice.value).link(),
+            url=asked.state.with_extra(show="" if choice is RowChoice.COUNTED else choice.value).link(),
             is_current=choice is asked.filter.choice,
         )
         for choice, label in labels

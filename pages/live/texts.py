@@ -14,6 +14,7 @@ from kpis.formatting import count_text
 from pages.live.state import LiveState
 from pages.runs.state import run_url
 from pages.runs.texts import precise_text
+from pages.thing_links import draft_url, session_url
 from telemetry.incoming.events import AcceptedEvent, Incoming, IncomingPost
 from telemetry.incoming.filters import EventOutcome
 from telemetry.incoming.posts import rejected_in
@@ -79,8 +80,8 @@ class FactText:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventText:
-    """An event of a post. `payload` is the redacted event as JSON; "" where `facts` are the event.
+class LiveEventText:
+    """An event of a post. `payload` is the redacted event as JSON, and `permalink` its page; "" where `facts` are it.
 
     `clip` is the beginning of the facts on a line.
     """
@@ -93,6 +94,7 @@ class EventText:
     clip: str
     facts: Sequence[FactText]
     payload: str = ""
+    permalink: str = ""
     note: str = ""
 
 
@@ -108,7 +110,7 @@ class PostText:
     client: str
     total: str
     counts: Sequence[CountText]
-    events: Sequence[EventText]
+    events: Sequence[LiveEventText]
     more: str
     url: str
     remarks: Sequence[str]
@@ -162,16 +164,20 @@ def remarks_on(post: IncomingPost) -> Iterator[str]:
         yield f"{numbered(post.not_kept, 'rejected event')} not in the quarantine: it keeps 200 of a post at most."
 
 
-def accepted_text(event: AcceptedEvent, *, frame: LiveFrame) -> EventText:
+def accepted_text(event: AcceptedEvent, *, frame: LiveFrame) -> LiveEventText:
     raw = event.raw
     outcome = EventOutcome.WARNING if event.warnings else EventOutcome.ACCEPTED
     facts = [
-        FactText(name="session", value=raw.session_id),
+        FactText(
+            name="session",
+            value=raw.session_id,
+            url=session_url(raw.session_id, environment=frame.environment, near=raw.occurred_at),
+        ),
         *property_facts(raw.properties, frame=frame),
         FactText(name="timestamp", value=frame.clock(raw.occurred_at)),
         *([FactText(name="id", value=raw.event_id)] if raw.event_id else []),
     ]
-    return EventText(
+    return LiveEventText(
         anchor=f"event-{raw.event_key}",
         outcome=outcome,
         label=LABELS[outcome],
@@ -189,9 +195,15 @@ def clipped(facts: Sequence[FactText]) -> str:
 def property_facts(properties: Mapping[str, Any], *, frame: LiveFrame) -> Iterator[FactText]:
     """What is stored of an event: ids, values of enumerations, tokens, numbers. The plan allows nothing else."""
     for name, value in properties.items():
-        is_run = name == "runId" and frame.sees_runs and isinstance(value, str)
-        url = run_url(value, environment=frame.environment) if is_run else ""
+        url = thing_address(name, value, frame=frame) if isinstance(value, str) else ""
         yield FactText(name=name, value=value_text(value), url=url)
+
+
+def thing_address(name: str, thing_id: str, *, frame: LiveFrame) -> str:
+    """The page of the run or the draft that a property names; "" for other properties."""
+    if name == "runId" and frame.sees_runs:
+        return run_url(thing_id, environment=frame.environment)
+    return draft_url(thing_id, environment=frame.environment) if name == "draftId" else ""
 
 
 def value_text(value: object) -> str:
@@ -200,9 +212,9 @@ def value_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def rejected_text(row: QuarantinedEvent, *, frame: LiveFrame) -> EventText:
+def rejected_text(row: QuarantinedEvent, *, frame: LiveFrame) -> LiveEventText:
     facts = [FactText(name="id", value=row.event_id)] if row.event_id else []
-    return EventText(
+    return LiveEventText(
         anchor=f"rejected-{row.pk}",
         outcome=EventOutcome.REJECTED,
         label=LABELS[EventOutcome.REJECTED],
@@ -215,6 +227,7 @@ def rejected_text(row: QuarantinedEvent, *, frame: LiveFrame) -> EventText:
         clip=clipped([FactText(name="place in the post", value=str(row.position + 1)), *facts]),
         facts=facts,
         payload=json.dumps(row.payload, indent=2, ensure_ascii=False),
+        permalink=reverse("plan-rejected", args=[row.pk]),
         note=f"Replayed {frame.clock(row.replayed_at)}: {row.outcome}" if row.replayed_at else "",
     )
 

@@ -31,7 +31,7 @@ class ShareText:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventText:
+class PlanEventText:
     name: str
     url: str
     description: str
@@ -132,9 +132,9 @@ def last_seen_text(event: EventFigures, *, zone: ZoneInfo) -> str:
     return day_text(event.use.last_day if event.use else None)
 
 
-def event_text(event: EventFigures, *, state: PageState, zone: ZoneInfo) -> EventText:
+def event_text(event: EventFigures, *, state: PageState, zone: ZoneInfo) -> PlanEventText:
     definition, series = event.definition, event.series
-    return EventText(
+    return PlanEventText(
         name=name_text(event.name),
         url=event_url(event.name, state=state),
         description=definition.description if definition else "The plan does not have this name.",

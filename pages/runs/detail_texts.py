@@ -31,7 +31,7 @@ from pages.runs.texts import (
 from pages.runs.waterfall import Waterfall, WaterfallRow
 from pages.thing_links import LinkedFact, draft_url, session_url
 from workbench.models import WorkflowRun
-from workbench.rejected_events import RejectedEvent
+from workbench.rejected_events import RejectedMention
 from workbench.runs.detail import Part, RunDetail
 from workbench.runs.errors import LOOKED_BACK, SameError
 from workbench.runs.events import RunEvents
@@ -305,7 +305,9 @@ def event_rows(events: RunEvents, *, zone: ZoneInfo, now: datetime) -> SafeStrin
     return table_body(rows, columns=5)
 
 
-def rejected_rows(events: Sequence[RejectedEvent], *, zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
+def rejected_rows(
+    events: Sequence[RejectedMention], *, zone: ZoneInfo, now: datetime
+) -> list[dict[str, Any]]:
     return [
         {
             "at": precise_text(event.received_at, zone=zone, now=now),

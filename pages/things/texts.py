@@ -34,7 +34,7 @@ LINKED = {"draftId": draft_url, "runId": run_url, "retryOfRunId": run_url, "appr
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventText:
+class TimelineEventText:
     """A row of the timeline. `session` is None where all events are of the page's own session.
 
     `is_raw` says that the raw event was found, `is_gone` that retention deleted it.
@@ -106,13 +106,13 @@ def event_text(
     kept_from: datetime | None,
     zone: ZoneInfo,
     now: datetime,
-) -> EventText:
+) -> TimelineEventText:
     group, _, name = event.event.partition(".")
     session = None
     if has_sessions and event.session_id:
         url = session_url(event.session_id, environment=environment, near=event.at)
         session = LinkedFact("Session", event.session_id, url)
-    return EventText(
+    return TimelineEventText(
         at=precise_text(event.at, zone=zone, now=now),
         at_iso=event.at.isoformat(),
         group=group,

@@ -11,6 +11,7 @@ from kpis.formatting import (
     date_text,
     interval_text,
     moment_text,
+    percent_text,
     value_text,
     words_of,
 )
@@ -116,3 +117,8 @@ def test_writes_a_moment_in_the_zone() -> None:
 @pytest.mark.parametrize(("code", "text"), {"end_user": "End user", "day": "Day", "": ""}.items())
 def test_writes_a_code_in_words(code: str, text: str) -> None:
     assert words_of(code) == text
+
+
+@pytest.mark.parametrize(("decimals", "expected"), [(0, "50%"), (1, "50%"), (2, "50%")])
+def test_takes_no_zero_from_a_whole_number(decimals: int, expected: str) -> None:
+    assert percent_text(0.5, decimals=decimals) == expected

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from telemetry.models import Environment, RawEvent
 from workbench.models import AgentRun, ApprovalDecision, ApprovalRequest, ModelCall, WorkflowRun
-from workbench.rejected_events import RejectedEvent, rejected_events
+from workbench.rejected_events import RejectedMention, rejected_events
 
 MOST_EVENTS = 500
 # A raw event is stored under the day of its timestamp as sent, which a corrected clock moved by this at most.
@@ -40,7 +40,7 @@ class RunEvents:
 
     accepted: Sequence[RunEvent]
     left_out: int
-    rejected: Sequence[RejectedEvent]
+    rejected: Sequence[RejectedMention]
     raw_kept_from: datetime | None
 
 

@@ -22,7 +22,7 @@ from workbench.fold.event_names import (
     TEMPLATE_INSERTED,
 )
 from workbench.models import ApprovalDecision, ApprovalRequest, Draft, DraftCreation, Session, WorkflowRun
-from workbench.rejected_events import RejectedEvent
+from workbench.rejected_events import RejectedMention
 
 MOST_EVENTS = 500
 # What a timeline shows of an event: which things it names, and how they stood. No label, no measure.
@@ -55,7 +55,7 @@ class Timeline:
 
     events: Sequence[TimelineEvent]
     left_out: bool
-    rejected: Sequence[RejectedEvent]
+    rejected: Sequence[RejectedMention]
     raw_kept_from: datetime | None
 
     @property
@@ -69,7 +69,7 @@ def make_timeline(
     *,
     raw: Iterable[RawEvent],
     told: Iterable[TimelineEvent],
-    rejected: Sequence[RejectedEvent],
+    rejected: Sequence[RejectedMention],
     environment: str,
 ) -> Timeline:
     """Of raw events and of those that things tell: an event that both know is shown once. One query."""

@@ -35,7 +35,7 @@ def test_answers_as_documented(reader: Client) -> None:
     assert body == {
         "environment": "production",
         "time_zone": "UTC",
-        "computed_until": "2026-02-15T13:00:00Z",
+        "computed_until": "2026-02-15T12:00:00Z",
         "from": "2026-02-09T00:00:00Z",
         "to": "2026-02-11T00:00:00Z",
         "source": "",

@@ -10,7 +10,7 @@ from django.test import override_settings
 from hypothesis import given
 
 from kpis.counted.listing import CountedRow, list_counted
-from kpis.counted.sources import Choice, RowFilter
+from kpis.counted.sources import RowChoice, RowFilter
 from kpis.counted.totals import read_total
 from kpis.models import EXCLUDED, KpiBucket, StoredGranularity
 from kpis.reading.periods import Range
@@ -51,7 +51,7 @@ def test_a_range_is_the_sum_of_its_buckets_however_short_the_pages_are(
     with override_settings(REPORTING_TIME_ZONE=stream.zone):
         play(stream, keys=keys, seed=seed)
         for kpi in REGISTRY.values():
-            wanted = RowFilter(environment="production", choice=Choice.COUNTED)
+            wanted = RowFilter(environment="production", choice=RowChoice.COUNTED)
             whole = whole_range(stream)
             total = read_total(kpi, wanted, range=whole)
             rows = list(all_rows(kpi, wanted, range=whole, size=3))
@@ -82,10 +82,10 @@ def sums_listed(
     kpi = REGISTRY[slug]
     bucket = Range(start=start, end=start + BASE_BUCKET, zone=ZoneInfo(zone))  # type: ignore[arg-type,operator]
     if dimension == EXCLUDED:
-        left_out = RowFilter(environment=environment, choice=Choice.EXCLUDED)
+        left_out = RowFilter(environment=environment, choice=RowChoice.EXCLUDED)
         found = all_rows(kpi, left_out, range=bucket, size=2)
         return 0, sum(row.found.reason == value for row in found)
-    wanted = RowFilter(environment=environment, choice=Choice.COUNTED, breakdown=dimension, value=value)
+    wanted = RowFilter(environment=environment, choice=RowChoice.COUNTED, breakdown=dimension, value=value)
     return sums_of(kpi, list(all_rows(kpi, wanted, range=bucket, size=2)))
 
 

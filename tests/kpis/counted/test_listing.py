@@ -9,7 +9,7 @@ from kpis.compute.measures import MEASURES, tables_of
 from kpis.counted import listing
 from kpis.counted.listing import list_counted
 from kpis.counted.places import CountedCursor
-from kpis.counted.sources import Choice, RowFilter
+from kpis.counted.sources import RowChoice, RowFilter
 from kpis.counted.totals import CountedTotal, read_total
 from kpis.days import reporting_zone
 from kpis.models import EnteredCount
@@ -34,11 +34,13 @@ def day() -> Range:
     return Range(start=start, end=start + timedelta(days=1), zone=reporting_zone())
 
 
-def wanted(choice: Choice = Choice.COUNTED, **fields: str) -> RowFilter:
+def wanted(choice: RowChoice = RowChoice.COUNTED, **fields: str) -> RowFilter:
     return RowFilter(environment="production", choice=choice, **fields)
 
 
-def listed(kpi: str, choice: Choice = Choice.COUNTED, **fields: str) -> list[tuple[float, str, int, int]]:
+def listed(
+    kpi: str, choice: RowChoice = RowChoice.COUNTED, **fields: str
+) -> list[tuple[float, str, int, int]]:
     """(minute, reason, numerator, denominator) of the rows of the day."""
     page = list_counted(REGISTRY[kpi], wanted(choice, **fields), range=day())
     return [
@@ -64,7 +66,7 @@ def test_lists_what_counted_newest_first_and_what_is_in_the_numerator() -> None:
     rolled_up(run_ended("a", 0, "completed"), run_ended("b", 1, "failed"), run_ended("c", 20, "cancelled"))
 
     assert listed("workflow-success-rate") == [(1, "", 0, 1), (0, "", 1, 1)]
-    assert listed("workflow-success-rate", Choice.NUMERATOR) == [(0, "", 1, 1)]
+    assert listed("workflow-success-rate", RowChoice.NUMERATOR) == [(0, "", 1, 1)]
 
 
 def test_lists_what_did_not_count_with_the_reason() -> None:
@@ -79,7 +81,7 @@ def test_lists_what_did_not_count_with_the_reason() -> None:
     )
 
     reasons = {
-        kpi: [(at, reason) for at, reason, _, _ in listed(kpi, Choice.EXCLUDED)]
+        kpi: [(at, reason) for at, reason, _, _ in listed(kpi, RowChoice.EXCLUDED)]
         for kpi in ("workflow-success-rate", "time-to-create-workflow", "approval-wait", "execution-cost")
     }
 
@@ -161,7 +163,7 @@ def test_what_did_not_count_is_searched_a_part_at_a_time(monkeypatch: pytest.Mon
     kpi, moments, cursor = REGISTRY["workflow-success-rate"], [], None
 
     for _ in range(10):
-        page = list_counted(kpi, wanted(Choice.EXCLUDED), range=day(), cursor=cursor)
+        page = list_counted(kpi, wanted(RowChoice.EXCLUDED), range=day(), cursor=cursor)
         moments += [row.found.moment for row in page.rows]
         cursor = page.older
         if cursor is None:
@@ -184,7 +186,7 @@ def test_any_place_can_be_asked_for(kpi: str) -> None:
         f"1770026400000000-0-{'9' * 32}",
         "1-99-0",
     ):
-        for choice in Choice:
+        for choice in RowChoice:
             list_counted(REGISTRY[kpi], wanted(choice), range=day(), cursor=CountedCursor.read(text))
 
 

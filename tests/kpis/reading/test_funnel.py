@@ -32,8 +32,8 @@ def test_each_step_is_a_share_of_the_one_before_and_of_the_first() -> None:
     reading = read()
 
     assert counts(reading) == [10, 8, 4, 4, 1]
-    assert [step.conversion for step in reading.steps] == [None, 0.8, 0.5, 1, 0.25]
-    assert [step.conversion_from_start for step in reading.steps] == [1, 0.8, 0.4, 0.4, 0.1]
+    assert [step.conversion.value for step in reading.steps] == [None, 0.8, 0.5, 1, 0.25]
+    assert [step.conversion_from_start.value for step in reading.steps] == [1, 0.8, 0.4, 0.4, 0.1]
     assert [step.stopped for step in reading.steps] == [2, 4, 0, 3, None]
     assert [step.mean for step in reading.steps] == [None, 60, 60, 60, 60]
     assert [step.median for step in reading.steps] == [None, *[pytest.approx(60, rel=0.01)] * 4]
@@ -46,8 +46,8 @@ def test_nothing_is_a_share_of_nothing() -> None:
     reading = read()
 
     assert counts(reading) == [0] * 5
-    assert {step.conversion for step in reading.steps} == {None}
-    assert {step.conversion_from_start for step in reading.steps} == {None}
+    assert {step.conversion.value for step in reading.steps} == {None}
+    assert {step.conversion_from_start.value for step in reading.steps} == {None}
     assert reading.worst is None
 
 

@@ -51,7 +51,7 @@ def test_a_post_says_what_became_of_its_events(reader: Client, secret: str) -> N
         " Rejected workbench.draft_created place in the post 3 · id x"
         " properties.source This must be one of: chat, template, blank. Did you mean chat? not_in_enum"
         ' The event, redacted { "event": "workbench.draft_created", "id": "x", "sessionId": "s-1",'
-        ' "timestamp": "2026-02-15T11:00:00Z", "properties": { "source": "chatt", "draftId": "d-2" } }'
+        ' "timestamp": "2026-02-15T11:00:00Z", "properties": { "source": "chatt", "draftId": "d-2" } } Its own page'
         " Accepted workbench.draft_created"
         " session s-1 · source chat · draftId d-1 · timestamp 11:00:00 · id a"
         " session s-1 source chat draftId d-1 timestamp 11:00:00 id a"
@@ -110,7 +110,7 @@ def test_the_filters_are_in_the_address(
 ) -> None:
     post(good("first"), secret=secret)
     post(event(event_id="second", source="x"), secret=secret)
-    post(event("workbench.session_started", event_id="third"), secret=secret)
+    post(event("workbench.session_started", event_id="third", userId="u-1"), secret=secret)
 
     assert [text.split(" id ")[1].split()[0] for text in posts(reader, **query)] == expected
 

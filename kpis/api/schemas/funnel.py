@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from kpis.api.schema import range_fields
+from kpis.api.schemas.kpis import range_fields
 from workbench.models import FunnelStep
 
 
