@@ -82,7 +82,7 @@ def test_refuses_what_there_is_not() -> None:
     assert read(f"{LIST}a.nothing/", status=404)["code"] == "unknown_event"
     assert read(status=400, query={"colour": "red"})["code"] == "bad_parameter"
     assert read(status=400, query={"from": "soon"})["code"]
-    assert read(query={"from": "1950-01-01"}, status=400)["code"] == "too_many_periods"
+    assert read(query={"from": "2000-01-01", "to": "2090-01-01"}, status=400)["code"] == "too_many_periods"
     assert read(query={"source": "\0"}, status=400)["code"] == "bad_parameter"
     assert read(f"{LIST}%00/", status=404)["code"] == "unknown_event"
     assert read(scope=Scope.INGEST, status=403)["code"]
