@@ -25,7 +25,6 @@ from kpis.days import day_start, local_day
 from kpis.models import EnteredCount, KpiBucket, StoredGranularity
 from kpis.reading.periods import Range
 from kpis.registry import Kpi
-from workbench.buckets import bucket_of, bucket_start
 
 PAGE_SIZE = 50
 # Rows among which those that do not count are searched for a page.
@@ -107,7 +106,7 @@ def window_of_buckets(
     """
     rows = counting_buckets(kpi, row_filter, range=range)
     if cursor is not None:
-        rows = rows.filter(period_start__lte=bucket_start(bucket_of(cursor.moment)))
+        rows = rows.filter(period_start__lt=cursor.end)
     starts = list(rows.order_by("-period_start").values_list("period_start", flat=True)[: size + 1])
     return SearchedWindow(stretches=joined(starts), is_last=len(starts) <= size)
 
@@ -135,7 +134,7 @@ def window_of_rows(
     """The newest SEARCHED_ROWS of each table. Nothing says in which buckets there are rows that do not count."""
     if not sources:
         return SearchedWindow(stretches=[], is_last=True)
-    end = range.end if cursor is None else min(range.end, bucket_start(bucket_of(cursor.moment) + 1))
+    end = range.end if cursor is None else min(range.end, cursor.end)
     reached = [moment_of_place(source, start=range.start, end=end, place=SEARCHED_ROWS) for source in sources]
     start = max((moment for moment in reached if moment is not None), default=range.start)
     return SearchedWindow(stretches=[(start, end)], is_last=start == range.start)

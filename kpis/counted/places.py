@@ -23,6 +23,11 @@ class CountedCursor:
     source: int = LAST_SOURCE
     key: str = "0"
 
+    @property
+    def end(self) -> datetime:
+        """What lies behind it lies before this moment."""
+        return self.moment if self.source == LAST_SOURCE else self.moment + MICROSECOND
+
     @classmethod
     def read(cls, text: str) -> Self | None:
         """Of `str(cursor)`; None for "". Raises InvalidRange."""

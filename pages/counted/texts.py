@@ -13,9 +13,9 @@ from kpis.formatting import Figure, count_text, dollars_text, duration_text, mom
 from kpis.models import EnteredCount
 from kpis.registry import Kind, Kpi
 from pages.kpi.texts import EXCLUSIONS
-from pages.runs.state import run_url
 from pages.runs.texts import precise_text
 from pages.thing_links import approval_url, draft_url, session_url
+from pages.things.texts import run_link
 from telemetry.models import Environment, RawEvent
 from workbench.costs import estimate_cost, usd_per_minute
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, ModelCall, WorkflowRun
@@ -89,10 +89,10 @@ def label_of(thing: Model, *, environment: str, may_see_runs: bool) -> ThingLabe
             )
         case WorkflowRun():
             name = thing.workflow_name or thing.workflow_id
-            url = page_of_run(thing.run_id, environment=environment, may_see_runs=may_see_runs)
+            url = run_link(thing.run_id, environment=environment, may_see_runs=may_see_runs)
             return ThingLabel(kind="Run", thing_id=thing.run_id, url=url, note=name)
         case AgentRun():
-            url = page_of_run(thing.run_id, environment=environment, may_see_runs=may_see_runs)
+            url = run_link(thing.run_id, environment=environment, may_see_runs=may_see_runs)
             url = url or session_url(thing.session_id, environment=environment, near=thing.completed_at)
             return ThingLabel(
                 kind="Agent run",
@@ -101,7 +101,7 @@ def label_of(thing: Model, *, environment: str, may_see_runs: bool) -> ThingLabe
                 note=thing.agent_name or thing.agent_id,
             )
         case ModelCall():
-            url = page_of_run(thing.run_id, environment=environment, may_see_runs=may_see_runs)
+            url = run_link(thing.run_id, environment=environment, may_see_runs=may_see_runs)
             url = url or session_url(thing.session_id, environment=environment, near=thing.called_at)
             return ThingLabel(
                 kind="Model call", thing_id=thing.run_id or thing.session_id, url=url, note=thing.model
@@ -121,10 +121,6 @@ def label_of(thing: Model, *, environment: str, may_see_runs: bool) -> ThingLabe
         case EnteredCount():
             return ThingLabel(kind="Entered by hand", thing_id=thing.source)
     raise TypeError(f"{type(thing).__name__} has no page")
-
-
-def page_of_run(run_id: str, *, environment: str, may_see_runs: bool) -> str:
-    return run_url(run_id, environment=environment) if run_id and may_see_runs else ""
 
 
 def figures_of(kpi: Kpi, total: CountedTotal) -> list[Figure]:

@@ -117,7 +117,6 @@ def counted_context(asked: CountedRequest, *, kpi: Kpi, may_see_runs: bool) -> d
         "counts_name": value_words(kpi),
         "newest_url": asked.state.link() if asked.cursor else "",
         "older_url": asked.state.with_extra(older=str(listed.older)).link() if listed.older else "",
-        "may_see_runs": may_see_runs,
         "controls": PageControls.from_page(
             replace_state(asked),
             computed_until=total.computed_until,

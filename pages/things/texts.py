@@ -30,7 +30,8 @@ COUNTED_NAMES = (
     ("workbench.chat_tool_invoked", "Tools used"),
 )
 # The property that names a thing, and the page of it.
-LINKED = {"draftId": draft_url, "runId": run_url, "retryOfRunId": run_url, "approvalId": approval_url}
+LINKED = {"draftId": draft_url, "approvalId": approval_url}
+LINKED_RUNS = ("runId", "retryOfRunId")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,14 @@ def between(start: datetime | None, end: datetime | None) -> str:
 
 
 def timeline_context(
-    timeline: Timeline, *, environment: str, own: str, has_sessions: bool, zone: ZoneInfo, now: datetime
+    timeline: Timeline,
+    *,
+    environment: str,
+    own: str,
+    has_sessions: bool,
+    may_see_runs: bool,
+    zone: ZoneInfo,
+    now: datetime,
 ) -> dict[str, Any]:
     """What _timeline.html prints. `own` is the page's own id: it is not a link on its own page."""
     return {
@@ -84,6 +92,7 @@ def timeline_context(
                 environment=environment,
                 own=own,
                 has_sessions=has_sessions,
+                may_see_runs=may_see_runs,
                 kept_from=timeline.raw_kept_from,
                 zone=zone,
                 now=now,
@@ -103,6 +112,7 @@ def event_text(
     environment: str,
     own: str,
     has_sessions: bool,
+    may_see_runs: bool,
     kept_from: datetime | None,
     zone: ZoneInfo,
     now: datetime,
@@ -118,7 +128,7 @@ def event_text(
         group=group,
         name=name.replace("_", " ") or group,
         facts=[
-            fact_of(name, value, environment=environment, own=own)
+            fact_of(name, value, environment=environment, may_see_runs=may_see_runs)
             for name, value in event.ids.items()
             if value != own
         ],
@@ -129,10 +139,16 @@ def event_text(
     )
 
 
-def fact_of(name: str, value: str, *, environment: str, own: str) -> LinkedFact:
+def fact_of(name: str, value: str, *, environment: str, may_see_runs: bool) -> LinkedFact:
+    if name in LINKED_RUNS:
+        return LinkedFact(name, value, run_link(value, environment=environment, may_see_runs=may_see_runs))
     link = LINKED.get(name)
-    url = link(value, environment=environment) if link and value != own else ""
-    return LinkedFact(name, value, url)
+    return LinkedFact(name, value, link(value, environment=environment) if link else "")
+
+
+def run_link(run_id: str, *, environment: str, may_see_runs: bool) -> str:
+    """The page of a run; "" for those who may not see it."""
+    return run_url(run_id, environment=environment) if run_id and may_see_runs else ""
 
 
 def pruned_text(timeline: Timeline, *, zone: ZoneInfo) -> str:
@@ -146,7 +162,9 @@ def pruned_text(timeline: Timeline, *, zone: ZoneInfo) -> str:
 # A session -------------------------------------------------------------------------------------------------
 
 
-def session_context(detail: SessionDetail, *, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+def session_context(
+    detail: SessionDetail, *, may_see_runs: bool, zone: ZoneInfo, now: datetime
+) -> dict[str, Any]:
     session, environment = detail.session, detail.environment
     started = session.started_at if session else None
     ended = session.ended_at if session else None
@@ -168,7 +186,7 @@ def session_context(detail: SessionDetail, *, zone: ZoneInfo, now: datetime) -> 
         "counts_note": counts_note(detail),
         "drafts": [draft_row(draft, zone=zone, now=now) for draft in detail.drafts],
         "unnamed_drafts": unnamed_text(detail),
-        "runs": [run_row(run, zone=zone, now=now) for run in detail.runs],
+        "runs": [run_row(run, may_see_runs=may_see_runs, zone=zone, now=now) for run in detail.runs],
         "approvals": [
             approval_row(approval, environment=environment, zone=zone, now=now)
             for approval in detail.approvals
@@ -179,6 +197,7 @@ def session_context(detail: SessionDetail, *, zone: ZoneInfo, now: datetime) -> 
             environment=environment,
             own=detail.session_id,
             has_sessions=False,
+            may_see_runs=may_see_runs,
             zone=zone,
             now=now,
         ),
@@ -256,11 +275,11 @@ def draft_badge(draft: Draft | None) -> StateBadge:
     return StateBadge(key="silent", label="Open")
 
 
-def run_row(run: WorkflowRun, *, zone: ZoneInfo, now: datetime) -> ThingRow:
+def run_row(run: WorkflowRun, *, may_see_runs: bool, zone: ZoneInfo, now: datetime) -> ThingRow:
     length = taken(run)
     return ThingRow(
         thing_id=run.run_id,
-        url=run_url(run.run_id, environment=run.environment),
+        url=run_link(run.run_id, environment=run.environment, may_see_runs=may_see_runs),
         badge=ending_badge(run),
         begun=precise_text(run.started_at or run.first_seen_at, zone=zone, now=now),
         length=DASH if length is None else seconds_text(length),
@@ -297,7 +316,9 @@ def wait_text(approval: ListedApproval) -> str:
 # A draft ---------------------------------------------------------------------------------------------------
 
 
-def draft_context(detail: DraftDetail, *, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+def draft_context(
+    detail: DraftDetail, *, may_see_runs: bool, zone: ZoneInfo, now: datetime
+) -> dict[str, Any]:
     draft, environment = detail.draft, detail.environment
     accepted = draft.accepted_at if draft else None
     return {
@@ -325,13 +346,14 @@ def draft_context(detail: DraftDetail, *, zone: ZoneInfo, now: datetime) -> dict
             )
             if fact.text
         ],
-        "runs": [run_row(run, zone=zone, now=now) for run in detail.runs],
+        "runs": [run_row(run, may_see_runs=may_see_runs, zone=zone, now=now) for run in detail.runs],
         "has_things": bool(detail.runs),
         **timeline_context(
             detail.timeline,
             environment=environment,
             own=detail.draft_id,
             has_sessions=len(detail.sessions) > 1,
+            may_see_runs=may_see_runs,
             zone=zone,
             now=now,
         ),
@@ -361,13 +383,17 @@ def moments_of(draft: Draft | None, *, zone: ZoneInfo, now: datetime) -> Iterabl
 # An approval -----------------------------------------------------------------------------------------------
 
 
-def approval_context(detail: ApprovalDetail, *, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+def approval_context(
+    detail: ApprovalDetail, *, may_see_runs: bool, zone: ZoneInfo, now: datetime
+) -> dict[str, Any]:
     approval, environment = detail.approval, detail.environment
     request, decision, part = approval.request, approval.decision, detail.part
     facts = [
         LinkedFact("Environment", environment),
         LinkedFact("Session", part.session_id, session_url(part.session_id, environment=environment)),
-        LinkedFact("Run", part.run_id, run_url(part.run_id, environment=environment) if part.run_id else ""),
+        LinkedFact(
+            "Run", part.run_id, run_link(part.run_id, environment=environment, may_see_runs=may_see_runs)
+        ),
         LinkedFact("Tools", tools_text(detail)),
         LinkedFact("Context", request.context_type if request else ""),
         LinkedFact("Approver (keyed hash)", decision.approver_hash if decision else ""),
@@ -390,6 +416,7 @@ def approval_context(detail: ApprovalDetail, *, zone: ZoneInfo, now: datetime) -
             environment=environment,
             own=detail.approval_id,
             has_sessions=True,
+            may_see_runs=may_see_runs,
             zone=zone,
             now=now,
         ),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -23,8 +22,8 @@ from workbench.timelines.approvals import UnknownApproval, read_approval
 from workbench.timelines.drafts import UnknownDraft, read_draft
 from workbench.timelines.sessions import UnknownSession, read_session
 
-# What makes a page's context of the environment and the moment of now.
-MakeContext = Callable[[str, datetime], dict[str, Any]]
+# What makes a page's context of the environment, of whether the person may see runs, and of the moment of now.
+MakeContext = Callable[[str, bool, datetime], dict[str, Any]]
 
 
 @require_safe
@@ -33,9 +32,9 @@ def show_session(request: HttpRequest, session_id: str) -> HttpResponse:
     """The page at /sessions/<id>/. `near` is a moment of a session that nothing but raw events knows."""
     near = read_moment(request.GET.get("near", ""))
 
-    def make(environment: str, now: datetime) -> dict[str, Any]:
+    def make(environment: str, may_see_runs: bool, now: datetime) -> dict[str, Any]:
         detail = read_session(session_id, environment=environment, now=now, near=near)
-        return session_context(detail, zone=reporting_zone(), now=now)
+        return session_context(detail, may_see_runs=may_see_runs, zone=reporting_zone(), now=now)
 
     return show_thing(request, make)
 
@@ -52,8 +51,9 @@ def read_moment(text: str) -> datetime | None:
 def show_draft(request: HttpRequest, draft_id: str) -> HttpResponse:
     """The page at /drafts/<id>/."""
 
-    def make(environment: str, now: datetime) -> dict[str, Any]:
-        return draft_context(read_draft(draft_id, environment=environment), zone=reporting_zone(), now=now)
+    def make(environment: str, may_see_runs: bool, now: datetime) -> dict[str, Any]:
+        detail = read_draft(draft_id, environment=environment)
+        return draft_context(detail, may_see_runs=may_see_runs, zone=reporting_zone(), now=now)
 
     return show_thing(request, make)
 
@@ -63,9 +63,9 @@ def show_draft(request: HttpRequest, draft_id: str) -> HttpResponse:
 def show_approval(request: HttpRequest, approval_id: str) -> HttpResponse:
     """The page at /approvals/<id>/."""
 
-    def make(environment: str, now: datetime) -> dict[str, Any]:
+    def make(environment: str, may_see_runs: bool, now: datetime) -> dict[str, Any]:
         detail = read_approval(approval_id, environment=environment)
-        return approval_context(detail, zone=reporting_zone(), now=now)
+        return approval_context(detail, may_see_runs=may_see_runs, zone=reporting_zone(), now=now)
 
     return show_thing(request, make)
 
@@ -77,7 +77,7 @@ def show_thing(request: HttpRequest, make: MakeContext) -> HttpResponse:
         return no_environment_page(request)
     try:
         environment = choose_environment(request.GET.get("environment", ""), environments=names)
-        context = make(environment, timezone.now())
+        context = make(environment, has_right(request.user, Right.VIEW_RUNS), timezone.now())
     except UnknownEnvironment:
         raise Http404("There is no environment of this name.") from None
     except (UnknownSession, UnknownDraft, UnknownApproval):
@@ -86,6 +86,5 @@ def show_thing(request: HttpRequest, make: MakeContext) -> HttpResponse:
         "environment": environment,
         "overview_url": f"{reverse('overview')}?environment={environment}",
         "time_zone": reporting_zone().key,
-        "may_see_runs": has_right(request.user, Right.VIEW_RUNS),
     }
-    return render(request, "pages/things/thing.html", context, status=HTTPStatus.OK)
+    return render(request, "pages/things/thing.html", context)

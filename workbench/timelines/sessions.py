@@ -85,10 +85,12 @@ def read_session(
     session = Session.objects.filter(**within).first()
     linked = linked_ids(session_id, environment=environment)
     drafts = list(
-        Draft.objects.filter(draft_id__in=linked[LinkKind.DRAFT], environment=environment).order_by("pk")
+        Draft.objects.filter(draft_id__in=linked.get(LinkKind.DRAFT, []), environment=environment).order_by(
+            "pk"
+        )
     )
     runs = list(
-        WorkflowRun.objects.filter(run_id__in=linked[LinkKind.RUN], environment=environment).order_by(
+        WorkflowRun.objects.filter(run_id__in=linked.get(LinkKind.RUN, []), environment=environment).order_by(
             "first_seen_at", "pk"
         )
     )
@@ -131,7 +133,7 @@ def linked_ids(session_id: str, *, environment: str) -> Mapping[str, list[str]]:
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for kind, thing_id in links.order_by("pk").values_list("kind", "thing_id")[:MOST_LINKS]:
         ids[kind].append(thing_id)
-    return ids
+    return dict(ids)
 
 
 def told_by_drafts(

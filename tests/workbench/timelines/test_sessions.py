@@ -131,5 +131,5 @@ def test_the_number_of_queries_does_not_depend_on_its_size(
     ]
     fold(*full_session(), *drafts)
 
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(12):
         read()
