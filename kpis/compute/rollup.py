@@ -372,7 +372,7 @@ def _mark_past_sessions(freshness: Freshness) -> None:
     bucket = current().bucket("started_at")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT {bucket} FROM {Session._meta.db_table}"  # noqa: S608
+            f"SELECT DISTINCT {bucket} FROM {Session._meta.db_table}"  # noqa: S608  # Its parts are names of ours.
             " WHERE environment = %s AND started_at IS NOT NULL",
             [freshness.environment],
         )

@@ -173,7 +173,7 @@ def test_every_address_is_served(page: str) -> None:
 
 
 def test_an_address_that_nobody_serves_is_found() -> None:
-    assert [is_served(path) for path in ("/plan/", "/kpis/x/", "/nothing/")] == [False, True, False]
+    assert [is_served(path) for path in ("/explore/", "/kpis/x/", "/nothing/")] == [False, True, False]
 
 
 @pytest.mark.parametrize("page", PAGE_NAMES)

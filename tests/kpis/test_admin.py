@@ -119,7 +119,7 @@ TARGET_FORM = {
 @pytest.mark.usefixtures("clock")
 def test_the_effect_of_a_target_is_shown_and_nothing_stored(admin_client: Client) -> None:
     make_environment()
-    make_bucket(numerator=35, denominator=100)
+    make_bucket(numerator=350, denominator=1_000)
 
     page = admin_client.post("/admin/kpis/target/add/", TARGET_FORM | {"_preview": "1"}).content.decode()
 
@@ -157,7 +157,7 @@ def test_the_effect_of_a_change_is_shown_and_nothing_changed(admin_client: Clien
 @pytest.mark.usefixtures("clock")
 def test_the_effect_of_deleting_is_shown_for_one_and_for_several(admin_client: Client) -> None:
     make_environment()
-    make_bucket(numerator=35, denominator=100)
+    make_bucket(numerator=350, denominator=1_000)
     target = make_target("template-suggestion-rate", "0.5", since=date(2026, 2, 10))
     chosen = {"_selected_action": [str(target.pk)], "action": "delete_selected"}
 

@@ -40,7 +40,15 @@ def test_counts_the_events_of_a_ratio(reader: Client) -> None:
     body = reader.get("/api/kpis/template-suggestion-rate/", RANGE).json()
 
     assert body["computed_until"] == "2026-02-15T12:00:00Z"
-    assert body["total"] == {"numerator": 4, "denominator": 10, "value": 0.4, "verdict": "too_few_events"}
+    interval = body["total"].pop("interval")
+    assert interval["low"] < 0.4 < interval["high"]
+    assert body["total"] == {
+        "numerator": 4,
+        "denominator": 10,
+        "value": 0.4,
+        "verdict": "too_few_events",
+        "is_too_close_to_call": False,
+    }
 
 
 @pytest.mark.parametrize("granularity", ["hour", "day", "total"])

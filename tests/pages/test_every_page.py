@@ -112,11 +112,11 @@ def test_shows_the_overview_in_thirteen_queries(
 
 
 @pytest.mark.parametrize("days", [1, 56])
-def test_shows_a_kpi_in_fourteen_queries_at_most(
+def test_shows_a_kpi_in_fifteen_queries_at_most(
     reader: Client, days: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_environment()
     make_days(days)
 
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         reader.get(ADOPTION, {"breakdown": "origin", "compare": "1", "range": "90d"})

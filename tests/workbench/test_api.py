@@ -128,6 +128,7 @@ def test_exports_what_there_is_of_a_user(client: Client, secret: str) -> None:
         "raw_events": 2,
         "quarantined_events": 0,
         "sessions": 1,
+        "early_steps": 1,
         "drafts": 1,
         "runs": 0,
         "agent_runs": 0,

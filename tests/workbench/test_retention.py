@@ -35,6 +35,7 @@ from workbench.models import (
     AppServerStream,
     Draft,
     DraftCreation,
+    EarlyStep,
     EventCount,
     ModelCall,
     RetryRequest,
@@ -85,6 +86,7 @@ def test_every_table_of_the_workbench_is_pruned_but_counts_and_marks() -> None:
         ApprovalRequest,
         Draft,
         DraftCreation,
+        EarlyStep,
         ModelCall,
         RetryRequest,
         Session,
@@ -101,8 +103,8 @@ WITHOUT_SUBJECT = {AppServerState, AppServerStream, EventCount, TouchedBucket}
 def test_every_table_of_the_workbench_is_known_to_retention_and_to_erasure() -> None:
     every = set(apps.get_app_config("workbench").get_models())
     erased = {each.model for each in things.TABLES.values()} | {*things.SINGLE_ROWS, SessionLink}
-    # It goes with its run.
-    erased.add(RetryRequest)
+    # They go with their run, and with their session.
+    erased |= {RetryRequest, EarlyStep}
 
     assert every == {each.model for each in TABLES} | {EventCount, TouchedBucket}
     assert every == erased | WITHOUT_SUBJECT

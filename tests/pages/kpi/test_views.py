@@ -151,7 +151,11 @@ def test_writes_what_is_shown_at_the_pointer(reader: Client) -> None:
         ["Target", "\N{GREATER-THAN OR EQUAL TO} 30%"],
         ["Previous period", "35%"],
     ]
-    assert periods == [{"label": "10 Feb", "name": "10 Feb 2026", "figures": figures}]
+    counted = (
+        "/kpis/template-suggestion-rate/counted/?environment=production"
+        "&from=2026-02-10T00%3A00%3A00Z&to=2026-02-11T00%3A00%3A00Z"
+    )
+    assert periods == [{"label": "10 Feb", "name": "10 Feb 2026", "url": counted, "figures": figures}]
 
 
 def test_draws_a_band_with_an_open_end_where_there_are_too_few_durations(reader: Client) -> None:

@@ -309,8 +309,8 @@ def test_a_run_takes_a_fixed_number_of_queries(
     make_environment()
     make_large_run(agents)
 
-    # Six as above; 19 of the run; whether a retry is on its way; the run once more, for what differs by person.
-    with django_assert_num_queries(29):
+    # Six as above; 20 of the run; whether a retry is on its way; the run once more, for what differs by person.
+    with django_assert_num_queries(30):
         operator.get("/runs/r-1/")
 
 

@@ -405,7 +405,7 @@ def test_a_thing_in_two_environments_stays_two() -> None:
     assert table(AgentRun, "environment", "agent_run_id") == [("production", "a-1")]
 
 
-@pytest.mark.parametrize("order", itertools.permutations(("chat", "blank", "template")))
+@pytest.mark.parametrize("order", [*itertools.permutations(("chat", "blank", "template"))])
 def test_a_session_keeps_each_source_of_its_drafts_once(order: tuple[str, ...]) -> None:
     fold_one_by_one(
         *(draft("draft_created", minute, source=source) for minute, source in enumerate((*order, order[0]))),
