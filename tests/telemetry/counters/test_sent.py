@@ -178,3 +178,35 @@ def test_uses_of_deprecated_parts_are_counted_by_sender(key: ApiKey, monkeypatch
         ("shop.opened", "", "", "app/1", 1),
         ("shop.opened", "deprecated", "", "app/1", 1),
     ]
+
+
+def test_it_does_not_matter_how_posts_are_folded(db: None) -> None:
+    def tables(environment: str) -> list[list[tuple[Any, ...]]]:
+        return [
+            sorted(model._default_manager.filter(environment=environment).values_list(*fields), key=repr)
+            for model, fields in (
+                (EventDay, EVENT_DAY),
+                (PlanPart, ("event", "property", "value", "events", "first_day", "last_day")),
+                (PlanPartDay, ("day", "event", "property", "value", "events")),
+                (ClockDay, ("day", "source", "up_to_seconds", "posts")),
+            )
+        ]
+
+    moments = [MOMENT + hours * HOUR for hours in (0, 30, 1, 50, 2)]
+    for environment, order in (("alone", 1), ("together", -1)):
+        key = make_key(environment=environment)
+        for number, moment in list(enumerate(moments))[::order]:
+            sources = [event(CREATED, moment, source="chat"), event(CREATED, MOMENT, source="blank")]
+            rejected: dict[str, Any] = {"rejected": {"bad_id": 1}, "rejected_kinds": [["bad_id", CREATED, 1]]}
+            where: dict[str, Any] = {
+                "environment": environment,
+                "client": f"app/{number % 2}",
+                "received_at": moment,
+            }
+            post(*sources, key=key, **where, **rejected)
+            if environment == "alone":
+                pending.fold_pending(now=NOW)
+    pending.fold_pending(now=NOW)
+
+    assert tables("alone") == tables("together")
+    assert all(tables("alone"))
