@@ -250,7 +250,7 @@ def test_judges_each_row_by_the_target_of_its_time(reader: Client) -> None:
 
     text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11"})
 
-    interval = "35.6 to 45%"
+    interval = "35.6 to 44.9%"
     assert (
         f"10 Feb 2026 40% {interval} 400 1,000 ≥ 50% Off target "
         f"9 Feb 2026 40% {interval} 400 1,000 ≥ 30% On target"
