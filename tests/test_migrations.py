@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # On SQLite no two releases run at once, and Django makes tables anew there.
 @pytest.mark.only_on("postgresql")
-@pytest.mark.django_db
+# A concurrent index is made in no transaction.
+@pytest.mark.django_db(transaction=True)
 def test_the_release_before_can_work_with_every_migration(capsys: pytest.CaptureFixture[str]) -> None:
     linter = MigrationLinter(
         str(ROOT),

@@ -226,7 +226,8 @@ def rejected_text(row: QuarantinedEvent, *, frame: LiveFrame) -> LiveEventText:
         ),
         clip=clipped([FactText(name="place in the post", value=str(row.position + 1)), *facts]),
         facts=facts,
-        payload=json.dumps(row.payload, indent=2, ensure_ascii=False),
+        # PostgreSQL keeps no order of its own.
+        payload=json.dumps(row.payload, indent=2, ensure_ascii=False, sort_keys=True),
         permalink=reverse("plan-rejected", args=[row.pk]),
         note=f"Replayed {frame.clock(row.replayed_at)}: {row.outcome}" if row.replayed_at else "",
     )

@@ -50,8 +50,9 @@ def test_a_post_says_what_became_of_its_events(reader: Client, secret: str) -> N
         f"12:00:00 web {prefix}… 3 events 1 accepted 1 rejected 1 duplicate"
         " Rejected workbench.draft_created place in the post 3 · id x"
         " properties.source This must be one of: chat, template, blank. Did you mean chat? not_in_enum"
-        ' The event, redacted { "event": "workbench.draft_created", "id": "x", "sessionId": "s-1",'
-        ' "timestamp": "2026-02-15T11:00:00Z", "properties": { "source": "chatt", "draftId": "d-2" } } Its own page'
+        ' The event, redacted { "event": "workbench.draft_created", "id": "x",'
+        ' "properties": { "draftId": "d-2", "source": "chatt" },'
+        ' "sessionId": "s-1", "timestamp": "2026-02-15T11:00:00Z" } Its own page'
         " Accepted workbench.draft_created"
         " session s-1 · source chat · draftId d-1 · timestamp 11:00:00 · id a"
         " session s-1 source chat draftId d-1 timestamp 11:00:00 id a"
