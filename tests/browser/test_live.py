@@ -7,11 +7,24 @@ from urllib.request import Request, urlopen
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
+from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.conftest import Portal, Visit
+from tests.browser.conftest import Portal, Visit, fill_live, sign_in
+from tests.builders import make_secret
+from tests.kpis.builders import make_environment
 from tests.telemetry.posts import URL, event
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+# In a transaction of the test's own nobody else could post, on SQLite.
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def portal(live_server: LiveServer) -> Portal:
+    """With rows of its own: the others' tests only read."""
+    now, secret = timezone.now(), make_secret()
+    make_environment(computed_until=now)
+    fill_live(secret, now=now)
+    return Portal(origin=live_server.url, session=sign_in(), secret=secret)
 
 
 def post(portal: Portal, **fields: Any) -> None:
