@@ -19,7 +19,7 @@ from kpis.reading.periods import Granularity, InvalidRange, last_date, split
 from telemetry.counters.key_traffic import Traffic
 from telemetry.counters.sent import CLOCK_BOUNDS
 from telemetry.plan import get_plan
-from telemetry.quality.days import Clock, Sender, Sending, Series
+from telemetry.quality.days import Sending, SendingClient, Series, SourceClock
 from telemetry.quality.event import EventReading, PropertyFigures, read_event
 from telemetry.quality.events import DeprecatedUse, EventFigures, PartUse, PlanFigures, read_plan_figures
 from web.moments import rfc3339
@@ -161,7 +161,7 @@ def use_json(use: PartUse | None) -> dict[str, Any]:
     }
 
 
-def sender_json(sender: Sender) -> dict[str, str]:
+def sender_json(sender: SendingClient) -> dict[str, str]:
     return {"source": sender.source, "client": sender.client}
 
 
@@ -192,7 +192,7 @@ def property_json(row: PropertyFigures) -> dict[str, Any]:
     }
 
 
-def clock_json(clock: Clock) -> dict[str, Any]:
+def clock_json(clock: SourceClock) -> dict[str, Any]:
     return {
         "source": clock.source,
         "posts": clock.total,

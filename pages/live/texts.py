@@ -18,11 +18,12 @@ from pages.thing_links import draft_url, session_url
 from telemetry.incoming.events import AcceptedEvent, Incoming, IncomingPost
 from telemetry.incoming.filters import EventOutcome
 from telemetry.incoming.posts import rejected_in
-from telemetry.intake import advice
 from telemetry.intake.problems import Problem
 from telemetry.models import Arrival, QuarantinedEvent
 from telemetry.plan import TrackingPlan
 from telemetry.plan.codes import NoticeCode, RejectionCode
+from telemetry.quality.rejected import taken_by
+from workbench.timelines.events import property_text
 
 LABELS = {
     EventOutcome.ACCEPTED: "Accepted",
@@ -196,7 +197,7 @@ def property_facts(properties: Mapping[str, Any], *, frame: LiveFrame) -> Iterat
     """What is stored of an event: ids, values of enumerations, tokens, numbers. The plan allows nothing else."""
     for name, value in properties.items():
         url = thing_address(name, value, frame=frame) if isinstance(value, str) else ""
-        yield FactText(name=name, value=value_text(value), url=url)
+        yield FactText(name=name, value=property_text(value), url=url)
 
 
 def thing_address(name: str, thing_id: str, *, frame: LiveFrame) -> str:
@@ -204,12 +205,6 @@ def thing_address(name: str, thing_id: str, *, frame: LiveFrame) -> str:
     if name == "runId" and frame.sees_runs:
         return run_url(thing_id, environment=frame.environment)
     return draft_url(thing_id, environment=frame.environment) if name == "draftId" else ""
-
-
-def value_text(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(value_text, value))
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def rejected_text(row: QuarantinedEvent, *, frame: LiveFrame) -> LiveEventText:
@@ -253,12 +248,9 @@ def what_the_plan_takes(problem: Problem, *, event: str, plan: TrackingPlan) -> 
 
     A message is short after a post's first 100 problems.
     """
-    definition = plan.events.get(event)
-    parts = problem.field.rpartition(".")
-    if definition is None or not parts[0] or problem.code == NoticeCode.DEPRECATED:
+    if problem.code == NoticeCode.DEPRECATED:
         return ""
-    known = definition.by_name.get(parts[2])
-    takes = advice.what_to_send(known) if known else ""
+    takes = taken_by(plan, event=event, field=problem.field)
     return "" if takes in problem.message else takes
 
 

@@ -13,12 +13,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
-from kpis.formatting import Figure, compact_text, count_text, moment_text
+from kpis.formatting import DASH, Figure, compact_text, count_text, moment_text
 from pages.page_request import PageRequest, environments_of, no_environment_page, page_request_or_404
 from pages.plan.list import controls_of, sending_of
 from pages.plan.state import NO_NAME, PlanState, client_part, event_url, rejected_url
 from pages.plan.texts import (
-    DASH,
     client_text,
     day_text,
     last_seen_text,

@@ -29,7 +29,7 @@ from pages.usage.sorting import PARAMETER, SortColumn, SortOrder, headings, sort
 from people.access import needs_right
 from people.models import Right
 from telemetry.plan import get_plan
-from telemetry.quality.days import Sender, Sending
+from telemetry.quality.days import Sending, SendingClient
 from telemetry.quality.events import EventFigures, PlanFigures, read_plan_figures
 
 DEFAULT_ORDER = "plan"
@@ -110,7 +110,9 @@ def list_context(
     state, zone = page.state, reporting_zone()
     shown = [row for row in enumerate(figures.events) if narrowed.shows(row[1])]
     sorted_rows = sort_rows(shown, columns=COLUMNS, order=order)
-    current = None if narrowed.client is None else Sender(source=narrowed.source, client=narrowed.client)
+    current = (
+        None if narrowed.client is None else SendingClient(source=narrowed.source, client=narrowed.client)
+    )
     senders = [
         sender_text(sender, traffic, state=state, current=current)
         for sender, traffic in figures.senders[:SHOWN_ROWS]

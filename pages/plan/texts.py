@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from kpis.formatting import Figure, compact_text, count_text, date_text, moment_text, percent_text
+from kpis.formatting import DASH, Figure, compact_text, count_text, date_text, moment_text, percent_text
 from pages.page_request import PageState
 from pages.plan.state import client_part, event_url
 from pages.sparkline import Sparkline, make_sparkline
 from pages.stacks import StackBar, StackSeries, make_stacks, round_top
 from telemetry.counters.key_traffic import Traffic
 from telemetry.counters.sent import OTHERS
-from telemetry.quality.days import Clock, Sender, Series
+from telemetry.quality.days import SendingClient, Series, SourceClock
 from telemetry.quality.events import EventFigures, PlanFigures
 
-DASH = "\N{EN DASH}"
 SHOWN_ROWS = 12
 SHOWN_NAMES = 3
 MINUTE = 60
@@ -190,7 +189,9 @@ def series_text(series: Series) -> str:
     return f"between {count_text(low)} and {count_text(high)}, last {count_text(last)}"
 
 
-def sender_text(sender: Sender, traffic: Traffic, *, state: PageState, current: Sender | None) -> SenderText:
+def sender_text(
+    sender: SendingClient, traffic: Traffic, *, state: PageState, current: SendingClient | None
+) -> SenderText:
     url = state.with_extra(source=sender.source, client=client_part(sender.client)).link()
     return SenderText(
         client=client_text(sender.client),
@@ -224,7 +225,7 @@ def code_texts(figures: PlanFigures, *, state: PageState, current: str) -> list[
     ]
 
 
-def clock_text(clock: Clock) -> ClockText:
+def clock_text(clock: SourceClock) -> ClockText:
     """Ahead by more than 5 seconds, on time, behind by a minute or more, by an hour or more."""
     ahead = clock.share(5, 600)
     return ClockText(

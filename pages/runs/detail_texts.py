@@ -14,12 +14,11 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from kpis.days import local_day
-from kpis.formatting import Figure, count_text, date_text, duration_text, moment_text
+from kpis.formatting import DASH, Figure, count_text, date_text, duration_text, moment_text
 from pages.day_bars import DayBar, make_bars
 from pages.runs.spans import waterfall_of
 from pages.runs.state import run_url, runs_url
 from pages.runs.texts import (
-    DASH,
     RunText,
     StateBadge,
     ending_badge,

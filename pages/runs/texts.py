@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from kpis.formatting import count_text, date_text, dollars_text, duration_text
+from kpis.formatting import DASH, count_text, date_text, dollars_text, duration_text
 from pages.runs.state import RunsState, run_url
 from workbench.models import WorkflowRun
 from workbench.runs.listing import ListedRun
 from workbench.runs.states import ACTIVE, RunState, last_news_at
 from workbench.runs.usual import Usual
 
-DASH = "\N{EN DASH}"
 LABELS = {
     RunState.RUNNING: "Running",
     RunState.SILENT: "No news",

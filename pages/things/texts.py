@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from django.template.defaultfilters import pluralize
 
-from kpis.formatting import Figure, count_text, moment_text
+from kpis.formatting import DASH, Figure, count_text, moment_text
 from pages.runs.detail_texts import rejected_rows
 from pages.runs.state import run_url
-from pages.runs.texts import DASH, StateBadge, ending_badge, precise_text, seconds_text
+from pages.runs.texts import StateBadge, ending_badge, precise_text, seconds_text
 from pages.thing_links import LinkedFact, approval_url, draft_url, session_url
 from workbench.models import Draft, WorkflowRun
 from workbench.runs.lengths import MICROSECOND, taken

@@ -55,7 +55,7 @@ class SentRow(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sender:
+class SendingClient:
     """A client of a source; an empty client is not known."""
 
     source: str
@@ -127,7 +127,7 @@ def read_series(sending: Sending, *, event: str | None = None) -> Mapping[str, S
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clock:
+class SourceClock:
     """Posts of a source by how far their newest timestamp was ahead of the receipt: one for each of CLOCK_BOUNDS."""
 
     source: str
@@ -145,7 +145,7 @@ class Clock:
         return sum(inside) / self.total if self.total else 0.0
 
 
-def read_clocks(sending: Sending) -> list[Clock]:
+def read_clocks(sending: Sending) -> list[SourceClock]:
     """A clock for each source, in alphabetical order."""
     # Index: clock_day_unique (day, source, …).
     rows = ClockDay.objects.filter(
@@ -158,6 +158,6 @@ def read_clocks(sending: Sending) -> list[Clock]:
     for source, bound, number in sums.order_by("source", "up_to_seconds"):
         posts[source][bound] = number
     return [
-        Clock(source=source, posts=[numbers.get(bound, 0) for bound in CLOCK_BOUNDS])
+        SourceClock(source=source, posts=[numbers.get(bound, 0) for bound in CLOCK_BOUNDS])
         for source, numbers in posts.items()
     ]

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from telemetry.counters.sent import listed_values
 from telemetry.models import PlanPartDay
 from telemetry.plan import PropertyDefinition, TrackingPlan
-from telemetry.quality.days import Sender, Sending, Series, read_rows, read_series
+from telemetry.quality.days import Sending, SendingClient, Series, read_rows, read_series
 from telemetry.quality.events import EventFigures, PartUse, PartUses, event_figures, read_uses
 
 
@@ -46,7 +46,7 @@ class Rejection:
     """Rejected events of a code from one sender."""
 
     code: str
-    sender: Sender
+    sender: SendingClient
     events: int
     share: float
 
@@ -75,16 +75,16 @@ def read_event(name: str, *, plan: TrackingPlan, sending: Sending) -> EventReadi
         uses=uses,
         series=read_series(sending, event=name).get(name, empty),
     )
-    sent: dict[Sender, int] = {}
+    sent: dict[SendingClient, int] = {}
     for row in rows:
         if not row.is_deprecated_use:
-            sent[Sender.of(row)] = sent.get(Sender.of(row), 0) + row.events
+            sent[SendingClient.of(row)] = sent.get(SendingClient.of(row), 0) + row.events
     rejections = [
         Rejection(
             code=row.code,
-            sender=Sender.of(row),
+            sender=SendingClient.of(row),
             events=row.events,
-            share=row.events / sent[Sender.of(row)],
+            share=row.events / sent[SendingClient.of(row)],
         )
         for row in rows
         if row.code and not row.is_deprecated_use

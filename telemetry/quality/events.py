@@ -10,11 +10,11 @@ from telemetry.counters.key_traffic import Traffic
 from telemetry.models import PlanPart
 from telemetry.plan import EventDefinition, TrackingPlan
 from telemetry.quality.days import (
-    Clock,
-    Sender,
     Sending,
+    SendingClient,
     SentRow,
     Series,
+    SourceClock,
     chosen,
     read_clocks,
     read_rows,
@@ -43,7 +43,7 @@ class DeprecatedUse:
     """Accepted events of a sender that used a deprecated part; the event itself where the part is empty."""
 
     part: str
-    sender: Sender
+    sender: SendingClient
     events: int
     last_at: datetime
 
@@ -82,10 +82,10 @@ class PlanFigures:
     sending: Sending
     events: Sequence[EventFigures]
     traffic: Traffic
-    senders: Sequence[tuple[Sender, Traffic]]
+    senders: Sequence[tuple[SendingClient, Traffic]]
     sources: Sequence[tuple[str, Traffic]]
     names_by_code: Mapping[str, Sequence[tuple[str, int]]]
-    clocks: Sequence[Clock]
+    clocks: Sequence[SourceClock]
     counted_from: date | None
 
 
@@ -113,7 +113,9 @@ def read_plan_figures(plan: TrackingPlan, *, sending: Sending) -> PlanFigures:
         sending=sending,
         events=[*known, *sorted(unknown, key=lambda event: (-event.traffic.rejected, event.name))],
         traffic=traffic_of(rows),
-        senders=by_rejected(grouped(all_rows, Sender.of), name=lambda sender: (sender.source, sender.client)),
+        senders=by_rejected(
+            grouped(all_rows, SendingClient.of), name=lambda sender: (sender.source, sender.client)
+        ),
         sources=by_rejected(grouped(all_rows, lambda row: row.source), name=str),
         names_by_code=names_by_code(rows),
         clocks=read_clocks(sending),
@@ -171,7 +173,7 @@ def event_figures(
 def deprecated_uses(rows: Iterable[SentRow]) -> list[DeprecatedUse]:
     """The most frequent first."""
     uses = [
-        DeprecatedUse(part=row.part, sender=Sender.of(row), events=row.events, last_at=row.last_at)
+        DeprecatedUse(part=row.part, sender=SendingClient.of(row), events=row.events, last_at=row.last_at)
         for row in rows
         if row.is_deprecated_use
     ]

@@ -15,7 +15,7 @@ COLUMNS = ("pk", "received_at", "event", "code", "source", "client", "errors")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class EventFault:
     """An error as the door found it, and what the running plan takes in that place; "" where it says nothing."""
 
     code: str
@@ -67,10 +67,10 @@ def neighbours_of(row: QuarantinedEvent) -> Neighbours:
     )
 
 
-def faults_of(row: QuarantinedEvent, *, plan: TrackingPlan) -> list[Fault]:
+def faults_of(row: QuarantinedEvent, *, plan: TrackingPlan) -> list[EventFault]:
     """All errors of the event, with what the running plan takes in their place."""
     return [
-        Fault(
+        EventFault(
             code=error["code"],
             field=error["field"],
             message=error["message"],

@@ -108,13 +108,14 @@ def shown_properties(event: str, properties: Mapping[str, Any]) -> dict[str, str
     if definition is None:
         return {}
     return {
-        part.name: value_text(properties[part.name])
+        part.name: property_text(properties[part.name])
         for part in definition.properties
         if part.type in SHOWN_TYPES and properties.get(part.name) is not None
     }
 
 
-def value_text(value: Any) -> str:
+def property_text(value: Any) -> str:
+    """A stored value of a property, as people read it: the items of a list after each other, true and false as sent."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -165,5 +166,5 @@ def told_by_approvals(
         yield from told(APPROVAL_REQUESTED, request.requested_at, request.event_key, **ids)
     for decision in decisions:
         ids = {"approvalId": decision.approval_id, "runId": decision.run_id}
-        approved = value_text(decision.approved)
+        approved = property_text(decision.approved)
         yield from told(APPROVAL_COMPLETED, decision.decided_at, decision.event_key, approved=approved, **ids)

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from telemetry.plan import get_plan
-from telemetry.quality.days import Sender, Sending
+from telemetry.quality.days import Sending, SendingClient
 from telemetry.quality.events import EventFigures, PlanFigures, read_plan_figures
 from tests.builders import NOW
 from tests.telemetry.quality.builders import (
@@ -55,9 +55,9 @@ def test_senders_are_told_apart_by_version_the_most_rejected_first() -> None:
     ]
 
     assert found == [
-        (Sender(source="web", client="app/1"), 5, 5, 0.5),
-        (Sender(source="server", client="app/1"), 0, 1, 1.0),
-        (Sender(source="web", client="app/2"), 90, 0, 0.0),
+        (SendingClient(source="web", client="app/1"), 5, 5, 0.5),
+        (SendingClient(source="server", client="app/1"), 0, 1, 1.0),
+        (SendingClient(source="web", client="app/2"), 90, 0, 0.0),
     ]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from telemetry.plan import get_plan
-from telemetry.quality.rejected import Fault, faults_of, neighbours_of, newest_rejected
+from telemetry.quality.rejected import EventFault, faults_of, neighbours_of, newest_rejected
 from tests.telemetry.quality.builders import ENVIRONMENT, make_rejected
 
 pytestmark = pytest.mark.django_db
@@ -44,12 +44,12 @@ def test_says_what_the_plan_takes_in_place_of_a_fault() -> None:
     ]
 
     assert faults_of(make_rejected(errors=errors), plan=get_plan()) == [
-        Fault(
+        EventFault(
             code="not_in_enum",
             field="properties.source",
             message="Not listed.",
             takes="one of: chat, template, blank",
         ),
-        Fault(code="unknown_property", field="properties.mood", message="Unknown.", takes=""),
-        Fault(code="bad_timestamp", field="timestamp", message="No time.", takes=""),
+        EventFault(code="unknown_property", field="properties.mood", message="Unknown.", takes=""),
+        EventFault(code="bad_timestamp", field="timestamp", message="No time.", takes=""),
     ]
