@@ -1,8 +1,8 @@
 """Annotations on pages: the list below a KPI's chart, and the forms that add, change and delete one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import Any, Self, cast
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -113,16 +113,17 @@ def add_annotation(request: HttpRequest) -> HttpResponse:
     initial = {"at": page.now.astimezone(zone), "kpi": kpi if kpi in REGISTRY else ""}
     with timezone.override(zone):
         form = AnnotationForm(request.POST or None, initial=initial, zone=zone)
-        if form.is_valid() and was_added(form, environment=page.environment, request=request, now=page.now):
+        store = partial(annotate, environment=page.environment, person=cast(User, request.user), now=page.now)
+        if form.is_valid() and was_stored(form, store=store):
             messages.success(request, "The annotation was added.")
             return redirect(address_after(request))
         return show_form(request, form=form, environment=page.environment)
 
 
-def was_added(form: AnnotationForm, *, environment: str, request: HttpRequest, now: datetime) -> bool:
+def was_stored(form: AnnotationForm, *, store: Callable[[Note], object]) -> bool:
     """Whether it could be; else the form says why not."""
     try:
-        annotate(form.note, environment=environment, person=cast(User, request.user), now=now)
+        store(form.note)
     except BadAnnotation as error:
         form.add_error(error.field, str(error))
         return False
@@ -142,20 +143,11 @@ def edit_annotation(request: HttpRequest, pk: int) -> HttpResponse:
     initial = {"text": annotation.text, "at": annotation.at.astimezone(zone), "kpi": annotation.kpi}
     with timezone.override(zone):
         form = AnnotationForm(request.POST or None, initial=initial, zone=zone)
-        if form.is_valid() and was_edited(annotation, form=form, request=request):
+        store = partial(edit, annotation, person=cast(User, request.user), now=timezone.now())
+        if form.is_valid() and was_stored(form, store=store):
             messages.success(request, "The annotation was changed.")
             return redirect(address_after(request))
         return show_form(request, form=form, environment=annotation.environment, annotation=annotation)
-
-
-def was_edited(annotation: Annotation, *, form: AnnotationForm, request: HttpRequest) -> bool:
-    """Whether it could be; else the form says why not."""
-    try:
-        edit(annotation, form.note, person=cast(User, request.user), now=timezone.now())
-    except BadAnnotation as error:
-        form.add_error(error.field, str(error))
-        return False
-    return True
 
 
 def annotation_or_404(pk: int, *, environments: Sequence[str]) -> Annotation:
