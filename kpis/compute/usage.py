@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from kpis.compute.measures import MeasuredRanges, bin_expression, workflow_of_run
+from kpis.compute.measures import WORKFLOW_OF_RUN, MeasuredRanges, bin_expression, named_run
 from kpis.models import StoredGranularity, UsageBucket
 from workbench.buckets import Bucket, bucket_start
 from workbench.dialect import Dialect, current
@@ -207,7 +207,7 @@ def filled_in(statement: str, *, ranges: int, dialect: Dialect) -> str:
 AGENT_RUNS = f"""
 SELECT
   {{ended_bucket}} AS bucket,
-  {workflow_of_run("agent")} AS workflow,
+  {WORKFLOW_OF_RUN} AS workflow,
   {or_unknown("agent.agent_name")} AS agent_name,
   {or_unknown("agent.model")} AS model_name,
   CASE agent.status WHEN 'failed' THEN {or_unknown("agent.error_type")} ELSE '' END AS error,
@@ -217,7 +217,7 @@ SELECT
   sum(CASE WHEN agent.called_input_tokens IS NULL THEN coalesce(agent.input_tokens, 0) ELSE 0 END),
   sum(CASE WHEN agent.called_output_tokens IS NULL THEN coalesce(agent.output_tokens, 0) ELSE 0 END),
   sum(CASE WHEN agent.called_cost_micro_usd IS NULL THEN coalesce(agent.cost_micro_usd, 0) ELSE 0 END)
-FROM {AgentRun._meta.db_table} AS agent
+FROM {AgentRun._meta.db_table} AS agent{named_run("agent")}
 WHERE agent.environment = %s AND ({{ended}})
 GROUP BY 1, 2, 3, 4, 5, 6"""
 
@@ -226,7 +226,7 @@ GROUP BY 1, 2, 3, 4, 5, 6"""
 OWNED_CALLS = f"""
 SELECT
   {{ended_bucket}} AS bucket,
-  {workflow_of_run("agent")} AS workflow,
+  {WORKFLOW_OF_RUN} AS workflow,
   {or_unknown("agent.agent_name")} AS agent_name,
   {or_unknown("call.model")} AS model_name,
   count(*),
@@ -235,7 +235,7 @@ SELECT
   sum(coalesce(call.cost_micro_usd, 0))
 FROM {ModelCall._meta.db_table} AS call
 JOIN {AgentRun._meta.db_table} AS agent
-  ON agent.agent_run_id = call.owner_id AND agent.environment = call.environment
+  ON agent.agent_run_id = call.owner_id AND agent.environment = call.environment{named_run("agent")}
 WHERE call.environment = %s AND NOT (call.owner_id = '') AND {{owned}}
 GROUP BY 1, 2, 3, 4"""
 
@@ -243,13 +243,13 @@ GROUP BY 1, 2, 3, 4"""
 CALLS_WITHOUT_AGENT = f"""
 SELECT
   {{called_bucket}} AS bucket,
-  {workflow_of_run("call")} AS workflow,
+  {WORKFLOW_OF_RUN} AS workflow,
   '' AS agent_name,
   {or_unknown("call.model")} AS model_name,
   count(*),
   sum(coalesce(call.input_tokens, 0)),
   sum(coalesce(call.output_tokens, 0)),
   sum(coalesce(call.cost_micro_usd, 0))
-FROM {ModelCall._meta.db_table} AS call
+FROM {ModelCall._meta.db_table} AS call{named_run("call")}
 WHERE call.environment = %s AND call.owner_id = '' AND ({{called}})
 GROUP BY 1, 2, 3, 4"""

@@ -38,6 +38,7 @@ class PendingArrival:
     first_day: date | None
     last_day: date | None
     traceparent: str | None
+    is_replay: bool
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from kpis.compute.rebuild import RebuildChanges, rebuild
 from kpis.histogram import bin_of
 from kpis.models import Freshness, FunnelBucket, StoredGranularity
 from telemetry.models import Environment
-from tests.builders import minutes
+from tests.builders import NOW, minutes
 from workbench.buckets import bucket_of, mark_touched
 from workbench.dialect import current
 from workbench.models import FunnelStep, Session
@@ -134,7 +134,7 @@ def test_a_rebuild_says_what_differs_and_mends_it() -> None:
     day = minutes(0).date()
     next_day = minutes(24 * 60).date()
 
-    changes = rebuild(environment="production", from_date=day, to_date=next_day, apply=True)
+    changes = rebuild(environment="production", from_date=day, to_date=next_day, apply=True, now=NOW)
 
     assert changes == RebuildChanges(added=1, changed=1)
     assert rows("step", "sessions") == [(1, 1), (2, 1)]
