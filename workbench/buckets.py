@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from workbench.models import TouchedBucket
+from workbench.models import ChangeCause, TouchedBucket
 
 BASE_BUCKET = timedelta(minutes=15)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,9 +22,11 @@ def bucket_start(bucket: Bucket) -> datetime:
     return EPOCH + bucket * BASE_BUCKET
 
 
-def mark_touched(*, environment: str, buckets: Iterable[Bucket]) -> None:
+def mark_touched(
+    *, environment: str, buckets: Iterable[Bucket], cause: ChangeCause = ChangeCause.LATE_EVENTS
+) -> None:
     """Asks the rollup to compute the buckets anew. Call it in the transaction that changed what they count."""
     TouchedBucket.objects.bulk_create(
-        TouchedBucket(environment=environment, bucket_start=bucket_start(bucket))
+        TouchedBucket(environment=environment, bucket_start=bucket_start(bucket), cause=cause)
         for bucket in sorted(buckets)
     )

@@ -115,6 +115,7 @@ def replay_rows(rows: Sequence[QuarantinedEvent], *, now: datetime, dry_run: boo
             try_out(part.storable, counts=counts, now=now)
             continue
         result = ingest(part.storable, now=now)
+        mark_arrival(part.storable.key, now=now)
         counts.accepted += result.accepted
         counts.duplicates += result.duplicates
         counts.rejected += result.rejected
@@ -229,6 +230,12 @@ def ingest(delivery: Delivery, *, now: datetime) -> IngestResult:
         sent_moments=delivery.sent_moments,
         client=delivery.client,
     )
+
+
+def mark_arrival(key: ApiKey, *, now: datetime) -> None:
+    """Say of the arrival of this moment that it is a replay. It is not committed, so nobody has taken it."""
+    # Index: arrival_pending.
+    Arrival.objects.pending().filter(key=key, received_at=now).update(is_replay=True)
 
 
 def mark_replayed(rows: Sequence[QuarantinedEvent], *, result: IngestResult, now: datetime) -> None:

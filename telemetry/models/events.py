@@ -39,6 +39,9 @@ class Arrival(models.Model):
     first_day = models.DateField(null=True)
     last_day = models.DateField(null=True)
     taken_at = models.DateTimeField(null=True)
+    is_replay = models.BooleanField(
+        db_default=False, default=False, help_text="Its events were rejected when they first came"
+    )
 
     objects = ArrivalQuerySet.as_manager()
 

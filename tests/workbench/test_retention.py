@@ -331,7 +331,7 @@ def test_a_bucket_after_it_is_computed() -> None:
 @pytest.mark.usefixtures("_numbers")
 def test_a_rebuild_before_it_is_refused() -> None:
     def run(day: date) -> None:
-        rebuild(environment="production", from_date=day, to_date=NOW.date(), apply=True)
+        rebuild(environment="production", from_date=day, to_date=NOW.date(), apply=True, now=NOW)
 
     with pytest.raises(RawEventsPruned):
         run(day_ago(31))

@@ -29,6 +29,7 @@ from workbench.models import (
     ApprovalRequest,
     AppServerState,
     AppServerStream,
+    ChangeCause,
     DraftCreation,
     EventCount,
     LinkKind,
@@ -118,7 +119,9 @@ def take_out_of_counts(events: Iterable[RawEvent], *, environment: str) -> None:
         # Index of both: event_count_unique (bucket_start, event, variant, environment).
         cursor.executemany(TAKE_OUT, rows)
         cursor.execute(DROP_EMPTY, [rows[0][2], rows[-1][2], environment])
-    mark_touched(environment=environment, buckets={bucket for bucket, _, _ in totals})
+    mark_touched(
+        environment=environment, buckets={bucket for bucket, _, _ in totals}, cause=ChangeCause.ERASURE
+    )
 
 
 def variant_of(properties: dict[str, Any]) -> str:
@@ -135,7 +138,11 @@ def remove_single_rows(erasure: Erasure, condition: Q) -> None:
     decisions = list(ApprovalDecision.objects.filter(is_here))
     requests = list(ApprovalRequest.objects.filter(is_here))
     creations = DraftCreation.objects.filter(is_here).values_list("session_id", flat=True)
-    mark_touched(environment=erasure.environment_id, buckets={bucket_of(row.decided_at) for row in decisions})
+    mark_touched(
+        environment=erasure.environment_id,
+        buckets={bucket_of(row.decided_at) for row in decisions},
+        cause=ChangeCause.ERASURE,
+    )
     rows: list[ApprovalDecision | ApprovalRequest] = [*decisions, *requests]
     sessions = {row.session_id for row in rows} | set(creations)
     approvals = {row.approval_id for row in rows} - {""}
@@ -153,7 +160,11 @@ def remove_single_rows(erasure: Erasure, condition: Q) -> None:
 
 def note_calls(erasure: Erasure, calls: Collection[ModelCall]) -> None:
     """Note what model calls that go are counted in, mark their buckets, and forget the ways through their traces."""
-    mark_touched(environment=erasure.environment_id, buckets={bucket_of(call.called_at) for call in calls})
+    mark_touched(
+        environment=erasure.environment_id,
+        buckets={bucket_of(call.called_at) for call in calls},
+        cause=ChangeCause.ERASURE,
+    )
     add_things(erasure, kind=CALLER, ids={call.owner_id for call in calls} - {""})
     add_things(erasure, kind=CALLED_IN, ids={call.run_id for call in calls} - {""})
     forget_links(erasure, {call.trace_id for call in calls})

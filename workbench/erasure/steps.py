@@ -45,6 +45,7 @@ from workbench.fold.funnel import follow_steps
 from workbench.fold.pairs.approvals import pair_approvals_of
 from workbench.fold.pairs.drafts import pair_drafts_of
 from workbench.fold.pending import fold_environment
+from workbench.models import ChangeCause
 
 logger = logging.getLogger(__name__)
 
@@ -294,7 +295,11 @@ def pair_sessions(erasure: Erasure, session_ids: set[str]) -> None:
         batch = empty_batch(cursor, environment=erasure.environment_id, number=folded_before())
         drafts = pair_drafts_of(batch, session_ids)
         decisions = pair_approvals_of(batch, session_ids)
-    mark_touched(environment=erasure.environment_id, buckets=drafts.buckets | decisions.buckets)
+    mark_touched(
+        environment=erasure.environment_id,
+        buckets=drafts.buckets | decisions.buckets,
+        cause=ChangeCause.ERASURE,
+    )
 
 
 def look_at_calls(
@@ -305,7 +310,7 @@ def look_at_calls(
         batch = empty_batch(cursor, environment=erasure.environment_id, number=folded_before())
         calls = own_calls_of(batch, agent_run_ids=agent_run_ids, run_ids=run_ids, now=now)
         touched = read_changes(batch, calls=calls).touched
-    mark_touched(environment=erasure.environment_id, buckets=touched)
+    mark_touched(environment=erasure.environment_id, buckets=touched, cause=ChangeCause.ERASURE)
 
 
 def erase_quarantined(erasure: Erasure, now: datetime) -> None:

@@ -33,6 +33,7 @@ from workbench.erasure.selection import (
 from workbench.models import (
     AgentRun,
     ApprovalDecision,
+    ChangeCause,
     Draft,
     EarlyStep,
     LinkKind,
@@ -458,4 +459,5 @@ def mark_buckets(erasure: Erasure, kind: str, rows: Sequence[Any]) -> None:
     mark_touched(
         environment=erasure.environment_id,
         buckets={bucket_of(moment) for moment in moments if moment is not None},
+        cause=ChangeCause.ERASURE,
     )

@@ -29,6 +29,7 @@ from workbench.fold.sent import count_sent
 from workbench.fold.tally import add_to_counts, count_events, tally_events
 from workbench.fold.watching import watched
 from workbench.isolation import Isolated
+from workbench.models import ChangeCause
 from workbench.streams import forget_streams
 
 # They bound a batch's memory and the length of its transaction. Larger batches were measured: they are not faster.
@@ -138,7 +139,10 @@ def take(*, environment: str, arrivals: Sequence[PendingArrival], now: datetime)
 
 
 def read_arrivals(*, environment: str, newest: int) -> list[PendingArrival]:
-    """The oldest pending arrivals of the environment, up to a batch's limits; at least one, if there are any."""
+    """The oldest pending arrivals of the environment, up to a batch's limits; at least one, if there are any.
+
+    A batch has replays or none, so that each touched bucket has one cause.
+    """
     # Index: arrival_pending (id), of the arrivals that are not taken yet.
     pending = Arrival.objects.pending().filter(environment=environment, id__lte=newest)
     rows = pending.order_by("id").values_list(*PendingArrival.__dataclass_fields__)[:ARRIVALS_PER_BATCH]
@@ -146,7 +150,7 @@ def read_arrivals(*, environment: str, newest: int) -> list[PendingArrival]:
     events = 0
     for arrival in itertools.starmap(PendingArrival, rows):
         events += arrival.accepted
-        if arrivals and events > EVENTS_PER_BATCH:
+        if arrivals and (events > EVENTS_PER_BATCH or arrival.is_replay is not arrivals[0].is_replay):
             break
         arrivals.append(arrival)
     return arrivals
@@ -173,6 +177,7 @@ def _fold_events(
         | drafts.buckets
         | decisions.buckets
         | {tally.bucket for tally in tallies},
+        cause=ChangeCause.REPLAY if arrivals[0].is_replay else ChangeCause.LATE_EVENTS,
     )
     return [
         *count_events(batch, tallies),

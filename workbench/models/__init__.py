@@ -11,7 +11,7 @@ environment, PostgreSQL might choose it to read the whole environment, on a tabl
 
 from workbench.models.app_servers import AppServerState, AppServerStream
 from workbench.models.approvals import ApprovalDecision, ApprovalRequest
-from workbench.models.counts import EventCount, TouchedBucket
+from workbench.models.counts import ChangeCause, EventCount, TouchedBucket
 from workbench.models.drafts import Draft, DraftCreation
 from workbench.models.retries import RetryRequest, RetryState
 from workbench.models.runs import AgentRun, ModelCall, WorkflowRun
@@ -23,6 +23,7 @@ __all__ = [
     "AppServerStream",
     "ApprovalDecision",
     "ApprovalRequest",
+    "ChangeCause",
     "Draft",
     "DraftCreation",
     "EarlyStep",

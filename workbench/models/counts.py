@@ -3,6 +3,17 @@
 from django.db import models
 
 
+class ChangeCause(models.TextChoices):
+    """Why a bucket has to be computed anew. Figures that were shown before may change with it."""
+
+    LATE_EVENTS = "late_events", "late events"
+    REPLAY = "replay", "a replay of rejected events"
+    ERASURE = "erasure", "an erasure"
+    ENTERED_COUNT = "entered_count", "counts entered by hand"
+    REBUILD = "rebuild", "a rebuild"
+    DEFINITION = "definition", "a new definition of the KPI"
+
+
 class EventCount(models.Model):
     """Accepted events of one name in a base bucket; `variant` is the event's `source` property, if any."""
 
@@ -32,6 +43,13 @@ class TouchedBucket(models.Model):
 
     environment = models.CharField(max_length=64)
     bucket_start = models.DateTimeField()
+    # A release that notes no cause writes no other value.
+    cause = models.CharField(
+        max_length=16,
+        choices=ChangeCause,
+        default=ChangeCause.LATE_EVENTS,
+        db_default=ChangeCause.LATE_EVENTS,
+    )
 
     class Meta:
         indexes = [

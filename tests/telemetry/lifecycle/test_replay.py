@@ -64,6 +64,14 @@ def test_a_replayed_event_is_stored_as_if_it_had_been_accepted(key: ApiKey) -> N
     assert (arrival.key, arrival.received_at, arrival.accepted, arrival.client) == (key, LATER, 1, "app/1.2")
 
 
+def test_the_arrival_of_a_replay_says_so(key: ApiKey) -> None:
+    post(event(event_id="e-1"), key=key)
+    allow(key)
+    replay()
+
+    assert list(Arrival.objects.order_by("pk").values_list("is_replay", flat=True)) == [False, True]
+
+
 def test_a_second_replay_changes_nothing(key: ApiKey) -> None:
     post(event(event_id="e-1"), key=key)
     allow(key)

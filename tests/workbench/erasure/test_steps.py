@@ -372,6 +372,14 @@ def test_no_kpi_is_computed_while_half_of_a_subject_is_gone(key: ApiKey) -> None
     assert TouchedBucket.objects.exists()
 
 
+def test_the_buckets_of_an_erasure_say_why_they_are_touched() -> None:
+    fold(event(STARTED, userId=ANN), event(ACCEPTED, draftId="d-1"), event(DECIDED, approved=True))
+    TouchedBucket.objects.all().delete()
+    erase_user()
+
+    assert set(TouchedBucket.objects.values_list("cause", flat=True)) == {"erasure"}
+
+
 # Later events -----------------------------------------------------------------------------------------------
 
 
