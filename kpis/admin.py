@@ -20,6 +20,7 @@ from import_export.admin import ImportExportModelAdmin
 from unfold.decorators import action, display
 
 from kpis import registry
+from kpis.distinct import count, unpack
 from kpis.entered_counts import (
     EnteredCountResource,
     EnteredCountsCsv,
@@ -43,9 +44,11 @@ from kpis.models import (
     Freshness,
     FunnelBucket,
     KpiBucket,
+    LaterChange,
     StoredGranularity,
     Target,
     UsageBucket,
+    UsersBucket,
 )
 from kpis.previews import EffectText, effect_texts
 from kpis.reading.effects import effects_of
@@ -53,6 +56,7 @@ from kpis.reading.past_values import PastValue
 from telemetry.admin.big_tables import LimitedModelAdmin, ReadOnlyModelAdmin
 from telemetry.admin.filters import EnvironmentFilter, choice_filter
 from telemetry.admin.formatting import compact_duration
+from workbench.models import ChangeCause
 
 KpiFilter = choice_filter(
     field="kpi", choices=[(kpi.slug, kpi.title) for kpi in registry.DEFINITIONS], title="KPI"
@@ -125,6 +129,43 @@ class FunnelBucketAdmin(ReadOnlyModelAdmin):
     list_filter = (EnvironmentFilter, choice_filter(field="granularity", choices=StoredGranularity.choices))
     # The unique key backwards, which its index serves.
     ordering = ("-environment", "-granularity", "-period_start", "-step", "-sources", "-used_template")
+
+
+@admin.register(LaterChange)
+class LaterChangeAdmin(ReadOnlyModelAdmin):
+    list_display = (
+        "date",
+        "slug",
+        "environment",
+        "cause",
+        "value_before",
+        "value_after",
+        "denominator_before",
+        "denominator_after",
+        "last_changed_at",
+    )
+    list_filter = (EnvironmentFilter, KpiFilter, choice_filter(field="cause", choices=ChangeCause.choices))
+    # The unique key backwards, which its index serves.
+    ordering = ("-environment", "-kpi", "-date", "-first_changed_at")
+
+    @display(description="KPI")
+    def slug(self, change: LaterChange) -> str:
+        return change.kpi
+
+
+@admin.register(UsersBucket)
+class UsersBucketAdmin(ReadOnlyModelAdmin):
+    list_display = ("environment", "granularity", "period_start", "users")
+    list_filter = (EnvironmentFilter, choice_filter(field="granularity", choices=StoredGranularity.choices))
+    # The unique key backwards, which its index serves.
+    ordering = ("-environment", "-granularity", "-period_start")
+    fields = ("environment", "granularity", "period_start", "users")
+    readonly_fields = ("users",)
+
+    @display(description="users")
+    def users(self, bucket: UsersBucket) -> int:
+        """About how many."""
+        return count(unpack(bucket.sketch))
 
 
 @admin.register(Freshness)

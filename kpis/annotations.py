@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from kpis.models import Annotation
 from kpis.registry import REGISTRY
@@ -37,12 +38,14 @@ class Note:
     def check(self, *, now: datetime) -> None:
         """Raises BadAnnotation."""
         if not self.text or len(self.text) > MOST_CHARACTERS or not self.text.isprintable():
-            raise BadAnnotation(f"It takes one line of 1 to {MOST_CHARACTERS} characters.", field="text")
+            sentence = _("It takes one line of 1 to %(number)s characters.")
+            raise BadAnnotation(sentence % {"number": MOST_CHARACTERS}, field="text")
         if self.kpi and self.kpi not in REGISTRY:
-            raise BadAnnotation("There is no KPI of this name.", field="kpi")
+            raise BadAnnotation(_("There is no KPI of this name."), field="kpi")
         if self.at.year < EARLIEST_YEAR or self.at > now + FARTHEST:
             raise BadAnnotation(
-                f"It takes a moment from the year {EARLIEST_YEAR} to {FARTHEST.days} days from now.",
+                _("It takes a moment from the year %(year)s to %(days)s days from now.")
+                % {"year": EARLIEST_YEAR, "days": FARTHEST.days},
                 field="at",
             )
 
@@ -88,3 +91,8 @@ def annotations_within(
         rows = rows.filter(Q(kpi="") | Q(kpi=kpi))
     newest = rows.select_related("added_by", "edited_by").order_by("-at", "-pk")[:MOST_SHOWN]
     return list(newest)[::-1]
+
+
+def count_annotations(*, environment: str, start: datetime, end: datetime) -> int:
+    """How many there are from `start` to `end` (exclusive), of any KPI. Index: annotation_of_range."""
+    return Annotation.objects.filter(environment=environment, at__gte=start, at__lt=end).count()

@@ -1,10 +1,16 @@
-"""Numbers and moments as text, for people. Programs get unrounded numbers, from the API."""
+"""Numbers and moments as text, for people, as the reader's language writes them (config/formats).
+
+Programs get unrounded numbers, from the API.
+"""
 
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.utils.formats import date_format, get_format
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
@@ -14,8 +20,8 @@ SHORTEST = 0.001
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-# (from where on, how many, their sign): what would be rounded to 1,000k is 1M.
-COMPACT_UNITS = ((999_500_000, 1_000_000_000, "B"), (999_500, 1_000_000, "M"), (1_000, 1_000, "k"))
+# (from where on, how many): what would be rounded to 1,000k is 1M.
+COMPACT_UNITS = ((999_500_000, 1_000_000_000), (999_500, 1_000_000), (1_000, 1_000))
 
 
 class Figure(NamedTuple):
@@ -37,16 +43,33 @@ def value_text(value: float | None, *, unit: str) -> str:
 def interval_text(low: float | None, high: float | None, *, unit: str) -> str:
     """35.2 to 39.7%; 3 min 5 s to 4 min; with an open end: 9 s or more. "" where both ends are open."""
     if low is None or high is None:
-        text = value_text(high if low is None else low, unit=unit)
-        return "" if low is high else f"{text} or {'less' if low is None else 'more'}"
-    first = value_text(low, unit=unit)
-    return f"{first.removesuffix('%')} to {value_text(high, unit=unit)}"
+        value = value_text(high if low is None else low, unit=unit)
+        if low is high:
+            return ""
+        return (_("%(value)s or less") if low is None else _("%(value)s or more")) % {"value": value}
+    first = percent_number(low) if unit == "ratio" else value_text(low, unit=unit)
+    return _("%(low)s to %(high)s") % {"low": first, "high": value_text(high, unit=unit)}
 
 
 def percent_text(ratio: float, *, decimals: int = 1) -> str:
     """0.314 as 31.4%; without zeros at its end."""
+    return mark("TEXT_PERCENT").format(percent_number(ratio, decimals=decimals))
+
+
+def percent_number(ratio: float, *, decimals: int = 1) -> str:
+    """0.314 as 31.4, without a sign."""
     text = f"{ratio * 100:,.{decimals}f}"
-    return f"{text.rstrip('0').removesuffix('.') if decimals else text}%"
+    return localized(text.rstrip("0").removesuffix(".") if decimals else text)
+
+
+def localized(number: str) -> str:
+    """A number written as 1,234.5, with the marks of the reader's language."""
+    return number.translate({ord(","): mark("TEXT_THOUSANDS"), ord("."): mark("TEXT_POINT")})
+
+
+def mark(name: str) -> str:
+    """An entry of the language's config/formats."""
+    return str(get_format(name))
 
 
 def duration_text(seconds: float) -> str:
@@ -65,9 +88,9 @@ def duration_text(seconds: float) -> str:
 
 def _short_duration(seconds: float) -> str:
     if 0 < seconds < SHORTEST:
-        return f"<{SHORTEST}{NARROW}s"
+        return f"<{localized(str(SHORTEST))}{NARROW}s"
     text = f"{seconds:.1f}".removesuffix(".0") if seconds >= 1 or seconds == 0 else f"{seconds:.2g}"
-    return f"{text}{NARROW}s"
+    return f"{localized(text)}{NARROW}s"
 
 
 def _two_units(whole: int, *, large: int, small: int, names: tuple[str, str]) -> str:
@@ -78,33 +101,43 @@ def _two_units(whole: int, *, large: int, small: int, names: tuple[str, str]) ->
 
 def dollars_text(amount: float) -> str:
     """$1,234.56; below a cent with four decimals."""
-    return f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
+    number = f"{amount:,.4f}" if 0 < amount < 0.01 else f"{amount:,.2f}"
+    return mark("TEXT_DOLLARS").format(localized(number))
 
 
 def count_text(number: float) -> str:
-    return f"{number:,.0f}"
+    return localized(f"{number:,.0f}")
 
 
 def compact_text(number: float) -> str:
     """About so many: 950, 12.3k, 4.56M, 7.8B."""
-    for least, size, unit in COMPACT_UNITS:
+    for least, size in COMPACT_UNITS:
         if number >= least:
-            return f"{number / size:.3g}{unit}"
+            return with_unit(localized(f"{number / size:.3g}"), size=size)
     return count_text(number)
+
+
+def with_unit(number: str, *, size: int) -> str:
+    texts = {
+        1_000: pgettext("thousand", "%(number)sk"),
+        1_000_000: pgettext("million", "%(number)sM"),
+        1_000_000_000: pgettext("billion, 10 to the 9th", "%(number)sB"),
+    }
+    return texts[size] % {"number": number}
 
 
 def change_text(current: float, previous: float, *, unit: str) -> str:
     """The difference with its sign: percentage points for a ratio, else per cent of the previous value."""
     if unit == "ratio":
-        return f"{_with_sign((current - previous) * 100)} points"
+        return _("%(change)s points") % {"change": _with_sign((current - previous) * 100)}
     if previous == 0:
         return f"{_sign(current)}{value_text(abs(current), unit=unit)}"
-    return f"{_with_sign((current / previous - 1) * 100)}%"
+    return mark("TEXT_PERCENT").format(_with_sign((current / previous - 1) * 100))
 
 
 def _with_sign(number: float) -> str:
     rounded = round(number, 1)
-    return f"{_sign(rounded)}{abs(rounded):,.1f}".removesuffix(".0")
+    return _sign(rounded) + localized(f"{abs(rounded):,.1f}".removesuffix(".0"))
 
 
 def _sign(number: float) -> str:
@@ -115,7 +148,17 @@ def _sign(number: float) -> str:
 
 def date_text(day: date) -> str:
     """15 Feb 2026."""
-    return f"{day.day} {day:%b %Y}"
+    return date_format(day, "TEXT_DAY")
+
+
+def month_text(day: date) -> str:
+    """Feb 2026."""
+    return date_format(day, "TEXT_MONTH")
+
+
+def day_of_year_text(day: date) -> str:
+    """15 Feb."""
+    return date_format(day, "TEXT_DAY_OF_YEAR")
 
 
 def moment_text(moment: datetime, *, zone: ZoneInfo) -> str:
@@ -125,5 +168,17 @@ def moment_text(moment: datetime, *, zone: ZoneInfo) -> str:
 
 
 def words_of(code: str) -> str:
-    """end_user as End user."""
-    return capfirst(code.replace("_", " "))
+    """end_user as End user, in the reader's language where the code is one of the portal's own."""
+    words = capfirst(code.replace("_", " "))
+    return _(words) if words else ""
+
+
+def within(label: str) -> str:
+    """A label within a sentence: nouns keep their capital where the language writes them so."""
+    return label if get_format("TEXT_KEEPS_CAPITALS") else label.lower()
+
+
+def words_within(label: str) -> str:
+    """A label of the KPIs' registry within a sentence: 36 drafts measured."""
+    words = pgettext("within a sentence", label)
+    return label.lower() if words == label else words

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from workbench.models import FunnelStep
+from workbench.models import ChangeCause, FunnelStep
 
 # The dimension of what could not be measured; its values are the reasons.
 EXCLUDED = "excluded"
@@ -134,6 +134,29 @@ class FunnelBucket(models.Model):
         return f"{FunnelStep(self.step).label} {self.period_start:%Y-%m-%d %H:%M}: {self.sessions}"
 
 
+class UsersBucket(models.Model):
+    """Who started a session in one period, as a sketch from which only their number can be read (kpis/distinct.py).
+
+    A day is the merger of its base buckets. A period in which no session named its user has no row.
+    """
+
+    environment = models.CharField(max_length=64)
+    granularity = models.CharField(max_length=8, choices=StoredGranularity)
+    period_start = models.DateTimeField()
+    sketch = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            # Readers and the rollup name an environment and a granularity, then periods.
+            models.UniqueConstraint(
+                name="users_bucket_unique", fields=["environment", "granularity", "period_start"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"users {self.period_start:%Y-%m-%d %H:%M}"
+
+
 class Freshness(models.Model):
     """How far an environment's KPIs are computed; its row is the lock of the environment's rollup."""
 
@@ -148,12 +171,48 @@ class Freshness(models.Model):
     has_funnel = models.BooleanField(
         db_default=False, help_text="The buckets from before the funnel was kept are computed or marked"
     )
+    has_users = models.BooleanField(
+        db_default=False, help_text="The buckets from before users were kept are computed or marked"
+    )
 
     class Meta:
         verbose_name_plural = "freshness"
 
     def __str__(self) -> str:
         return f"{self.environment} until {self.computed_until}"
+
+
+class LaterChange(models.Model):
+    """What became of a KPI's day after it was over and shown: before and after, by cause.
+
+    Numerator and denominator are those of the day's KpiBucket, the values are in the KPI's unit. The rows of a day are
+    a chain: each begins where the one before ended. What one cause changes within a UTC day, without another cause in
+    between, is one row.
+    """
+
+    environment = models.CharField(max_length=64)
+    kpi = models.CharField(max_length=64)
+    date = models.DateField(help_text="The day that changed, in the reporting zone")
+    cause = models.CharField(max_length=16, choices=ChangeCause)
+    first_changed_at = models.DateTimeField()
+    last_changed_at = models.DateTimeField()
+    numerator_before = models.BigIntegerField()
+    denominator_before = models.BigIntegerField()
+    value_before = models.FloatField(null=True)
+    numerator_after = models.BigIntegerField()
+    denominator_after = models.BigIntegerField()
+    value_after = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [
+            # Readers name an environment and a KPI, then a range of days.
+            models.UniqueConstraint(
+                name="later_change_unique", fields=["environment", "kpi", "date", "first_changed_at"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kpi} {self.date}: {self.get_cause_display()} at {self.first_changed_at:%Y-%m-%d %H:%M}"
 
 
 class Target(models.Model):

@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from kpis.days import day_start
 from telemetry.plan.values import parse_timestamp
 from workbench.runs.filters import BadRunFilter, RunConditions, check_text, read_choice, read_seconds
@@ -79,10 +81,10 @@ def read_range(values: Values, *, zone: ZoneInfo, now: datetime) -> tuple[dateti
     """Start (included) and end (not included). An id is looked for at any time. Raises BadRunFilter."""
     name = first(values, "range")
     if name and name not in RANGES:
-        raise BadRunFilter(f"It takes {', '.join(RANGES)}.", field="range")
+        raise BadRunFilter(_("It takes %(names)s.") % {"names": ", ".join(RANGES)}, field="range")
     start, end = (read_moment(first(values, field), field=field, zone=zone) for field in ("from", "to"))
     if start is not None and end is not None and start >= end:
-        raise BadRunFilter("It must be later than `from`.", field="to")
+        raise BadRunFilter(_("It must be later than `from`."), field="to")
     if start is not None or end is not None:
         return start, end
     has_id = bool(first(values, "id"))
@@ -101,7 +103,7 @@ def read_moment(text: str, *, field: str, zone: ZoneInfo) -> datetime | None:
     # At both ends of the calendar a moment has no UTC.
     if moment is None or moment.utcoffset():
         raise BadRunFilter(
-            "It takes a date like 2026-02-15, or a moment like 2026-02-15T12:00:00Z.", field=field
+            _("It takes a date like 2026-02-15, or a moment like 2026-02-15T12:00:00Z."), field=field
         )
     return moment
 
@@ -110,4 +112,4 @@ def day_of(text: str, *, field: str, zone: ZoneInfo) -> datetime:
     try:
         return day_start(date.fromisoformat(text), zone=zone)
     except (ValueError, OverflowError):
-        raise BadRunFilter("There is no such day.", field=field) from None
+        raise BadRunFilter(_("There is no such day."), field=field) from None

@@ -12,6 +12,8 @@ from django.db.models import Model
 
 from alerts.models import Alert
 from audit.models import AuditEntry
+from digests.models import DigestSending, DigestSubscription
+from kpis.distinct import code_of, pack
 from kpis.models import (
     Annotation,
     Baseline,
@@ -19,11 +21,14 @@ from kpis.models import (
     Freshness,
     FunnelBucket,
     KpiBucket,
+    LaterChange,
     Target,
     UsageBucket,
+    UsersBucket,
 )
 from objectives.models import ObjectiveCount, ObjectiveLevel
 from people.models import Invitation
+from sharing.models import SharedLink
 from telemetry.models import (
     ApiKey,
     Arrival,
@@ -222,6 +227,26 @@ def invitation(number: int = 0, **fields: Any) -> Invitation:
     return Invitation.objects.create(**defaults | fields)
 
 
+def digest_subscription(number: int = 0, **fields: Any) -> DigestSubscription:
+    defaults = {"user": user(number + 700), "time_zone": "Europe/Berlin", "next_due_at": MOMENT}
+    return DigestSubscription.objects.create(**defaults | fields)
+
+
+def digest_sending(number: int = 0, **fields: Any) -> DigestSending:
+    defaults = {
+        "subscription": DigestSubscription.objects.first() or digest_subscription(),
+        "channel": "mail",
+        "occasion": f"weekly {number}",
+        "frequency": "weekly",
+        "period_start": MOMENT - timedelta(days=7),
+        "period_end": MOMENT,
+        "time_zone": "Europe/Berlin",
+        "created_at": MOMENT + timedelta(minutes=number),
+        "next_attempt_at": MOMENT,
+    }
+    return DigestSending.objects.create(**defaults | fields)
+
+
 def user_session(number: int = 0) -> UserSession:
     return UserSession.objects.create(
         user=shared_user(), ip="192.0.2.1", user_agent="A browser", session_key=f"key-{number}"
@@ -256,6 +281,8 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
     Invitation: invitation,
     UserSession: user_session,
     AuditEntry: audit_entry,
+    DigestSubscription: digest_subscription,
+    DigestSending: digest_sending,
     Environment: lambda number: environment(f"env-{number}"),
     ApiKey: api_key,
     Arrival: arrival,
@@ -529,6 +556,26 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         step=1,
         sessions=2,
     ),
+    LaterChange: lambda number: LaterChange.objects.create(
+        environment="production",
+        kpi="approval-rate",
+        date=MOMENT.date() - timedelta(days=number),
+        cause="late_events",
+        first_changed_at=MOMENT,
+        last_changed_at=MOMENT,
+        numerator_before=3,
+        denominator_before=10,
+        value_before=0.3,
+        numerator_after=4,
+        denominator_after=11,
+        value_after=4 / 11,
+    ),
+    UsersBucket: lambda number: UsersBucket.objects.create(
+        environment="production",
+        granularity="base",
+        period_start=MOMENT + timedelta(minutes=15 * number),
+        sketch=pack([code_of("ada")]),
+    ),
     Freshness: lambda number: Freshness.objects.create(
         environment=f"env-{number}", computed_until=MOMENT if number % 2 else None, time_zone="UTC"
     ),
@@ -565,6 +612,16 @@ BUILDERS: dict[type[Model], Callable[[int], Model]] = {
         minutes=1,
         good=9,
         total=10,
+    ),
+    SharedLink: lambda number: SharedLink.objects.create(
+        kind="page",
+        page="kpi",
+        kpi="approval-rate",
+        environment="production",
+        query="range=7d",
+        digest=f"{number:064x}",
+        created_by=shared_user(),
+        expires_at=MOMENT + timedelta(days=number),
     ),
     ObjectiveLevel: lambda number: ObjectiveLevel.objects.create(
         source=f"source-{number}", objective="ingest-latency", good=9, total=10, seen_at=MOMENT

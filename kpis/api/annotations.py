@@ -43,6 +43,7 @@ class PostedAnnotation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 decoder = msgspec.json.Decoder(PostedAnnotation)
+BAD_MOMENT = "at: It takes a moment with a zone, like 2026-02-15T12:00:00Z."
 
 
 class AnnotateKeyAuthentication(ReadKeyAuthentication):
@@ -141,6 +142,12 @@ def read_annotation(request: Request) -> PostedAnnotation:
     text = json_text(read_decompressed(request._request, limit=MOST_BYTES))
     try:
         posted = decoder.decode(text)
+    except msgspec.ValidationError as error:
+        if "$.at" in str(error):
+            raise bad_parameter(BAD_MOMENT, code="bad_annotation") from None
+        raise unreadable(
+            code="wrong_shape", message=f"The body must be an object of an annotation: {error}."
+        ) from None
     except msgspec.DecodeError:
         raise unreadable(
             code="wrong_shape",
@@ -162,9 +169,7 @@ def moment_of(posted: PostedAnnotation, *, now: datetime) -> datetime:
             return posted.at.astimezone(UTC)
     except OverflowError:
         pass
-    raise bad_parameter(
-        "at: It takes a moment with a zone, like 2026-02-15T12:00:00Z.", code="bad_annotation"
-    )
+    raise bad_parameter(BAD_MOMENT, code="bad_annotation")
 
 
 def documents_of(annotations: Sequence[Annotation]) -> list[dict[str, Any]]:

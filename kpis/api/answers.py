@@ -98,6 +98,20 @@ def breakdown_json(reading: KpiReading) -> dict[str, Any]:
         "dimension": reading.breakdown,
         "breakdown": [slice_json(reading.kpi, part) for part in reading.slices],
         "breakdown_left_out": reading.slices_left_out,
+        **other_json(reading),
+    }
+
+
+def other_json(reading: KpiReading) -> dict[str, Any]:
+    """The values beyond the top as one; empty where there are none."""
+    if reading.other is None:
+        return {}
+    return {
+        "breakdown_other": {
+            "values": reading.other_count,
+            "total": evaluation_json(reading.kpi, reading.other.total),
+            "series": series_json(reading.kpi, reading.other.series),
+        }
     }
 
 

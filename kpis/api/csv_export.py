@@ -45,14 +45,24 @@ class CsvRenderer(BaseRenderer):
 
 
 def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row for each period of a KPI's answer; with a breakdown, for each period of each value."""
+    """A row for each period of a KPI's answer; with a breakdown, for each period of each value.
+
+    Further values that are one have rows without a value, which say so in the last column.
+    """
     repeated = {name: answer[name] for name in REPEATED_FIELDS}
     if "breakdown" not in answer:
         return [repeated | cells_of(period) for period in answer["series"]]
-    return [
+    rows = [
         repeated | {"dimension": answer["dimension"], "dimension_value": part["value"]} | cells_of(period)
         for part in answer["breakdown"]
         for period in part["series"]
+    ]
+    return rows + [
+        repeated
+        | {"dimension": answer["dimension"], "dimension_value": ""}
+        | cells_of(period)
+        | {"other_values": answer["breakdown_other"]["values"]}
+        for period in answer.get("breakdown_other", {}).get("series", [])
     ]
 
 

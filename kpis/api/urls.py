@@ -4,7 +4,9 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from kpis.api import views
+from kpis.api.activity import ActivityView
 from kpis.api.annotations import AnnotationsView
+from kpis.api.changes import ChangesView
 from kpis.api.docs_page import ApiDocsView
 from kpis.api.funnel import FunnelView
 from kpis.api.plan import PlanEventsView, PlanEventView
@@ -14,6 +16,8 @@ from kpis.api.usage import AgentsView, CostsView
 urlpatterns = [
     path("kpis/", views.KpiListView.as_view(), name="api-kpis"),
     path("kpis/<str:slug>/", views.KpiView.as_view(), name="api-kpi"),
+    path("kpis/<str:slug>/changes/", ChangesView.as_view(), name="api-kpi-changes"),
+    path("activity/", ActivityView.as_view(), name="api-activity"),
     path("annotations/", AnnotationsView.as_view(), name="api-annotations"),
     path("agents/", AgentsView.as_view(), name="api-agents"),
     path("costs/", CostsView.as_view(), name="api-costs"),

@@ -21,8 +21,8 @@ from kpis.api.parameters import (
     range_of,
 )
 from kpis.api.schemas.kpis import ErrorSerializer, KpiListSerializer, KpiSerializer
-from kpis.reading.periods import Granularity, InvalidRange
-from kpis.reading.query import UnknownDimension, UnknownKpi, find_kpi
+from kpis.reading.periods import Against, Granularity, InvalidRange
+from kpis.reading.query import BREAKDOWN_LIMIT, UnknownDimension, UnknownKpi, find_kpi
 from kpis.reading.readings import Comparison, KpiReading, compare_kpi, compare_kpis
 from kpis.registry import Kpi
 from people.access import has_right
@@ -30,6 +30,8 @@ from people.models import Right
 from telemetry.models import ApiKey
 from web.errors import ApiError
 
+MOST_TOP = 20
+LONGEST_NUMBER = 9
 ERRORS = {400: ErrorSerializer, 401: ErrorSerializer, 403: ErrorSerializer, 404: ErrorSerializer}
 RANGE_PARAMETERS = [
     OpenApiParameter(
@@ -44,20 +46,28 @@ RANGE_PARAMETERS = [
 ]
 
 
+COMPARE_PARAMETER = OpenApiParameter(
+    "compare",
+    enum=list(Against),
+    default=Against.PREVIOUS.value,
+    description="What `change` is against: the days before, the same weekdays 4 weeks before, or a year before.",
+)
+
+
 class KpiListView(ReadView):
     renderer_classes = [JSONRenderer]
     content_negotiation_class = KnownFormats
-    parameter_names = ("environment", "from", "to")
+    parameter_names = ("environment", "from", "to", "compare")
 
     @extend_schema(
         operation_id="listKpis",
         summary="All KPIs with their newest values",
         description=(
             "The value is over the range, by default the 28 days up to now; "
-            "the change is against as many days before it."
+            "the change is against an earlier range."
         ),
         tags=["KPIs"],
-        parameters=RANGE_PARAMETERS,
+        parameters=[*RANGE_PARAMETERS, COMPARE_PARAMETER],
         responses={200: KpiListSerializer, **ERRORS},
     )
     def get(self, request: Request) -> Response:
@@ -68,6 +78,7 @@ class KpiListView(ReadView):
             environment=environment,
             range=range_of(parameters, now=now),
             granularity=Granularity.TOTAL,
+            against=against_of(parameters),
             now=now,
         )
         return Response(list_json(comparisons))
@@ -76,13 +87,13 @@ class KpiListView(ReadView):
 class KpiView(ReadView):
     renderer_classes = [JSONRenderer, CsvRenderer]
     content_negotiation_class = KnownFormats
-    parameter_names = ("environment", "from", "to", "granularity", "breakdown")
+    parameter_names = ("environment", "from", "to", "granularity", "breakdown", "top", "compare")
 
     @extend_schema(
         operation_id="readKpi",
         summary="One KPI over a range",
         description=(
-            "The total, its change against the range of the same length before it, and a series of periods, as JSON "
+            "The total, its change against an earlier range, and a series of periods, as JSON "
             "or, with `format=csv`, the series as CSV."
         ),
         tags=["KPIs"],
@@ -95,6 +106,12 @@ class KpiView(ReadView):
                 description="Length of a period of the series.",
             ),
             OpenApiParameter("breakdown", description="One of the KPI's dimensions."),
+            OpenApiParameter(
+                "top",
+                int,
+                description=f"Of the breakdown so many values, and all others as one: 1 to {MOST_TOP}.",
+            ),
+            COMPARE_PARAMETER,
         ],
         responses={200: KpiSerializer, **ERRORS},
         examples=[OpenApiExample("A bad range", value={"code": "bucket_not_aligned"}, status_codes=["400"])],
@@ -133,6 +150,7 @@ def read(kpi: Kpi, parameters: Mapping[str, str], *, environment: str) -> Compar
     """The reading and its comparison that the parameters ask for. Raises ApiError 400."""
     # Read once: around midnight the default range and the target in force must mean the same today.
     now = timezone.now()
+    top = top_of(parameters)
     try:
         return compare_kpi(
             kpi=kpi,
@@ -140,6 +158,9 @@ def read(kpi: Kpi, parameters: Mapping[str, str], *, environment: str) -> Compar
             range=range_of(parameters, now=now),
             granularity=granularity_of(parameters["granularity"]),
             breakdown=parameters["breakdown"],
+            slices=top or BREAKDOWN_LIMIT,
+            top=top,
+            against=against_of(parameters),
             now=now,
         )
     except InvalidRange as error:
@@ -147,6 +168,28 @@ def read(kpi: Kpi, parameters: Mapping[str, str], *, environment: str) -> Compar
     except UnknownDimension:
         names = ", ".join(kpi.dimensions) or "no dimension"
         raise bad_parameter(f"breakdown: This KPI is broken down by {names}.") from None
+
+
+def against_of(parameters: Mapping[str, str]) -> Against:
+    """The previous range for "". Raises ApiError 400."""
+    try:
+        return Against(parameters["compare"] or Against.PREVIOUS)
+    except ValueError:
+        raise bad_parameter(f"compare: It takes {', '.join(Against)}.") from None
+
+
+def top_of(parameters: Mapping[str, str]) -> int:
+    """0 for none. Raises ApiError 400."""
+    text = parameters["top"]
+    if not text:
+        return 0
+    if not parameters["breakdown"]:
+        raise bad_parameter("top: It needs a breakdown.")
+    # More digits are no number of values, and int() refuses very many.
+    top = int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else 0
+    if not 1 <= top <= MOST_TOP:
+        raise bad_parameter(f"top: It takes a whole number from 1 to {MOST_TOP}.")
+    return top
 
 
 def file_headers(request: Request, reading: KpiReading) -> dict[str, str]:

@@ -63,7 +63,8 @@ class MeasuredRow:
 class TableMeasure:
     """A measure that counts rows of one table: which, and how. The texts are SQL that both databases understand.
 
-    `moment` is the column that decides the bucket. `dimensions` are the breakdowns. With a `duration`, the
+    `moment` is the column that decides the bucket. `dimensions` are the breakdowns; `join` is what they need besides
+    the table, which never changes how many rows there are. With a `duration`, the
     numerator is the sum of the durations that count; `without_start` and `ended_early` are the reasons under
     which the others are excluded.
     """
@@ -72,6 +73,7 @@ class TableMeasure:
     moment: str
     where: str = "true"
     left_out: str = "NULL"
+    join: str = ""
     dimensions: Mapping[str, str] = field(default_factory=dict)
     numerator: str = "1"
     denominator: str = "1"
@@ -132,7 +134,7 @@ SELECT
   {bin_index} AS bin,
   {dimensions}sum({numerator}) AS numerator,
   sum({table.denominator}) AS denominator
-FROM {table.model._meta.db_table} AS thing
+FROM {table.model._meta.db_table} AS thing{table.join}
 WHERE thing.environment = %s AND ({table.where}) AND ({in_ranges})
 GROUP BY {places}"""
 
@@ -187,13 +189,22 @@ def _count_entered(within: MeasuredRanges) -> Iterator[MeasuredRow]:
                 )
 
 
-def workflow_of_run(thing: str) -> str:
-    """SQL: the name of the workflow whose run a thing is part of; `thing` is the alias of its table."""
+# SQL: the name of the workflow whose run a thing is part of; for a statement with `named_run`.
+WORKFLOW_OF_RUN = f"coalesce(named_run.workflow_of_run, '{UNKNOWN}')"
+
+
+def named_run(thing: str) -> str:
+    """SQL: a join with the workflow run that a thing is part of, if it is known; `thing` is the alias of its table.
+
+    Its columns have names of their own, so that those of the thing stay clear.
+    """
     # Index: workflow_run_unique (run_id, environment).
-    return f"""coalesce((
-    SELECT {WORKFLOW} FROM {WorkflowRun._meta.db_table} AS run
-    WHERE run.environment = {thing}.environment AND run.run_id = {thing}.run_id
-  ), '{UNKNOWN}')"""
+    return f"""
+LEFT JOIN (
+  SELECT run_id AS run_id_of_run, environment AS environment_of_run, {WORKFLOW} AS workflow_of_run
+  FROM {WorkflowRun._meta.db_table}
+) AS named_run
+  ON named_run.run_id_of_run = {thing}.run_id AND named_run.environment_of_run = {thing}.environment"""
 
 
 # Index: agent_run_completed (completed_at, environment).
@@ -201,7 +212,8 @@ REPORTED_COSTS = TableMeasure(
     model=AgentRun,
     moment="completed_at",
     where=f"{REPORTED_COST} IS NOT NULL",
-    dimensions={"workflow": workflow_of_run("thing")},
+    join=named_run("thing"),
+    dimensions={"workflow": WORKFLOW_OF_RUN},
     numerator=REPORTED_COST,
 )
 
@@ -210,7 +222,8 @@ COSTS_WITHOUT_AGENT = TableMeasure(
     model=ModelCall,
     moment="called_at",
     where="owner_id = '' AND cost_micro_usd IS NOT NULL",
-    dimensions={"workflow": workflow_of_run("thing")},
+    join=named_run("thing"),
+    dimensions={"workflow": WORKFLOW_OF_RUN},
     numerator="cost_micro_usd",
 )
 

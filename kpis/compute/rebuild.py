@@ -9,6 +9,7 @@ from django.db import transaction
 from audit import trail
 from audit.models import Verb
 from kpis.compute.funnel import FunnelPlace, measure_funnel
+from kpis.compute.later_changes import closed_days, noted
 from kpis.compute.measures import MeasuredRanges
 from kpis.compute.rollup import (
     BUCKETS_PER_TRANSACTION,
@@ -19,10 +20,12 @@ from kpis.compute.rollup import (
     recompute,
 )
 from kpis.compute.usage import SUMS, UsagePlace, measure_usage
+from kpis.compute.users import measure_users
 from kpis.days import day_start, reporting_zone
-from kpis.models import FunnelBucket, KpiBucket, StoredGranularity, UsageBucket
+from kpis.models import FunnelBucket, KpiBucket, StoredGranularity, UsageBucket, UsersBucket
 from telemetry.models import Environment, Erasure
 from workbench.buckets import Bucket, bucket_of, bucket_start
+from workbench.models import ChangeCause
 
 
 class RawEventsPruned(Exception):
@@ -60,12 +63,15 @@ class RebuildChanges:
         )
 
 
-def rebuild(*, environment: str, from_date: date, to_date: date, apply: bool) -> RebuildChanges:
+def rebuild(
+    *, environment: str, from_date: date, to_date: date, apply: bool, now: datetime
+) -> RebuildChanges:
     """Computes the days [from_date, to_date) of the reporting zone anew; writes only when `apply` is set.
 
-    What is written is noted in the audit: when it begins, and with its numbers when it ends. Safe to repeat and to
-    interrupt. Raises RawEventsPruned when raw events of the range were pruned; what counts is what was pruned, not how
-    long events are to be kept. Raises ErasureAtWork while a subject of the environment is being erased.
+    What is written is noted in the audit: when it begins, and with its numbers when it ends; what changes of days that
+    are over is a LaterChange too. Safe to repeat and to interrupt. Raises RawEventsPruned when raw events of the range
+    were pruned; what counts is what was pruned, not how long events are to be kept. Raises ErasureAtWork while a
+    subject of the environment is being erased.
     """
     check_range(environment=environment, from_date=from_date)
     zone = reporting_zone()
@@ -75,7 +81,7 @@ def rebuild(*, environment: str, from_date: date, to_date: date, apply: bool) ->
         _note(environment, {"state": "begun", **days})
     changes = RebuildChanges()
     for buckets in _portions(bucket_of(start), bucket_of(end)):
-        changes += _rebuild_buckets(environment=environment, buckets=buckets, apply=apply)
+        changes += _rebuild_buckets(environment=environment, buckets=buckets, apply=apply, now=now)
     if apply:
         _note(environment, {"state": "done", **days, **asdict(changes)})
     return changes
@@ -103,16 +109,20 @@ def _portions(first: Bucket, end: Bucket) -> Iterator[range]:
         yield range(start, min(start + BUCKETS_PER_TRANSACTION, end))
 
 
-def _rebuild_buckets(*, environment: str, buckets: range, apply: bool) -> RebuildChanges:
+def _rebuild_buckets(*, environment: str, buckets: range, apply: bool, now: datetime) -> RebuildChanges:
     with transaction.atomic():
         # The environment's rollup would replace the same rows, so one waits for the other.
-        lock_freshness(environment, wait=True)
+        freshness = lock_freshness(environment, wait=True)
         # Retention and erasures, which take the same lock, must not remove things of these buckets meanwhile.
         row = Environment.objects.select_for_update(no_key=True).get(name=environment)
         _check(row, start=bucket_start(buckets.start))
         changes = _compare(environment=environment, buckets=buckets)
         if apply:
-            recompute(environment=environment, buckets=buckets)
+            starts = [bucket_start(bucket) for bucket in buckets]
+            days = closed_days(starts, computed_until=freshness.computed_until if freshness else None)
+            causes = dict.fromkeys(days, ChangeCause.REBUILD)
+            with noted(environment=environment, causes=causes, now=now):
+                recompute(environment=environment, buckets=buckets)
     return changes
 
 
@@ -123,9 +133,17 @@ def _compare(*, environment: str, buckets: range) -> RebuildChanges:
             *_stored(KpiBucket, within=within),
             *_stored(UsageBucket, within=within),
             *_stored(FunnelBucket, within=within),
+            *_stored(UsersBucket, within=within),
         ]
     )
-    computed = _contents([*base_rows(within), *measure_usage(within), *measure_funnel(within)])
+    computed = _contents(
+        [
+            *base_rows(within),
+            *measure_usage(within),
+            *measure_funnel(within),
+            *measure_users(within),
+        ]
+    )
     shared = stored.keys() & computed.keys()
     changed = sum(stored[place] != computed[place] for place in shared)
     return RebuildChanges(
@@ -151,18 +169,20 @@ Content = tuple[tuple[object, ...], tuple[object, ...]]
 
 
 def _contents(
-    rows: Iterable[KpiBucket | UsageBucket | FunnelBucket],
+    rows: Iterable[KpiBucket | UsageBucket | FunnelBucket | UsersBucket],
 ) -> dict[tuple[object, ...], tuple[object, ...]]:
     """What each row counts, by its place."""
     return dict(map(_content, rows))
 
 
-def _content(row: KpiBucket | UsageBucket | FunnelBucket) -> Content:
+def _content(row: KpiBucket | UsageBucket | FunnelBucket | UsersBucket) -> Content:
     match row:
         case KpiBucket():
             return _kpi_content(row)
         case UsageBucket():
             return _usage_content(row)
+        case UsersBucket():
+            return ("users", row.period_start), (bytes(row.sketch),)
     return _funnel_content(row)
 
 

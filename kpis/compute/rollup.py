@@ -20,8 +20,10 @@ from kpis import histogram
 from kpis.compute.cumulative import raise_totals
 from kpis.compute.funnel import measure_funnel, sum_funnel
 from kpis.compute.instruments import rollup_seconds
+from kpis.compute.later_changes import causes_of, noted
 from kpis.compute.measures import MEASURES, MeasuredRanges, MeasuredRow, measure
 from kpis.compute.usage import measure_usage, sum_days
+from kpis.compute.users import measure_users, sum_users
 from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import (
     EXCLUDED,
@@ -31,6 +33,7 @@ from kpis.models import (
     KpiBucket,
     StoredGranularity,
     UsageBucket,
+    UsersBucket,
 )
 from kpis.registry import REGISTRY, Kind, Kpi
 from telemetry.models import Arrival, Environment, Erasure
@@ -40,7 +43,7 @@ from workbench.costs import usd_per_minute
 from workbench.dialect import current
 from workbench.fold import pending
 from workbench.isolation import Isolated
-from workbench.models import Session, TouchedBucket
+from workbench.models import ChangeCause, Session, TouchedBucket
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ CLOCKS_APART = timedelta(minutes=1)
 # (dimension, value) of the row that is not broken down.
 WHOLE = ("", "")
 
-BucketRow = TypeVar("BucketRow", KpiBucket, UsageBucket, FunnelBucket)
+BucketRow = TypeVar("BucketRow", KpiBucket, UsageBucket, FunnelBucket, UsersBucket)
 
 
 def bring_up_to_date(*, now: datetime, wait: bool = False) -> None:
@@ -82,7 +85,11 @@ def roll_up(*, environment: str, now: datetime, wait: bool = False) -> None:
 
 def mark_day(*, environment: str, date: date) -> None:
     """Asks the rollup to compute the bucket at the start of that day of the reporting zone (see EnteredCount)."""
-    mark_touched(environment=environment, buckets=[bucket_of(day_start(date, zone=reporting_zone()))])
+    mark_touched(
+        environment=environment,
+        buckets=[bucket_of(day_start(date, zone=reporting_zone()))],
+        cause=ChangeCause.ENTERED_COUNT,
+    )
 
 
 def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
@@ -103,14 +110,20 @@ def roll_up_batch(*, environment: str, now: datetime, wait: bool) -> bool:
             _change_zone(freshness)
         if not freshness.has_usage:
             _mark_past(freshness)
-        if not freshness.has_funnel:
+        if not (freshness.has_funnel and freshness.has_users):
             _mark_past_sessions(freshness)
         # First what is pending, then what is touched: a fold that commits in between is pending here, so
         # computed_until stops before it.
         arrivals = Arrival.objects.pending().filter(environment=environment)
         oldest_pending = arrivals.aggregate(oldest=Min("received_at"))["oldest"]
-        buckets = _take_touched(environment)
-        with rollup_seconds.labels("rollup").time(), roll_up_span(environment, buckets=len(buckets)):
+        starts = _touched(environment)
+        causes = causes_of(environment=environment, starts=starts, computed_until=freshness.computed_until)
+        buckets = _take(environment, starts)
+        with (
+            rollup_seconds.labels("rollup").time(),
+            roll_up_span(environment, buckets=len(buckets)),
+            noted(environment=environment, causes=causes, now=now),
+        ):
             recompute(environment=environment, buckets=_computable(environment, buckets))
         has_more = len(buckets) == BUCKETS_PER_TRANSACTION
         if not has_more:
@@ -134,7 +147,12 @@ def lock_freshness(environment: str, *, wait: bool) -> Freshness | None:
     """
     Freshness.objects.get_or_create(
         environment=environment,
-        defaults={"time_zone": settings.REPORTING_TIME_ZONE, "has_usage": True, "has_funnel": True},
+        defaults={
+            "time_zone": settings.REPORTING_TIME_ZONE,
+            "has_usage": True,
+            "has_funnel": True,
+            "has_users": True,
+        },
     )
     return Freshness.objects.select_for_update(skip_locked=not wait).filter(environment=environment).first()
 
@@ -151,17 +169,20 @@ def _until(now: datetime, oldest_pending: datetime | None, computed_until: datet
     return max(until, computed_until) if computed_until else until
 
 
-def _take_touched(environment: str) -> list[Bucket]:
-    """The earliest touched buckets, as many as a transaction computes; their marks are deleted.
+def _touched(environment: str) -> list[datetime]:
+    """Starts of the earliest touched buckets, as many as a transaction computes."""
+    # Index: touched_bucket_environment (bucket_start, environment).
+    rows = TouchedBucket.objects.filter(environment=environment).order_by("bucket_start")
+    return list(rows.values_list("bucket_start", flat=True).distinct()[:BUCKETS_PER_TRANSACTION])
+
+
+def _take(environment: str, starts: Sequence[datetime]) -> list[Bucket]:
+    """The touched buckets that begin there; their marks are deleted.
 
     They are deleted before the buckets are computed. What a fold marks from then on stays for the next time.
     """
-    # Index: touched_bucket_environment (bucket_start, environment).
-    rows = TouchedBucket.objects.filter(environment=environment)
-    starts = rows.order_by("bucket_start").values_list("bucket_start", flat=True).distinct()
-    chosen = list(starts[:BUCKETS_PER_TRANSACTION])
-    rows.filter(bucket_start__in=chosen).delete()
-    return [bucket_of(start) for start in chosen]
+    TouchedBucket.objects.filter(environment=environment, bucket_start__in=starts).delete()
+    return [bucket_of(start) for start in starts]
 
 
 def _computable(environment: str, buckets: Sequence[Bucket]) -> list[Bucket]:
@@ -186,6 +207,7 @@ def recompute(*, environment: str, buckets: Iterable[Bucket]) -> None:
     replace_rows(
         FunnelBucket, measure_funnel(within), environment=environment, granularity=base, starts=starts
     )
+    replace_rows(UsersBucket, measure_users(within), environment=environment, granularity=base, starts=starts)
     recompute_days(
         environment=environment, days={local_day(bucket_start(bucket), zone=zone) for bucket in buckets}
     )
@@ -291,6 +313,7 @@ def recompute_days(*, environment: str, days: Iterable[date]) -> None:
     rows: list[KpiBucket] = []
     usage: list[UsageBucket] = []
     funnel: list[FunnelBucket] = []
+    users: list[UsersBucket] = []
     starts: list[datetime] = []
     for day in sorted(days):
         start, end = day_start(day, zone=zone), day_start(day + timedelta(days=1), zone=zone)
@@ -298,10 +321,12 @@ def recompute_days(*, environment: str, days: Iterable[date]) -> None:
         rows += _day_rows(environment=environment, start=start, end=end)
         usage += sum_days(environment=environment, start=start, end=end)
         funnel += sum_funnel(environment=environment, start=start, end=end)
+        users += sum_users(environment=environment, start=start, end=end)
     granularity = StoredGranularity.DAY
     replace_rows(KpiBucket, rows, environment=environment, granularity=granularity, starts=starts)
     replace_rows(UsageBucket, usage, environment=environment, granularity=granularity, starts=starts)
     replace_rows(FunnelBucket, funnel, environment=environment, granularity=granularity, starts=starts)
+    replace_rows(UsersBucket, users, environment=environment, granularity=granularity, starts=starts)
 
 
 def _day_rows(*, environment: str, start: datetime, end: datetime) -> list[KpiBucket]:
@@ -348,9 +373,9 @@ def _change_zone(freshness: Freshness) -> None:
     dates = set(EnteredCount.objects.filter(environment=environment).values_list("date", flat=True))
     zones = (ZoneInfo(freshness.time_zone), zone)
     moved = {bucket_of(day_start(date, zone=day_zone)) for date in dates for day_zone in zones}
-    mark_touched(environment=environment, buckets=moved)
+    mark_touched(environment=environment, buckets=moved, cause=ChangeCause.REBUILD)
     starts: set[datetime] = set()
-    for model in (KpiBucket, UsageBucket, FunnelBucket):
+    for model in (KpiBucket, UsageBucket, FunnelBucket, UsersBucket):
         rows = model._default_manager.filter(environment=environment)
         rows.filter(granularity=StoredGranularity.DAY).delete()
         base = rows.filter(granularity=StoredGranularity.BASE)
@@ -363,12 +388,16 @@ def _mark_past(freshness: Freshness) -> None:
     """Marks every bucket that has rows: they are from before usage was kept, so it is computed for them now."""
     base = KpiBucket.objects.filter(environment=freshness.environment, granularity=StoredGranularity.BASE)
     starts = base.values_list("period_start", flat=True).distinct()
-    mark_touched(environment=freshness.environment, buckets=[bucket_of(start) for start in starts])
+    mark_touched(
+        environment=freshness.environment,
+        buckets=[bucket_of(start) for start in starts],
+        cause=ChangeCause.REBUILD,
+    )
     freshness.has_usage = True
 
 
 def _mark_past_sessions(freshness: Freshness) -> None:
-    """Marks every bucket in which a session started: the funnel was not kept for them. Retention's limit holds."""
+    """Marks every bucket in which a session started: the funnel or the users were not kept. Retention's limit holds."""
     bucket = current().bucket("started_at")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -377,8 +406,8 @@ def _mark_past_sessions(freshness: Freshness) -> None:
             [freshness.environment],
         )
         buckets = [number for (number,) in cursor.fetchall()]
-    mark_touched(environment=freshness.environment, buckets=buckets)
-    freshness.has_funnel = True
+    mark_touched(environment=freshness.environment, buckets=buckets, cause=ChangeCause.REBUILD)
+    freshness.has_funnel = freshness.has_users = True
 
 
 def replace_rows(
@@ -390,7 +419,8 @@ def replace_rows(
     starts: Sequence[datetime],
 ) -> None:
     """Deletes the rows of the periods that begin at `starts`, and inserts the given ones in their place."""
-    # Indexes: kpi_bucket_period, usage_bucket_unique, funnel_bucket_unique (environment, granularity, period_start, …).
+    # Indexes: kpi_bucket_period, usage_bucket_unique, funnel_bucket_unique, users_bucket_unique (environment,
+    # granularity, period_start, …).
     model._default_manager.filter(
         environment=environment, granularity=granularity, period_start__in=starts
     ).delete()

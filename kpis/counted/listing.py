@@ -116,6 +116,8 @@ def counting_buckets(kpi: Kpi, row_filter: RowFilter, *, range: Range) -> QueryS
     counts = Q(numerator__gt=0) | Q(denominator__gt=0)
     if row_filter.choice is RowChoice.NUMERATOR:
         counts = Q(numerator__gt=0)
+    elif row_filter.choice is RowChoice.OTHERS:
+        counts = Q(denominator__gt=0)
     return KpiBucket.objects.filter(
         counts,
         environment=row_filter.environment,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+from django.utils.translation import gettext as _
+
 from kpis.reading.periods import InvalidRange
 from workbench.buckets import BASE_BUCKET, EPOCH
 
@@ -35,7 +37,7 @@ class CountedCursor:
             return None
         found = re.fullmatch(r"([0-9]{1,17})-([0-9]{1,2})-([0-9a-f]{1,32})", text)
         if found is None:
-            raise InvalidRange("It takes what a page's link gives.", field="older")
+            raise InvalidRange(_("It takes what a page's link gives."), field="older")
         moment = EPOCH + timedelta(microseconds=int(found[1]))
         return cls(moment=moment, source=int(found[2]), key=found[3])
 

@@ -24,10 +24,11 @@ Parameters = list[Any]
 
 
 class RowChoice(StrEnum):
-    """Which rows: all that count, those that count in a ratio's numerator, or those that do not count."""
+    """Which rows: all that count, those in a ratio's numerator, the other ones, or those that do not count."""
 
     COUNTED = "counted"
     NUMERATOR = "numerator"
+    OTHERS = "others"
     EXCLUDED = "excluded"
 
 
@@ -114,6 +115,8 @@ class CountedSource:
                 return counts
             case RowChoice.NUMERATOR:
                 return f"{counts} AND ({table.numerator}) > 0"
+            case RowChoice.OTHERS:
+                return f"{counts} AND ({table.numerator}) = 0"
             case RowChoice.EXCLUDED:
                 return f"({self.reason()}) IS NOT NULL"
 
@@ -168,7 +171,7 @@ SELECT
   coalesce({source.reason()}, '') AS reason,
   {source.numerator(current())} AS numerator,
   {source.table.denominator} AS denominator
-FROM {rows} AS thing
+FROM {rows} AS thing{source.table.join}
 WHERE {where}
 ORDER BY moment DESC, row_key DESC
 LIMIT {limit}"""
@@ -230,7 +233,7 @@ def sums_of(source: CountedSource, *, row_filter: RowFilter, stretches: Sequence
     where, more = where_clause(source, row_filter=row_filter, stretches=stretches)
     statement = f"""
 SELECT coalesce(sum({source.numerator(current())}), 0), coalesce(sum({source.table.denominator}), 0)
-FROM {rows} AS thing
+FROM {rows} AS thing{source.table.join}
 WHERE {where}"""
     with connection.cursor() as database:
         database.execute(statement, [*parameters, *more])

@@ -1,10 +1,11 @@
 """Which environment a reader gets."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 
-from kpis.models import KpiBucket
+from kpis.models import KpiBucket, StoredGranularity
 from telemetry.models import Environment
 
 PREFERRED = "production"
@@ -30,6 +31,13 @@ def default_environment(environments: Sequence[str]) -> str:
         return next(iter(environments), "")
     candidates = having_data(environments) or environments
     return PREFERRED if PREFERRED in candidates else candidates[0]
+
+
+def first_day_of(environment: str) -> datetime | None:
+    """The start of the first day that has figures; None where there is none yet. One query."""
+    # Index: kpi_bucket_period (environment, granularity, period_start).
+    days = KpiBucket.objects.filter(environment=environment, granularity=StoredGranularity.DAY)
+    return days.order_by("period_start").values_list("period_start", flat=True).first()
 
 
 def having_data(environments: Sequence[str]) -> list[str]:

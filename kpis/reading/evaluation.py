@@ -10,6 +10,7 @@ from kpis.reading.sums import Sums, add_up
 from kpis.registry import Direction, Kind, Kpi
 from kpis.statistics.estimates import Estimate, interval_of_percentile, interval_of_ratio
 from kpis.statistics.intervals import Interval
+from kpis.values import value_of
 from telemetry.plan.metrics import MICRO
 
 PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -182,13 +183,12 @@ def _is_too_close(kpi: Kpi, *, verdict: str | None, interval: Interval | None, t
 
 
 def _value(kpi: Kpi, *, sums: Sums, seconds: Mapping[str, float | None]) -> float | None:
-    if not sums.denominator:
-        return None
-    if kpi.kind is Kind.RATIO:
-        return sums.numerator / sums.denominator
-    if kpi.kind is Kind.SUM:
-        return sums.numerator / MICRO
-    return seconds[kpi.percentile_name]
+    return value_of(
+        kpi,
+        numerator=sums.numerator,
+        denominator=sums.denominator,
+        percentile=seconds.get(kpi.percentile_name),
+    )
 
 
 def _mean(kpi: Kpi, sums: Sums) -> float | None:

@@ -12,11 +12,14 @@ from enum import StrEnum
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from kpis.days import day_start, local_day
 from workbench.buckets import bucket_of, bucket_start
 
 MAXIMUM_PERIODS = 2_000
 DEFAULT_DAYS = 28
+DAYS_OF_WEEKDAYS = 28
 # No workbench measured anything outside these years. Before them zones had offsets that are no multiple of
 # 15 minutes, so that days would not begin with a bucket.
 FIRST_DATE = date(2000, 1, 1)
@@ -37,6 +40,31 @@ class Granularity(StrEnum):
     WEEK = "week"
     MONTH = "month"
     TOTAL = "total"
+
+
+class Against(StrEnum):
+    """What a range is compared with."""
+
+    PREVIOUS = "previous"
+    WEEKDAYS = "weekdays"
+    YEAR = "year"
+
+
+class CalendarUnit(StrEnum):
+    """A period of the calendar, in the days of a zone."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+
+    @property
+    def months(self) -> int:
+        return 3 if self is CalendarUnit.QUARTER else 1
+
+    def first_day(self, day: date, *, back: int = 0) -> date:
+        """The first day of the period that holds the day, or of one that is `back` periods earlier (-1: the next)."""
+        months = day.year * 12 + day.month - 1
+        year, month = divmod(months - months % self.months - back * self.months, 12)
+        return date(year, month + 1, 1)
 
 
 class InvalidRange(ValueError):
@@ -71,9 +99,13 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class Range(Period):
-    """The period that a reader asks for, with the zone whose days count."""
+    """The period that a reader asks for, with the zone whose days count.
+
+    `unit` says that it is a period of the calendar, or what is over of one: it begins with the unit's first day.
+    """
 
     zone: ZoneInfo
+    unit: CalendarUnit | None = None
 
 
 def last_date(period: Period, *, zone: ZoneInfo) -> date:
@@ -91,6 +123,18 @@ def recent_days(days: int, *, zone: ZoneInfo, now: datetime) -> Range:
     )
 
 
+def calendar_range(unit: CalendarUnit, *, zone: ZoneInfo, now: datetime, back: int = 0) -> Range:
+    """The unit that today is in, up to the end of today; with `back` a whole one that is so many units earlier."""
+    today = local_day(now, zone=zone)
+    end = unit.first_day(today, back=back - 1) if back else today + timedelta(days=1)
+    return Range(
+        start=day_start(unit.first_day(today, back=back), zone=zone),
+        end=day_start(end, zone=zone),
+        zone=zone,
+        unit=unit,
+    )
+
+
 def parse_range(*, start: str, end: str, zone: ZoneInfo, now: datetime) -> Range:
     """The range from `start` (included) to `end` (excluded): dates in the zone, or RFC 3339 moments.
 
@@ -103,7 +147,7 @@ def parse_range(*, start: str, end: str, zone: ZoneInfo, now: datetime) -> Range
     )
     if since >= until:
         raise InvalidRange(
-            "The range is empty: from must be earlier than to, which is excluded.", field="from"
+            _("The range is empty: from must be earlier than to, which is excluded."), field="from"
         )
     return Range(start=since, end=until, zone=zone)
 
@@ -117,10 +161,10 @@ def parse_moment(text: str, *, field: str, zone: ZoneInfo) -> datetime:
         moment = _read_moment(text, zone=zone)
     except (ValueError, OverflowError):
         raise InvalidRange(
-            "It takes a date like 2026-02-01 or a moment like 2026-02-01T00:00:00Z.", field=field
+            _("It takes a date like 2026-02-01 or a moment like 2026-02-01T00:00:00Z."), field=field
         ) from None
     if moment.tzinfo is None:
-        raise InvalidRange("A moment needs a zone: end it with Z or an offset like +01:00.", field=field)
+        raise InvalidRange(_("A moment needs a zone: end it with Z or an offset like +01:00."), field=field)
     _check_boundary(moment, field=field, zone=zone)
     return moment
 
@@ -137,18 +181,21 @@ def _read_moment(text: str, *, zone: ZoneInfo) -> datetime:
 
 def _check_boundary(moment: datetime, *, field: str, zone: ZoneInfo) -> None:
     if not day_start(FIRST_DATE, zone=zone) <= moment <= day_start(LAST_DATE, zone=zone):
-        raise InvalidRange(f"It takes {FIRST_DATE} to {LAST_DATE}.", field=field)
+        ends = {"first": FIRST_DATE, "last": LAST_DATE}
+        raise InvalidRange(_("It takes %(first)s to %(last)s.") % ends, field=field)
     if bucket_start(bucket_of(moment)) != moment:
         raise BucketNotAligned(
-            "A moment must be on a 15-minute boundary (:00, :15, :30 or :45): "
-            "figures are kept in buckets of 15 minutes.",
+            _(
+                "A moment must be on a 15-minute boundary (:00, :15, :30 or :45): "
+                "figures are kept in buckets of 15 minutes."
+            ),
             field=field,
         )
 
 
 def shift_days(moment: datetime, days: int, *, zone: ZoneInfo) -> datetime:
     """The same time of day in the zone, that many days later; a negative number is earlier."""
-    local = moment.astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
+    local = _clock(moment, zone=zone) + timedelta(days=days)
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
@@ -156,17 +203,74 @@ def previous_range(current: Range, *, until: datetime | None) -> Range:
     """The range directly before, with as many days of the zone.
 
     `until` is how far the current range is computed. If it lies within the range, the previous range ends at the
-    same time of day: a day that is not over is compared with the same part of a day.
+    same time of day: a day that is not over is compared with the same part of a day. A range of the calendar is
+    compared with the month or quarter before: a whole one with a whole one, else the same days of both.
     """
+    if current.unit is not None:
+        return _unit_before(current, unit=current.unit, end=_computed_end(current, until=until))
     days = _days_in(current)
-    end = current.end
-    if until is not None and current.start < until < end:
-        end = min(end, bucket_start(bucket_of(until) + 1))
     return Range(
         start=shift_days(current.start, -days, zone=current.zone),
-        end=shift_days(end, -days, zone=current.zone),
+        end=shift_days(_computed_end(current, until=until), -days, zone=current.zone),
         zone=current.zone,
     )
+
+
+def _computed_end(current: Range, *, until: datetime | None) -> datetime:
+    """Where the range ends, or the bucket up to which it is computed."""
+    if until is None or not current.start < until < current.end:
+        return current.end
+    return min(current.end, bucket_start(bucket_of(until) + 1))
+
+
+def compared_range(current: Range, *, against: Against, until: datetime | None) -> Range:
+    """The range that the current one is compared with. It ends before the current one begins, so they share no event.
+
+    The same weekdays are those of 4 weeks before, of a longer range those of 8, 12 and so on. The same period a year
+    before is that of 2 years before where the range is longer than a year; 29 February becomes the 28th. `until` is
+    as for previous_range.
+    """
+    if against is Against.PREVIOUS:
+        return previous_range(current, until=until)
+    times = 1
+    while _earlier(current.end, times, against=against, zone=current.zone) > current.start:
+        times += 1
+    end = _computed_end(current, until=until)
+    return Range(
+        start=_earlier(current.start, times, against=against, zone=current.zone),
+        end=_earlier(end, times, against=against, zone=current.zone),
+        zone=current.zone,
+    )
+
+
+def _earlier(moment: datetime, times: int, *, against: Against, zone: ZoneInfo) -> datetime:
+    """The same time of day so many times 4 weeks or a year earlier."""
+    if against is Against.WEEKDAYS:
+        return shift_days(moment, -times * DAYS_OF_WEEKDAYS, zone=zone)
+    local = moment.astimezone(zone).replace(tzinfo=None)
+    try:
+        earlier = local.replace(year=local.year - times)
+    except ValueError:
+        earlier = local.replace(year=local.year - times, day=28)
+    return earlier.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _unit_before(current: Range, *, unit: CalendarUnit, end: datetime) -> Range:
+    """The unit before, up to the same day and time of day as `end`; up to its own end where it is shorter than that."""
+    zone = current.zone
+    first = local_day(current.start, zone=zone)
+    start = day_start(unit.first_day(first, back=1), zone=zone)
+    if end == day_start(unit.first_day(first, back=-1), zone=zone):
+        return Range(start=start, end=current.start, zone=zone)
+    # Of the zone's clock, so that a clock change moves no time of day.
+    elapsed = _clock(end, zone=zone) - _clock(current.start, zone=zone)
+    same_end = (_clock(start, zone=zone) + elapsed).replace(tzinfo=zone).astimezone(UTC)
+    return Range(start=start, end=min(same_end, current.start), zone=zone)
+
+
+def _clock(moment: datetime, *, zone: ZoneInfo) -> datetime:
+    """What the zone's clocks show, without a zone."""
+    return moment.astimezone(zone).replace(tzinfo=None)
 
 
 def _days_in(range: Range) -> int:
@@ -184,8 +288,11 @@ def split(range: Range, *, granularity: Granularity, maximum: int = MAXIMUM_PERI
     periods = tuple(islice(_periods(range, granularity=granularity), maximum + 1))
     if len(periods) > maximum:
         raise TooManyPeriods(
-            f"The range has more than {maximum} periods of one {granularity}; "
-            "take a shorter range or a coarser granularity.",
+            _(
+                "The range has more than %(maximum)s periods of one %(granularity)s; "
+                "take a shorter range or a coarser granularity."
+            )
+            % {"maximum": maximum, "granularity": _(granularity.value)},
             field="granularity",
         )
     return periods

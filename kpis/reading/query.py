@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kpis.models import EXCLUDED
-from kpis.reading.periods import Granularity, Period, Range, previous_range, split
+from kpis.reading.periods import Against, Granularity, Period, Range, compared_range, split
 from kpis.reading.spans import Span, stored_spans
 from kpis.reading.stored_rows import read_rows
 from kpis.reading.sums import SumTable
@@ -35,7 +35,8 @@ class KpiQuery:
     """Some KPIs of an environment over a range, in periods of the granularity.
 
     A breakdown is a dimension, or "" for none. Of its values the `slice_limit` largest are read, each with a
-    series or with its total alone. Raises UnknownDimension for a breakdown that one of the KPIs does not have.
+    series or with its total alone. The `top` largest have a series in any case, and so have all others together.
+    Raises UnknownDimension for a breakdown that one of the KPIs does not have.
     """
 
     kpis: Sequence[Kpi]
@@ -45,6 +46,7 @@ class KpiQuery:
     breakdown: str = ""
     slice_limit: int = BREAKDOWN_LIMIT
     has_slice_series: bool = True
+    top: int = 0
 
     def __post_init__(self) -> None:
         if self.breakdown and any(self.breakdown not in kpi.dimensions for kpi in self.kpis):
@@ -69,9 +71,15 @@ class KpiQuery:
         """Where the stored rows of the periods are."""
         return stored_spans(periods, granularity=self.granularity, zone=self.range.zone)
 
-    def before(self, *, computed_until: datetime | None, granularity: Granularity) -> "KpiQuery":
-        """The same KPIs over the previous range (see previous_range), without a breakdown."""
-        previous = previous_range(self.range, until=computed_until)
+    def before(
+        self,
+        *,
+        computed_until: datetime | None,
+        granularity: Granularity,
+        against: Against = Against.PREVIOUS,
+    ) -> "KpiQuery":
+        """The same KPIs over the range to compare with (see compared_range), without a breakdown."""
+        previous = compared_range(self.range, against=against, until=computed_until)
         return replace(self, range=previous, granularity=granularity, breakdown="")
 
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from kpis.models import EXCLUDED
 from kpis.reading.context import EvaluationContext
 from kpis.reading.evaluation import Evaluation, Slice, Yardstick, evaluate_slice
-from kpis.reading.periods import Granularity, Range
+from kpis.reading.periods import Against, Granularity, Range
 from kpis.reading.query import BREAKDOWN_LIMIT, KpiQuery, read_sums
-from kpis.reading.sums import SumTable
+from kpis.reading.sums import SumTable, add_up
 from kpis.registry import DEFINITIONS, Kpi
 from kpis.statistics.changes import ValueChange, judge_change
 
@@ -24,7 +24,8 @@ class KpiReading:
     """A KPI over a range. The series ends where nothing is computed yet; the total is over the series' periods.
 
     `excluded` counts, by reason, what belongs to the range and could not be measured. `slices` are the largest
-    values of the breakdown; `slices_left_out` is how many more values there are.
+    values of the breakdown; `slices_left_out` is how many more values there are. If the query has a `top`, `other` is
+    all values beyond it together, and `other_count` is how many.
     """
 
     kpi: Kpi
@@ -39,11 +40,13 @@ class KpiReading:
     breakdown: str
     slices: tuple[Slice, ...] = ()
     slices_left_out: int = 0
+    other: Slice | None = None
+    other_count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A KPI over a range, and over the range of the same length before it."""
+    """A KPI over a range, and over an earlier range that it is compared with."""
 
     current: KpiReading
     previous: KpiReading
@@ -85,11 +88,14 @@ def compare_kpi(
     breakdown: str = "",
     slices: int = BREAKDOWN_LIMIT,
     has_slice_series: bool = True,
+    top: int = 0,
     is_previous_by_period: bool = False,
+    against: Against = Against.PREVIOUS,
 ) -> Comparison:
-    """As read_kpi, and the previous range, in one query more.
+    """As read_kpi, and the range that it is compared with, in one query more.
 
-    The breakdown has the `slices` largest values, with empty series unless `has_slice_series`. The previous range is
+    The breakdown has the `slices` largest values, with empty series unless `has_slice_series`; the `top` largest
+    and all others together have a series in any case. The previous range is
     a total, or has the same granularity if `is_previous_by_period`.
     """
     query = KpiQuery(
@@ -100,26 +106,47 @@ def compare_kpi(
         breakdown=breakdown,
         slice_limit=slices,
         has_slice_series=has_slice_series,
+        top=top,
     )
     previous_granularity = granularity if is_previous_by_period else Granularity.TOTAL
-    return _compare(query, previous_granularity=previous_granularity, now=now)[0]
+    return _compare(query, previous_granularity=previous_granularity, against=against, now=now)[0]
 
 
 def compare_kpis(
-    *, environment: str, range: Range, now: datetime, granularity: Granularity = Granularity.DAY
+    *,
+    environment: str,
+    range: Range,
+    now: datetime,
+    granularity: Granularity = Granularity.DAY,
+    against: Against = Against.PREVIOUS,
+    context: EvaluationContext | None = None,
 ) -> list[Comparison]:
-    """Every KPI over the range and its total over the previous range, in registry order, in six queries.
+    """Every KPI over the range and its total over the one to compare with, in registry order, in six queries.
 
-    Raises TooManyPeriods.
+    With a context, which is of every KPI in the environment, in two. Raises TooManyPeriods.
     """
     query = KpiQuery(kpis=DEFINITIONS, environment=environment, range=range, granularity=granularity)
-    return _compare(query, previous_granularity=Granularity.TOTAL, now=now)
+    return _compare(query, previous_granularity=Granularity.TOTAL, against=against, now=now, context=context)
 
 
-def _compare(query: KpiQuery, *, previous_granularity: Granularity, now: datetime) -> list[Comparison]:
+def load_context(*, environment: str, now: datetime) -> EvaluationContext:
+    """What every KPI of the environment is evaluated with, for several comparisons of one moment."""
+    return EvaluationContext.load(kpis=DEFINITIONS, environment=environment, now=now)
+
+
+def _compare(
+    query: KpiQuery,
+    *,
+    previous_granularity: Granularity,
+    against: Against,
+    now: datetime,
+    context: EvaluationContext | None = None,
+) -> list[Comparison]:
     # Loaded once: both ranges are judged by the same targets and end where the same rollup ended.
-    context = _load_context(query, now=now)
-    before = query.before(computed_until=context.computed_until, granularity=previous_granularity)
+    context = context or _load_context(query, now=now)
+    before = query.before(
+        computed_until=context.computed_until, granularity=previous_granularity, against=against
+    )
     pairs = zip(_read(query, context=context), _read(before, context=context), strict=True)
     return [Comparison(current=current, previous=previous) for current, previous in pairs]
 
@@ -138,7 +165,7 @@ def make_reading(kpi: Kpi, *, query: KpiQuery, table: SumTable, context: Evaluat
     """The KPI's reading from the sums that the query asked for, without a database query."""
     yardstick = context.yardstick(kpi, range=query.range, periods=table.periods)
     whole = evaluate_slice(yardstick, sums=table.by_period(kpi))
-    values = list(table.counts(kpi, dimension=query.breakdown)) if query.breakdown else []
+    values = table.values(kpi, dimension=query.breakdown) if query.breakdown else []
     return KpiReading(
         kpi=kpi,
         environment=query.environment,
@@ -152,6 +179,8 @@ def make_reading(kpi: Kpi, *, query: KpiQuery, table: SumTable, context: Evaluat
         breakdown=query.breakdown,
         slices=_slices(values[: query.slice_limit], query=query, table=table, yardstick=yardstick),
         slices_left_out=max(0, len(values) - query.slice_limit),
+        other=_other(values[query.top :], query=query, table=table, yardstick=yardstick),
+        other_count=len(values[query.top :]) if query.top else 0,
     )
 
 
@@ -163,7 +192,15 @@ def _slices(
             yardstick,
             sums=table.by_period(yardstick.kpi, dimension=query.breakdown, value=value),
             value=value,
-            has_series=query.has_slice_series,
+            has_series=query.has_slice_series or number < query.top,
         )
-        for value in values
+        for number, value in enumerate(values)
     )
+
+
+def _other(values: Sequence[str], *, query: KpiQuery, table: SumTable, yardstick: Yardstick) -> Slice | None:
+    """All these values as one: their sums are added up, so a ratio is one of sums and a percentile one of all."""
+    if not query.top or not values:
+        return None
+    by_value = [table.by_period(yardstick.kpi, dimension=query.breakdown, value=value) for value in values]
+    return evaluate_slice(yardstick, sums=[add_up(several) for several in zip(*by_value, strict=True)])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from kpis.days import day_start, local_day
+from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import StoredGranularity
 from kpis.reading.periods import Granularity, Period
 
@@ -21,13 +21,14 @@ def stored_spans(periods: Sequence[Period], *, granularity: Granularity, zone: Z
     """At most three spans that together cover the periods exactly once.
 
     The periods follow each other without gaps, as `split` returns them. An hour is shorter than a day row, so
-    hours are answered from base rows alone.
+    hours are answered from base rows alone. So are days of another zone than the reporting zone, whose days are stored.
     """
     if not periods:
         return ()
     start, end = periods[0].start, periods[-1].end
     first_day, last_day = _first_midnight(start, zone=zone), day_start(local_day(end, zone=zone), zone=zone)
-    if granularity is Granularity.HOUR or first_day >= last_day:
+    has_day_rows = granularity is not Granularity.HOUR and zone.key == reporting_zone().key
+    if not has_day_rows or first_day >= last_day:
         return (Span(start=start, end=end, granularity=StoredGranularity.BASE),)
     spans = (
         Span(start=start, end=first_day, granularity=StoredGranularity.BASE),

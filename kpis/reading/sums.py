@@ -1,7 +1,7 @@
 """Sums of KPIs: what stored rows hold, added up by period. No database."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +10,7 @@ import msgspec
 
 from kpis.histogram import Histogram, merge
 from kpis.reading.periods import Period
-from kpis.registry import Kpi
+from kpis.registry import Kind, Kpi
 
 _decode_histogram = msgspec.json.Decoder(dict[int, int]).decode
 
@@ -102,7 +102,21 @@ class SumTable:
         """The denominator of each value of the dimension over all periods, the largest first."""
         counts = {
             value: sum(sums.denominator for sums in by_period)
-            for (slug, cell_dimension, value), by_period in self.cells.items()
-            if slug == kpi.slug and cell_dimension == dimension
+            for value, by_period in self._by_value(kpi, dimension=dimension)
         }
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def values(self, kpi: Kpi, *, dimension: str) -> list[str]:
+        """The values of the dimension, the largest first: of a sum the highest, else the one with the most counted."""
+        if kpi.kind is not Kind.SUM:
+            return list(self.counts(kpi, dimension=dimension))
+        sizes = {
+            value: sum(sums.numerator for sums in by_period)
+            for value, by_period in self._by_value(kpi, dimension=dimension)
+        }
+        return sorted(sizes, key=lambda value: (-sizes[value], value))
+
+    def _by_value(self, kpi: Kpi, *, dimension: str) -> Iterator[tuple[str, Sequence[Sums]]]:
+        for (slug, cell_dimension, value), by_period in self.cells.items():
+            if slug == kpi.slug and cell_dimension == dimension:
+                yield value, by_period

@@ -1,11 +1,11 @@
-"""The steps that are killed: posts, bringing KPIs up to date, replays, runs of retention, erasures, retries."""
+"""The steps that are killed: posts, rollups, replays, runs of retention, erasures, retries, digests."""
 
 import json
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +17,11 @@ from django.contrib.auth.models import User
 from django.db.models import Sum
 
 from audit.models import AuditEntry, Verb
+from config import mail
+from digests.addresses import seal_webhook
+from digests.models import DigestSending, DigestState, DigestSubscription
+from digests.sending import send_due
+from digests.subscriptions import save_subscription
 from kpis.compute.rollup import bring_up_to_date
 from telemetry.intake.ingest import ingest_events
 from telemetry.keys import change_key
@@ -27,6 +32,7 @@ from telemetry.lifecycle.retention import runs
 from telemetry.models import (
     ApiKey,
     Arrival,
+    Environment,
     ErasedEvents,
     Erasure,
     LedgerHour,
@@ -42,6 +48,7 @@ from telemetry.plan import get_plan
 from tests.crash.harness import Scenario
 from tests.oracle.streams import SPRING, Batch, deliveries, posted, realistic
 from tests.oracle.system import Keys, clear_tables, find_keys, make_keys, tables
+from tests.telemetry.notices.receivers import OnFreePort
 from workbench.erasure import steps
 from workbench.models import EventCount, RetryRequest, RetryState, WorkflowRun
 from workbench.retries.requesting import request_retry
@@ -61,6 +68,7 @@ def named(name: str) -> Scenario:
         "prune_things": PruneThings,
         "erasure": Erase,
         "retry": Retry,
+        "digest": SendDigest,
         "torn": Torn,
     }
     return scenarios[name]()
@@ -364,7 +372,7 @@ def receiver_that_notes(path: Path) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             with path.open("a") as file:
-                file.write(f"{self.headers['webhook-id']}\n")
+                file.write(f"{self.headers.get('webhook-id', 'post')}\n")
             body = b'{"runId": "r-2"}'
             self.send_response(202)
             self.send_header("Content-Length", str(len(body)))
@@ -375,6 +383,65 @@ def receiver_that_notes(path: Path) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+class SendDigest(Scenario):
+    """A digest is entered, mailed and posted; a mail server and a chat note what they are handed."""
+
+    due_at = datetime(2026, 3, 30, 6, tzinfo=UTC)
+
+    def load(self) -> None:
+        # As for retries, the servers live in the process that all are forked from.
+        self.noted = Path(tempfile.mkdtemp()) / "ids"
+        chat = ThreadingHTTPServer(("127.0.0.1", 0), receiver_that_notes(self.noted))
+        threading.Thread(target=chat.serve_forever, daemon=True).start()
+        box = NotingBox(self.noted)
+        controller = OnFreePort(box, hostname="127.0.0.1", port=0)
+        controller.start()
+        settings.EMAIL_URL, settings.EMAIL_BACKEND = "smtp://127.0.0.1", mail.SMTP
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
+        self.place = f"127.0.0.1:{chat.server_port}"
+        settings.DIGEST_CHAT_HOSTS = [self.place]
+
+    def set_up(self) -> None:
+        Environment.objects.create(name="production")
+        User.objects.create_superuser("ada", "ada@example.com")
+
+    def prepare(self) -> None:
+        clear_tables()
+        DigestSubscription.objects.all().delete()
+        subscription = DigestSubscription(
+            user=User.objects.get(), time_zone="Europe/Berlin", webhook=seal_webhook(f"http://{self.place}/x")
+        )
+        save_subscription(subscription, now=self.due_at - timedelta(days=1))
+
+    def step(self) -> Any:
+        self.noted.write_text("")
+        send_due(now=self.due_at)
+
+    def take_over(self, *, answer: Any) -> Any:
+        """The task goes on for an hour, and says of nothing that it was sent which was not."""
+        for minute in range(1, 61, 5):
+            send_due(now=self.due_at + timedelta(minutes=minute))
+        noted = Counter(self.noted.read_text().split())
+        if noted != {"mail": 1, "post": 1}:
+            raise AssertionError(f"received {dict(noted)}")
+        states = dict(DigestSending.objects.values_list("channel", "state"))
+        if not {*states.values()} <= {DigestState.SENT, DigestState.UNSURE}:
+            raise AssertionError(f"left as {states}")
+        return {"DigestSending": Counter(DigestSending.objects.values_list("occasion", "channel"))}
+
+
+class NotingBox:
+    """A mail server that notes each mail that it takes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        with self.path.open("a") as file:
+            file.write("mail\n")
+        return "250 OK"
 
 
 class Torn(Scenario):

@@ -35,6 +35,7 @@ def explore(scenario: str, *, stride: int = 1) -> dict[str, object]:
         ("rollup", 7, 20),
         ("replay", 5, 10),
         ("retry", 1, 10),
+        ("digest", 1, 15),
         ("prune", 20, 10),
         ("prune_things", 60, 5),
         ("erasure", 60, 10),

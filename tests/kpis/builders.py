@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from kpis.histogram import bin_of, merge
-from kpis.models import Baseline, Freshness, KpiBucket, StoredGranularity, Target
+from kpis.models import Baseline, Freshness, KpiBucket, LaterChange, StoredGranularity, Target
 from kpis.registry import REGISTRY
 from telemetry.models import Environment
 from tests.builders import NOW
@@ -65,4 +65,25 @@ def make_baseline(kpi: str, value: str, *, since: date, environment: str = "") -
         effective_from=since,
         method="Stopwatch",
         sample_size=36,
+    )
+
+
+def make_later_change(kpi: str = "template-suggestion-rate", **fields: Any) -> LaterChange:
+    """On NOW, late events made of 3 of 10 on 2026-02-10 4 of 12, unless said otherwise."""
+    return LaterChange.objects.create(
+        **{
+            "environment": "production",
+            "kpi": kpi,
+            "date": DAY.date(),
+            "cause": "late_events",
+            "first_changed_at": NOW,
+            "last_changed_at": fields.get("first_changed_at", NOW),
+            "numerator_before": 3,
+            "denominator_before": 10,
+            "value_before": 0.3,
+            "numerator_after": 4,
+            "denominator_after": 12,
+            "value_after": 1 / 3,
+            **fields,
+        }
     )

@@ -213,9 +213,14 @@ def test_bringing_up_to_date_again_changes_nothing(keys: Keys, stream: Stream, s
 def test_the_order_of_arrival_leaves_no_trace(keys: Keys, stream: Stream, first: int, second: int) -> None:
     with override_settings(REPORTING_TIME_ZONE=stream.zone):
         play(stream, keys=keys, seed=first)
-        before = tables(of=("workbench", "kpis"))
+        before = numbers()
         play(stream, keys=keys, seed=second)
-        assert tables(of=("workbench", "kpis")) == before
+        assert numbers() == before
+
+
+def numbers() -> dict[str, Any]:
+    """All tables of things and KPIs, but for the notes of what changed when: those tell the order."""
+    return {name: rows for name, rows in tables(of=("workbench", "kpis")).items() if name != "LaterChange"}
 
 
 @examples(10)

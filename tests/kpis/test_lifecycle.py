@@ -295,6 +295,7 @@ class Lifecycle(RuleBasedStateMachine):
                 from_date=start.date(),
                 to_date=self.now.date() + timedelta(days=1),
                 apply=True,
+                now=self.now,
             )
         except RawEventsPruned:
             assert is_gone

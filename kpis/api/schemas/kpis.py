@@ -83,6 +83,12 @@ class SliceSerializer(serializers.Serializer[Any]):
     series = PeriodSerializer(many=True)
 
 
+class OtherSerializer(serializers.Serializer[Any]):
+    values = serializers.IntegerField(help_text="How many values it is made of")
+    total = FiguresSerializer()
+    series = PeriodSerializer(many=True)
+
+
 class HeadSerializer(serializers.Serializer[Any]):
     kpi = serializers.CharField(help_text="Slug")
     title = serializers.CharField()
@@ -141,8 +147,13 @@ class KpiSerializer(HeadSerializer):
         child=serializers.IntegerField(), help_text="What could not be measured, counted by reason"
     )
     dimension = serializers.CharField(required=False, help_text="The dimension that breakdown= names")
-    breakdown = SliceSerializer(many=True, required=False, help_text="The 100 largest values")
+    breakdown = SliceSerializer(
+        many=True, required=False, help_text="The 100 largest values, or as many as top= says"
+    )
     breakdown_left_out = serializers.IntegerField(required=False, help_text="How many more values there are")
+    breakdown_other = OtherSerializer(
+        required=False, help_text="With top=: all further values as one; absent where there are none"
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {**super().get_fields(), **range_fields()}

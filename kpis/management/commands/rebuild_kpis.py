@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from kpis.compute.rebuild import ErasureAtWork, RawEventsPruned, check_range, rebuild
 from telemetry.models import Environment
@@ -43,7 +44,9 @@ class Command(BaseCommand):
 
     def _rebuild(self, names: Sequence[str], *, from_date: date, to_date: date, force: bool) -> None:
         for name in names:
-            changes = rebuild(environment=name, from_date=from_date, to_date=to_date, apply=force)
+            changes = rebuild(
+                environment=name, from_date=from_date, to_date=to_date, apply=force, now=timezone.now()
+            )
             verb = "changed" if force else "would change"
             self.stdout.write(
                 f"{name}: {verb} {changes.changed} rows, {changes.added} new, {changes.removed} removed, "

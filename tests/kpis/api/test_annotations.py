@@ -72,6 +72,7 @@ def test_a_moment_and_a_kpi_may_be_named(post: Post) -> None:
         ({"text": "  "}, "bad_annotation"),
         ({"text": "NUL \0"}, "bad_annotation"),
         ({"text": "x", "at": "2026-02-14T10:00:00"}, "bad_annotation"),
+        ({"text": "x", "at": "2026-02-14"}, "bad_annotation"),
         ({"text": "x", "at": "9999-12-31T23:59:59-10:00"}, "bad_annotation"),
         ({"text": "x", "kpi": "no-such-kpi"}, "bad_annotation"),
         ({"text": "x", "id": "y" * 101}, "bad_annotation"),

@@ -211,6 +211,59 @@ def test_answers_a_breakdown(reader: Client) -> None:
     ]
 
 
+def test_answers_the_top_of_a_breakdown_and_all_others_as_one(reader: Client) -> None:
+    make_environment()
+    for value, cost in {"triage": 3, "report": 2, "cleanup": 1}.items():
+        make_bucket("execution-cost", dimension="workflow", value=value, numerator=cost * 1_000_000)
+
+    query = {"breakdown": "workflow", "granularity": "total", "top": "1"}
+    body = answer(reader, "/api/kpis/execution-cost/", **query)
+    rows = list(
+        csv.DictReader(
+            io.StringIO(get(reader, "/api/kpis/execution-cost/", format="csv", **query).content.decode())
+        )
+    )
+
+    other = body["breakdown_other"]
+    assert ([part["value"] for part in body["breakdown"]], body["breakdown_left_out"]) == (["triage"], 2)
+    assert (other["values"], other["total"]["value"], len(other["series"])) == (2, 3.0, 1)
+    assert [(row["dimension_value"], row["other_values"], row["value"]) for row in rows] == [
+        ("triage", "", "3.0"),
+        ("", "2", "3.0"),
+    ]
+
+
+@pytest.mark.parametrize(("compare", "start"), [("year", "2025-02-10"), ("weekdays", "2026-01-13")])
+def test_compares_with_the_range_that_is_asked(reader: Client, compare: str, start: str) -> None:
+    make_environment()
+
+    query = {"from": "2026-02-10", "to": "2026-02-11", "compare": compare}
+    bodies = [answer(reader, **query), get(reader, "/api/kpis/", **query).json()]
+
+    assert [body["previous"]["from"] for body in bodies] == [f"{start}T00:00:00Z"] * 2
+
+
+def test_answers_no_others_unless_asked(reader: Client) -> None:
+    make_environment()
+    make_bucket("execution-cost", dimension="workflow", value="triage")
+
+    bodies = [
+        answer(reader, "/api/kpis/execution-cost/", breakdown="workflow", **query)
+        for query in ({}, {"top": "1"})
+    ]
+
+    assert ["breakdown_other" in body for body in bodies] == [False, False]
+
+
+@pytest.mark.parametrize("top", ["0", "21", "-1", "1.5", "one", "9" * 5000])
+def test_refuses_a_bad_top(reader: Client, top: str) -> None:
+    make_environment()
+
+    response = get(reader, "/api/kpis/execution-cost/", breakdown="workflow", top=top)
+
+    assert fault(response) == (400, "bad_parameter")
+
+
 def test_shows_the_target_of_each_period(reader: Client) -> None:
     make_environment()
     make_target("template-suggestion-rate", "0.4", since=DAY.date())
@@ -306,6 +359,8 @@ def test_lists_kpis_where_there_is_no_environment_yet(reader: Client) -> None:
         pytest.param({"from": "2020-01-01", "granularity": "hour"}, "too_many_periods", id="long range"),
         pytest.param({"granularity": "minute"}, "bad_parameter", id="unknown granularity"),
         pytest.param({"breakdown": "workflow"}, "bad_parameter", id="unknown dimension"),
+        pytest.param({"compare": "none"}, "bad_parameter", id="unknown comparison"),
+        pytest.param({"top": "3"}, "bad_parameter", id="top of no breakdown"),
         pytest.param({"format": "xml"}, "bad_parameter", id="unknown format"),
         pytest.param({"granularty": "day"}, "bad_parameter", id="misspelt parameter"),
         pytest.param({"from": "\x00"}, "bad_parameter", id="NUL"),

@@ -11,7 +11,7 @@ from kpis.compute import rollup
 from kpis.compute.rebuild import ErasureAtWork, RawEventsPruned, RebuildChanges, rebuild
 from kpis.models import KpiBucket, StoredGranularity
 from telemetry.models import Environment, Erasure, ErasureState, RawEvent
-from tests.builders import event, make_key, minutes, store, table
+from tests.builders import NOW, event, make_key, minutes, store, table
 from tests.rows import BUILDERS
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def kpi_rows() -> list[tuple[Any, ...]]:
 
 
 def run(from_date: date = FIRST, to_date: date = SECOND, *, apply: bool = True) -> RebuildChanges:
-    return rebuild(environment="production", from_date=from_date, to_date=to_date, apply=apply)
+    return rebuild(environment="production", from_date=from_date, to_date=to_date, apply=apply, now=NOW)
 
 
 def spoil() -> None:

@@ -67,6 +67,16 @@ def test_lists_what_counted_newest_first_and_what_is_in_the_numerator() -> None:
 
     assert listed("workflow-success-rate") == [(1, "", 0, 1), (0, "", 1, 1)]
     assert listed("workflow-success-rate", RowChoice.NUMERATOR) == [(0, "", 1, 1)]
+    assert listed("workflow-success-rate", RowChoice.OTHERS) == [(1, "", 0, 1)]
+
+
+def test_the_others_of_a_ratio_whose_sums_count_different_events_are_those_of_the_denominator() -> None:
+    rolled_up(
+        event("workbench.chat_message_sent", minutes(0)),
+        event("workbench.template_suggested", minutes(1), templateId="t"),
+    )
+
+    assert listed("template-suggestion-rate", RowChoice.OTHERS) == [(0, "", 0, 1)]
 
 
 def test_lists_what_did_not_count_with_the_reason() -> None:

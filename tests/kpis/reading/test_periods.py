@@ -1,15 +1,20 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from kpis.reading.periods import (
+    Against,
     BucketNotAligned,
+    CalendarUnit,
     Granularity,
     InvalidRange,
     Period,
     Range,
     TooManyPeriods,
+    calendar_range,
+    compared_range,
     parse_range,
     previous_range,
     recent_days,
@@ -235,6 +240,44 @@ def test_compares_a_range_that_is_computed_with_the_whole_one_before() -> None:
     assert previous_range(current, until=NOW) == make_range(utc(2026, 1, 25), utc(2026, 2, 1))
 
 
+# (range, what it is compared with) by how it is compared.
+COMPARED_RANGES = {
+    "28 days, weekdays": (Against.WEEKDAYS, ("2026-02-01", "2026-03-01"), ("2026-01-04", "2026-02-01")),
+    "29 days, weekdays": (Against.WEEKDAYS, ("2026-02-01", "2026-03-02"), ("2025-12-07", "2026-01-05")),
+    "a day, weekdays": (Against.WEEKDAYS, ("2026-03-29", "2026-03-30"), ("2026-03-01", "2026-03-02")),
+    "a month, year": (Against.YEAR, ("2026-02-01", "2026-03-01"), ("2025-02-01", "2025-03-01")),
+    "a leap day, year": (Against.YEAR, ("2024-02-29", "2024-03-01"), ("2023-02-28", "2023-03-01")),
+    "a year, year": (Against.YEAR, ("2025-01-01", "2026-01-01"), ("2024-01-01", "2025-01-01")),
+    "a year and a day, year": (Against.YEAR, ("2025-01-01", "2026-01-02"), ("2023-01-01", "2024-01-02")),
+    "previous": (Against.PREVIOUS, ("2026-02-01", "2026-02-08"), ("2026-01-25", "2026-02-01")),
+}
+
+
+@pytest.mark.parametrize(("against", "current", "expected"), COMPARED_RANGES.values(), ids=COMPARED_RANGES)
+@pytest.mark.parametrize("zone", [UTC_ZONE, BERLIN], ids=str)
+def test_compares_with_an_earlier_range(
+    against: Against, current: tuple[str, str], expected: tuple[str, str], zone: ZoneInfo
+) -> None:
+    found = compared_range(parse(*current, zone), against=against, until=None)
+
+    assert found == parse(*expected, zone)
+
+
+@pytest.mark.parametrize(
+    ("against", "expected"),
+    [
+        (Against.WEEKDAYS, make_range(utc(2026, 1, 12), utc(2026, 1, 18, 12))),
+        (Against.YEAR, make_range(utc(2025, 2, 9), utc(2025, 2, 15, 12))),
+    ],
+)
+def test_compares_a_day_that_is_not_over_with_the_same_part_of_an_earlier_one(
+    against: Against, expected: Range
+) -> None:
+    current = recent_days(7, zone=UTC_ZONE, now=NOW)
+
+    assert compared_range(current, against=against, until=utc(2026, 2, 15, 11, 59)) == expected
+
+
 def test_shifts_parts_of_a_day_by_whole_days() -> None:
     current = make_range(utc(2026, 2, 1, 12), utc(2026, 2, 2, 12))
 
@@ -245,3 +288,95 @@ def test_counts_recent_days_with_today() -> None:
     assert recent_days(1, zone=BERLIN, now=NOW) == make_range(
         utc(2026, 2, 14, 23), utc(2026, 2, 15, 23), BERLIN
     )
+
+
+# Months and quarters ------------------------------------------------------------------------------------
+
+# (unit, day, back) → first day.
+FIRST_DAYS = {
+    (CalendarUnit.MONTH, date(2026, 3, 31), 0): date(2026, 3, 1),
+    (CalendarUnit.MONTH, date(2026, 1, 1), 1): date(2025, 12, 1),
+    (CalendarUnit.MONTH, date(2026, 12, 31), -1): date(2027, 1, 1),
+    (CalendarUnit.QUARTER, date(2026, 1, 1), 0): date(2026, 1, 1),
+    (CalendarUnit.QUARTER, date(2026, 3, 31), 0): date(2026, 1, 1),
+    (CalendarUnit.QUARTER, date(2026, 4, 1), 0): date(2026, 4, 1),
+    (CalendarUnit.QUARTER, date(2026, 2, 15), 1): date(2025, 10, 1),
+    (CalendarUnit.QUARTER, date(2026, 12, 31), -1): date(2027, 1, 1),
+}
+
+
+@pytest.mark.parametrize(("case", "first"), FIRST_DAYS.items(), ids=[str(case) for case in FIRST_DAYS])
+def test_finds_the_first_day_of_a_unit(case: tuple[CalendarUnit, date, int], first: date) -> None:
+    unit, day, back = case
+
+    assert unit.first_day(day, back=back) == first
+
+
+# (unit, back) → start and end, on 15 Feb 2026 in Berlin.
+CALENDAR_RANGES = {
+    (CalendarUnit.MONTH, 0): ("2026-02-01", "2026-02-16"),
+    (CalendarUnit.MONTH, 1): ("2026-01-01", "2026-02-01"),
+    (CalendarUnit.QUARTER, 0): ("2026-01-01", "2026-02-16"),
+    (CalendarUnit.QUARTER, 1): ("2025-10-01", "2026-01-01"),
+}
+
+
+@pytest.mark.parametrize(("case", "dates"), CALENDAR_RANGES.items(), ids=str)
+def test_takes_a_month_or_quarter_of_the_zone(case: tuple[CalendarUnit, int], dates: tuple[str, str]) -> None:
+    unit, back = case
+
+    found = calendar_range(unit, zone=BERLIN, now=NOW, back=back)
+
+    assert found == replace(parse(*dates, BERLIN), unit=unit)
+
+
+# What is shown, and until when it is computed → the range that it is compared with.
+BEFORE = {
+    "a whole month, however long": ("2026-02-01", "2026-03-01", None, "2026-01-01", "2026-02-01"),
+    "some days of a month": ("2026-03-01", "2026-03-16", None, "2026-02-01", "2026-02-16"),
+    "a day that is not over": (
+        "2026-03-01",
+        "2026-03-16",
+        utc(2026, 3, 15, 11, 59),
+        "2026-02-01",
+        "2026-02-15T13:00+01:00",
+    ),
+    "days that the month before does not have": (
+        "2026-03-01",
+        "2026-03-31",
+        None,
+        "2026-02-01",
+        "2026-03-01",
+    ),
+    "the last day, which is not over": (
+        "2026-02-01",
+        "2026-03-01",
+        utc(2026, 2, 28, 12),
+        "2026-01-01",
+        "2026-01-28T13:15+01:00",
+    ),
+    "a clock change in it": (
+        "2026-04-01",
+        "2026-04-30",
+        utc(2026, 4, 29, 10),
+        "2026-03-01",
+        "2026-03-29T12:15+02:00",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE.values(), ids=BEFORE)
+def test_compares_the_same_days_of_the_month_before(case: tuple[str, str, datetime | None, str, str]) -> None:
+    start, end, until, before_start, before_end = case
+    current = replace(parse(start, end, BERLIN), unit=CalendarUnit.MONTH)
+
+    assert previous_range(current, until=until) == parse(before_start, before_end, BERLIN)
+
+
+def test_compares_a_quarter_with_the_quarter_before() -> None:
+    whole = calendar_range(CalendarUnit.QUARTER, zone=UTC_ZONE, now=NOW, back=1)
+    so_far = calendar_range(CalendarUnit.QUARTER, zone=UTC_ZONE, now=NOW)
+
+    assert previous_range(whole, until=None) == parse("2025-07-01", "2025-10-01")
+    # 46 days of each.
+    assert previous_range(so_far, until=None) == parse("2025-10-01", "2025-11-16")

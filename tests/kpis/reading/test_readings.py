@@ -351,6 +351,69 @@ def test_compares_with_the_totals_of_the_largest_slices() -> None:
     assert current.slices_left_out == 1
 
 
+def make_parts(kpi: str, dimension: str, *counts: tuple[int, int], **fields: Any) -> None:
+    """A row for each of the values v0, v1 and so on, with numerator and denominator."""
+    for number, (numerator, denominator) in enumerate(counts):
+        make_bucket(
+            kpi,
+            dimension=dimension,
+            value=f"v{number}",
+            numerator=numerator,
+            denominator=denominator,
+            **fields,
+        )
+
+
+def test_all_values_beyond_the_top_are_one_ratio_of_their_sums() -> None:
+    make_environment()
+    make_parts(RUNS, "workflow", (50, 50), (30, 40), (1, 10), (9, 9))
+    make_parts(RUNS, "workflow", (0, 0), (0, 0), (3, 4), (0, 4), period_start=DAY + ONE_DAY)
+
+    current = compare(RUNS, breakdown="workflow", has_slice_series=False, top=2).current
+
+    assert [(part.value, len(part.series)) for part in current.slices] == [
+        ("v0", 3),
+        ("v1", 3),
+        ("v2", 0),
+        ("v3", 0),
+    ]
+    assert current.other is not None
+    assert [evaluation.value for evaluation in current.other.series] == [None, 10 / 19, 3 / 8]
+    assert (current.other_count, current.other.total.value) == (2, 13 / 27)
+
+
+def test_the_percentile_of_all_other_values_is_that_of_their_durations() -> None:
+    make_environment()
+    for value, seconds in {"v0": [1] * 40, "v1": [10] * 18, "v2": [1000] * 2}.items():
+        make_durations(WAITS, seconds, dimension="approved", value=value)
+
+    other = compare(WAITS, breakdown="approved", top=1).current.other
+
+    assert other is not None
+    # p90 of 20 durations: the first 18 are 10 s, so it lies just above them; the mean of two p90s would be 505 s.
+    assert other.total.percentiles["p50"] == pytest.approx(10, rel=0.01)
+    assert other.total.value == pytest.approx(109, rel=0.02)
+
+
+@pytest.mark.parametrize(("top", "count"), [(0, 0), (1, 1), (2, 0)])
+def test_there_are_no_others_where_the_top_is_all(top: int, count: int) -> None:
+    make_environment()
+    make_parts(RUNS, "workflow", (5, 5), (3, 4))
+
+    current = compare(RUNS, breakdown="workflow", top=top).current
+
+    assert (current.other_count, current.other is not None) == (count, bool(count))
+
+
+def test_of_a_sum_the_highest_value_is_the_largest() -> None:
+    make_environment()
+    make_parts("execution-cost", "workflow", (2_000_000, 9), (5_000_000, 1), (2_000_000, 9))
+
+    slices = compare("execution-cost", breakdown="workflow").current.slices
+
+    assert [part.value for part in slices] == ["v1", "v0", "v2"]
+
+
 def test_judges_the_change_of_the_totals() -> None:
     make_environment()
     make_bucket(RUNS, numerator=56, denominator=70)

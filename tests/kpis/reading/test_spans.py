@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from pytest_django import Settings
 
 from kpis.models import StoredGranularity
 from kpis.reading.periods import Granularity, Range, split
@@ -34,7 +35,8 @@ def day(start: datetime, end: datetime) -> Span:
 @pytest.mark.parametrize(
     "granularity", [Granularity.DAY, Granularity.WEEK, Granularity.MONTH, Granularity.TOTAL]
 )
-def test_answers_whole_days_from_day_rows(granularity: Granularity) -> None:
+def test_answers_whole_days_from_day_rows(granularity: Granularity, settings: Settings) -> None:
+    settings.REPORTING_TIME_ZONE = "Europe/Berlin"
     range = make_range(utc(2026, 3, 27, 23), utc(2026, 3, 30, 22), BERLIN)
 
     assert spans_of(range, granularity) == (day(range.start, range.end),)
@@ -60,6 +62,12 @@ def test_answers_hours_from_base_rows() -> None:
     range = make_range(utc(2026, 2, 1), utc(2026, 2, 3))
 
     assert spans_of(range, Granularity.HOUR) == (base(range.start, range.end),)
+
+
+def test_answers_days_of_another_zone_than_the_reporting_zone_from_base_rows() -> None:
+    range = make_range(utc(2026, 3, 27, 23), utc(2026, 3, 30, 22), BERLIN)
+
+    assert spans_of(range, Granularity.DAY) == (base(range.start, range.end),)
 
 
 def test_needs_no_rows_for_no_periods() -> None:

@@ -1,0 +1,1 @@
+"""How many people used the workbench, and how often."""
