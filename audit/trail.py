@@ -9,6 +9,8 @@ from django.db import models, router, transaction
 from audit.models import AuditEntry, Horizon, Verb, environment_of
 
 MOST_DELETED = 5000
+# Entries that were begun earlier may be committed later; so many may be.
+NEWEST_KEYS = 20
 HORIZON = 1
 
 
@@ -38,6 +40,11 @@ def note(
         changes=changes,
         additional_data=dict(details or {}),
     )
+
+
+def newest_keys() -> tuple[int, ...]:
+    """The keys of the newest entries: others after whatever the audit notes. Index: the primary key."""
+    return tuple(AuditEntry.objects.order_by("-pk").values_list("pk", flat=True)[:NEWEST_KEYS])
 
 
 def count_before(moment: datetime) -> int:

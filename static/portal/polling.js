@@ -2,9 +2,10 @@
 // (data-poll-active), else every 30 s. The server answers 304 while nothing has changed.
 //
 // [data-poll-bar] has [data-poll-text] ("Updated 2 s ago"), [data-poll-fault], [data-poll-dot] and the switch
-// [data-poll-pause]. When nothing goes on any more, [data-poll-reload] is taken from the page once again.
-// A [data-poll-item] with an id that was not there before gets data-poll-fresh. What the reader has scrolled to stays
-// where it is when others come above it.
+// [data-poll-pause]. It has the sentences too, in the reader's language: data-poll-updated and data-poll-paused (with
+// {age}), data-poll-lost and data-poll-signed-out. When nothing goes on any more, [data-poll-reload] is taken from the
+// page once again. A [data-poll-item] with an id that was not there before gets data-poll-fresh. What the reader has
+// scrolled to stays where it is when others come above it.
 (function () {
   const QUICK = 3000, SLOW = 30000, PATIENCE = 10000;
   const region = document.querySelector("[data-poll]");
@@ -45,9 +46,9 @@
       else if (answer.status !== 304 && answer.type !== "opaqueredirect") throw new Error(String(answer.status));
       const isSignedOut = answer.type === "opaqueredirect";
       if (!isSignedOut) updatedAt = Date.now();
-      fault.textContent = isSignedOut ? "Signed out: load the page again" : "";
+      fault.textContent = isSignedOut ? bar.dataset.pollSignedOut : "";
     } catch {
-      fault.textContent = "Connection lost, trying again";
+      fault.textContent = bar.dataset.pollLost;
     } finally {
       clearTimeout(patience);
       isAsking = false;
@@ -112,7 +113,7 @@
   function tell() {
     const seconds = Math.max(0, Math.round((Date.now() - updatedAt) / 1000));
     const age = seconds < 60 ? seconds + " s" : Math.floor(seconds / 60) + " min";
-    text.textContent = isPaused ? "Paused, updated " + age + " ago" : "Updated " + age + " ago";
+    text.textContent = (isPaused ? bar.dataset.pollPaused : bar.dataset.pollUpdated).replace("{age}", age);
     bar.dataset.pollState = isPaused ? "paused" : fault.textContent ? "lost" : isActive() ? "quick" : "slow";
   }
 

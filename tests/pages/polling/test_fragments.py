@@ -1,17 +1,18 @@
 from contextlib import suppress
 from threading import Event, Thread
 
+import pytest
 from django.test import RequestFactory
 from django.utils.safestring import SafeString
 
-from pages.polling import REMEMBERED, Fragment, FragmentCache, fragment_response
-
-
-class Clock:
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from pages.polling.fragments import (
+    REMEMBERED,
+    STALE_SECONDS,
+    Fragment,
+    FragmentCache,
+    fragment_response,
+)
+from tests.pages.polling.clock import Clock
 
 
 def fragment(text: str = "text", *, is_active: bool = False) -> Fragment:
@@ -34,24 +35,54 @@ def test_makes_a_fragment_once_a_second_for_each_question() -> None:
     assert made == [0, 1, 2.5, 2.5]
 
 
-def test_who_asks_while_it_is_made_waits_for_it() -> None:
-    cache, is_asked, may_go, made = FragmentCache(), Event(), Event(), []
+class SlowMaker:
+    """Makes fragments, each after `may_go`."""
 
-    def make() -> Fragment:
-        is_asked.set()
-        may_go.wait(10)
-        made.append(1)
-        return fragment()
+    def __init__(self) -> None:
+        self.is_asked, self.may_go, self.made = Event(), Event(), 0
 
-    threads = [Thread(target=cache.get, args=("a", make)) for _ in range(4)]
+    def __call__(self) -> Fragment:
+        self.is_asked.set()
+        assert self.may_go.wait(10)
+        self.made += 1
+        return fragment(f"new {self.made}")
+
+
+def test_who_asks_for_the_first_one_while_it_is_made_waits_for_it() -> None:
+    cache, make, got = FragmentCache(), SlowMaker(), []
+    threads = [Thread(target=lambda: got.append(cache.get("a", make))) for _ in range(4)]
+
     for thread in threads:
         thread.start()
-    is_asked.wait(10)
-    may_go.set()
+    make.is_asked.wait(10)
+    make.may_go.set()
     for thread in threads:
         thread.join(10)
 
-    assert made == [1]
+    assert got == [fragment("new 1")] * 4
+
+
+@pytest.mark.parametrize(("age", "shown"), [(STALE_SECONDS - 0.1, "old"), (STALE_SECONDS, "new 1")])
+def test_who_asks_while_the_next_one_is_made_gets_the_one_before_unless_it_is_old(
+    age: float, shown: str
+) -> None:
+    clock, make = Clock(), SlowMaker()
+    cache = FragmentCache(clock=clock)
+    cache.get("a", lambda: fragment("old"))
+    clock.seconds = age
+    maker = Thread(target=cache.get, args=("a", make))
+    maker.start()
+    make.is_asked.wait(10)
+    got: list[Fragment] = []
+    asker = Thread(target=lambda: got.append(cache.get("a", make)))
+    asker.start()
+    if shown == "old":
+        asker.join(10)
+    make.may_go.set()
+    asker.join(10)
+    maker.join(10)
+
+    assert (got, make.made) == ([fragment(shown)], 1)
 
 
 def test_a_question_that_fails_is_asked_again() -> None:

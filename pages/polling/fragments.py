@@ -6,18 +6,23 @@ static/portal/polling.js asks. It sends the ETag of what it shows, and is answer
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from http import HTTPStatus
 from threading import Lock
 from time import monotonic
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 # The parameter that asks for the fragment alone.
 PART = "part"
 LIVE = "live"
 MAX_AGE_SECONDS = 1.0
+# An older one is not shown while the next one is made.
+STALE_SECONDS = 3.0
 # As many different questions as are remembered; the one that was asked least recently is forgotten.
 REMEMBERED = 64
 
@@ -29,7 +34,7 @@ class Fragment:
     html: SafeString
     is_active: bool
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """Of the HTML, and of whether something goes on: the browser is told when that ends, too."""
         return f'"{sha256(f"{self.is_active}{self.html}".encode()).hexdigest()[:32]}"'
@@ -43,7 +48,10 @@ class Slot:
 
 
 class FragmentCache:
-    """The newest fragments of this process. Whoever asks while one is made waits for it."""
+    """The newest fragments of this process. Whoever asks while one is made gets the one of a moment before.
+
+    Whoever waits holds a thread of the web server, so only those wait for whom there is none, or only an old one.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -53,15 +61,24 @@ class FragmentCache:
     def get(self, question: Hashable, make: Callable[[], Fragment]) -> Fragment:
         """The fragment of the question, which has all that the answer depends on: the environment and rights too."""
         slot = self._slot(question)
-        with slot.lock:
-            if slot.fragment is None or self._clock() - slot.made_at >= MAX_AGE_SECONDS:
-                slot.fragment = make()
+        recent = self._younger_than(STALE_SECONDS, slot)
+        if not slot.lock.acquire(blocking=recent is None):
+            return cast("Fragment", recent)
+        try:
+            fragment = self._younger_than(MAX_AGE_SECONDS, slot)
+            if fragment is None:
+                fragment = slot.fragment = make()
                 slot.made_at = self._clock()
-            return slot.fragment
+            return fragment
+        finally:
+            slot.lock.release()
 
     def forget(self) -> None:
         with self._lock:
             self._slots.clear()
+
+    def _younger_than(self, seconds: float, slot: Slot) -> Fragment | None:
+        return slot.fragment if self._clock() - slot.made_at < seconds else None
 
     def _slot(self, question: Hashable) -> Slot:
         with self._lock:
@@ -73,6 +90,21 @@ class FragmentCache:
 
 
 fragments = FragmentCache()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a page asks for again and again.
+
+    The key has all that the answer depends on, but for the time and the reader's language.
+    """
+
+    key: Hashable
+    make: Callable[[], Fragment]
+
+    def answer(self) -> Fragment:
+        """Raises what `make` raises."""
+        return fragments.get((get_language(), self.key), self.make)
 
 
 def asks_for_fragment(request: HttpRequest) -> bool:
