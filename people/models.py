@@ -13,7 +13,7 @@ class Role(models.TextChoices):
     """From the one that may do least to the one that may do most. Each may do what those before it may."""
 
     VIEWER = "viewer", "Viewer: sees the pages"
-    ANALYST = "analyst", "Analyst: also annotates, exports, subscribes and explores"
+    ANALYST = "analyst", "Analyst: also annotates, exports, subscribes, shares and explores"
     OPERATOR = "operator", "Operator: also sees and retries runs, and switches maintenance"
     ADMIN = "admin", "Admin: also works in the admin"
 
@@ -25,6 +25,7 @@ class Right(models.TextChoices):
     ANNOTATE = "annotate", "Can annotate"
     EXPORT = "export", "Can export figures"
     SUBSCRIBE = "subscribe", "Can subscribe to reports"
+    SHARE_PAGES = "share_pages", "Can share pages with people without an account"
     EXPLORE = "explore", "Can explore events"
     VIEW_RUNS = "view_runs", "Can see runs"
 
@@ -60,6 +61,41 @@ class EnvironmentLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {', '.join(self.environments) or 'no environment'}"
+
+
+class OverviewArrangement(models.Model):
+    """How a person arranged their overview. Without the row nothing is pinned, and sections are in their own order."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="overview_arrangement"
+    )
+    # Slugs of KPIs, and names of sections, in the person's order.
+    pinned = models.JSONField(default=list)
+    sections = models.JSONField(default=list)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.user}: {', '.join(self.pinned) or 'nothing pinned'}"
+
+
+class OverviewVisit(models.Model):
+    """When a person last looked at the overview of an environment, and when their visit before this one ended."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    environment = models.CharField(max_length=64)
+    last_looked_at = models.DateTimeField()
+    previous_visit_at = models.DateTimeField(null=True, help_text="Empty: it is the first visit")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(name="overview_visit_unique", fields=["user", "environment"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.environment}, {self.last_looked_at:%Y-%m-%d %H:%M}"
 
 
 class InvitationState(StrEnum):

@@ -16,7 +16,7 @@ from people.models import Right, Role
 
 RIGHTS: dict[Role, tuple[Right, ...]] = {
     Role.VIEWER: (Right.VIEW_PAGES,),
-    Role.ANALYST: (Right.ANNOTATE, Right.EXPORT, Right.SUBSCRIBE, Right.EXPLORE),
+    Role.ANALYST: (Right.ANNOTATE, Right.EXPORT, Right.SUBSCRIBE, Right.SHARE_PAGES, Right.EXPLORE),
     Role.OPERATOR: (Right.VIEW_RUNS,),
     Role.ADMIN: (),
 }

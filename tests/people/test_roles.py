@@ -21,7 +21,7 @@ def test_each_role_may_do_what_those_before_it_may() -> None:
     ("role", "newest"),
     [
         (Role.VIEWER, {Right.VIEW_PAGES}),
-        (Role.ANALYST, {Right.ANNOTATE, Right.EXPORT, Right.SUBSCRIBE, Right.EXPLORE}),
+        (Role.ANALYST, {Right.ANNOTATE, Right.EXPORT, Right.SUBSCRIBE, Right.SHARE_PAGES, Right.EXPLORE}),
         (Role.OPERATOR, {Right.VIEW_RUNS}),
     ],
 )
@@ -46,6 +46,7 @@ def test_who_may_what_besides_adding_changing_deleting_and_viewing() -> None:
         "people.annotate": Role.ANALYST,
         "people.export": Role.ANALYST,
         "people.subscribe": Role.ANALYST,
+        "people.share_pages": Role.ANALYST,
         "people.explore": Role.ANALYST,
         "people.view_runs": Role.OPERATOR,
         "telemetry.switch_maintenance": Role.OPERATOR,
