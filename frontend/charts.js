@@ -3,9 +3,9 @@
 import { BarChart, LineChart } from "echarts/charts";
 import { AriaComponent, GridComponent, TooltipComponent } from "echarts/components";
 import { init, use } from "echarts/core";
-import { CanvasRenderer } from "echarts/renderers";
+import { CanvasRenderer, SVGRenderer } from "echarts/renderers";
 
-use([AriaComponent, BarChart, CanvasRenderer, GridComponent, LineChart, TooltipComponent]);
+use([AriaComponent, BarChart, CanvasRenderer, GridComponent, LineChart, SVGRenderer, TooltipComponent]);
 
 const ROUND_STEPS = [1, 2, 2.5, 5, 10];
 // Seconds are read in minutes, hours and days.
@@ -15,6 +15,9 @@ const TIME_UNITS = [[DAY, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 const VALUE_STEPS = 4;
 const COUNT_STEPS = 2;
 const ROOM_FOR_BANDS = 1.25;
+// Of a sheet of A4 within its margins, in CSS pixels.
+const PAPER_WIDTH = 680;
+const PAPER_HEIGHT = 250;
 
 function roundStep(size) {
   const power = 10 ** Math.floor(Math.log10(size));
@@ -35,15 +38,24 @@ function makeAxis(values, { steps, unit, ends = [] }) {
   return { type: "value", min: 0, max: interval * Math.min(steps, Math.ceil(highest / interval)), interval };
 }
 
+// As the page's language writes numbers; in English as the server does.
+const LANGUAGE = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+
+function numberText(value, options) {
+  return value.toLocaleString(LANGUAGE, options);
+}
+
 function axisText(value, unit) {
-  if (unit === "ratio") return `${+(value * 100).toFixed(1)}%`;
+  if (unit === "ratio") return numberText(value, { style: "percent", maximumFractionDigits: 1 });
   if (unit === "usd") {
     const digits = Number.isInteger(value) ? 0 : 2;
-    return `$${value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: 4 })}`;
+    const options = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" };
+    return numberText(value, { ...options, minimumFractionDigits: digits, maximumFractionDigits: 4 });
   }
   if (value === 0) return "0";
+  if (unit === "count") return numberText(value, { maximumFractionDigits: 2 });
   const [size, name] = TIME_UNITS.find(([seconds]) => value >= seconds) ?? TIME_UNITS.at(-1);
-  return `${+(value / size).toFixed(2)} ${name}`;
+  return `${numberText(value / size, { maximumFractionDigits: 2 })} ${name}`;
 }
 
 // A token may be light-dark(): only an element's computed colour is one that a canvas understands.
@@ -70,6 +82,14 @@ function tooltip({ name, figures }) {
   return element("div", "tip", element("div", "tip-name", name), ...rows);
 }
 
+function tooltipOption(data, { ink, soft }) {
+  return {
+    trigger: "axis", confine: true, backgroundColor: "transparent", borderWidth: 0, padding: 0, extraCssText: "box-shadow: none",
+    textStyle: { color: ink }, axisPointer: { type: "line", lineStyle: { color: soft, type: "solid", width: 1 } },
+    formatter: (items) => tooltip(data.periods[items[0].dataIndex]),
+  };
+}
+
 // A value between two gaps has no line to be seen by: it gets its point.
 function withLonePoints(values) {
   return values.map((value, index) => {
@@ -86,12 +106,19 @@ function makeBars({ key, name, values }, look) {
   return { name, data: values, type: "bar", barCategoryGap: "25%", itemStyle: style, xAxisIndex: 1, yAxisIndex: 1 };
 }
 
-// A flag at the upper edge, on the axes of the bands.
-function makeFlags({ name, values }, look) {
+// A flag at the upper edge, on the axes of the bands. What changed afterwards stands at the lower one.
+const FLAGS = {
+  annotation: { symbol: "triangle", symbolRotate: 180, symbolSize: 11, symbolOffset: [0, 5] },
+  changed: { symbol: "diamond", symbolSize: 10, symbolOffset: [0, -7] },
+};
+const AT_THE_FOOT = ["changed"];
+
+function makeFlags({ key, name, values }, look) {
+  const border = look.stroke === "none" ? {} : { borderColor: look.stroke, borderWidth: parseFloat(look.strokeWidth) };
   return {
-    name, data: values, type: "line", xAxisIndex: 2, yAxisIndex: 2, z: 4, silent: true, showAllSymbol: true,
-    symbol: "triangle", symbolRotate: 180, symbolSize: 11, symbolOffset: [0, 5],
-    itemStyle: { color: look.fill }, lineStyle: { width: 0 },
+    name, data: values.map((value) => (AT_THE_FOOT.includes(key) && value !== null ? 0 : value)),
+    type: "line", xAxisIndex: 2, yAxisIndex: 2, z: 4, silent: true, showAllSymbol: true,
+    ...FLAGS[key], itemStyle: { color: look.fill, ...border }, lineStyle: { width: 0 },
   };
 }
 
@@ -131,12 +158,13 @@ function makeLine({ key, name, values }, look, hasBand) {
 
 function makeOption(data, entries) {
   const [ink, soft, rule] = tokens("ink", "ink-soft", "line");
-  const font = getComputedStyle(document.body).fontFamily;
+  // ECharts writes it into attributes as it is.
+  const font = getComputedStyle(document.body).fontFamily.replaceAll('"', "'");
   const labels = { color: soft, fontSize: 12, fontFamily: font };
   const category = { type: "category", data: data.periods.map(({ label }) => label), axisTick: { show: false }, axisLine: { lineStyle: { color: rule } } };
   const shown = data.lines.filter(({ key }) => entries.get(key).getAttribute("aria-pressed") === "true");
   const valuesOf = (isOfAxis) => shown.filter(isOfAxis).flatMap(({ values }) => values);
-  const valueAxis = makeAxis(valuesOf(({ key }) => !["count", "alert", "annotation", "interval"].includes(key)), {
+  const valueAxis = makeAxis(valuesOf(({ key }) => !["count", "alert", "interval", ...Object.keys(FLAGS)].includes(key)), {
     steps: VALUE_STEPS, unit: data.unit, ends: valuesOf(({ key }) => key === "interval"),
   });
   const countAxis = makeAxis(valuesOf(({ key }) => key === "count"), { steps: COUNT_STEPS, unit: "count" });
@@ -149,11 +177,7 @@ function makeOption(data, entries) {
       { left: 62, right: 8, bottom: 24, height: "14%" },
     ],
     axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: soft } },
-    tooltip: {
-      trigger: "axis", confine: true, backgroundColor: "transparent", borderWidth: 0, padding: 0, extraCssText: "box-shadow: none",
-      textStyle: { color: ink }, axisPointer: { type: "line", lineStyle: { color: soft, type: "solid", width: 1 } },
-      formatter: (items) => tooltip(data.periods[items[0].dataIndex]),
-    },
+    tooltip: tooltipOption(data, { ink, soft }),
     xAxis: [
       { ...category, axisLabel: { show: false } },
       { ...category, gridIndex: 1, axisLabel: { ...labels, hideOverlap: true } },
@@ -171,22 +195,78 @@ function makeOption(data, entries) {
     series: shown.flatMap((line) => {
       const look = getComputedStyle(entries.get(line.key).querySelector("[data-chart-look]"));
       if (line.key === "interval") return makeBand(line, look, valueAxis.max);
-      if (line.key === "annotation") return makeFlags(line, look);
+      if (line.key in FLAGS) return makeFlags(line, look);
       return line.is_bar ? makeBars(line, look) : makeLine(line, look, shown.some(({ key }) => key === "interval"));
     }),
   };
 }
 
+// The values of a breakdown: lines, or bars on top of each other whose axis holds the whole stack.
+function makeBreakdown(data, entries) {
+  const [ink, soft, rule, surface] = tokens("ink", "ink-soft", "line", "surface");
+  const font = getComputedStyle(document.body).fontFamily;
+  const labels = { color: soft, fontSize: 12, fontFamily: font };
+  const shown = data.lines.filter(({ key }) => entries.get(key).getAttribute("aria-pressed") === "true");
+  const heights = data.is_stacked
+    ? data.periods.map((_, index) => shown.reduce((sum, { values }) => sum + (values[index] ?? 0), 0))
+    : shown.flatMap(({ values }) => values);
+  return {
+    animation: false,
+    textStyle: { fontFamily: font },
+    aria: { enabled: true, label: { description: data.summary } },
+    grid: { left: 62, right: 8, top: 8, bottom: 24 },
+    tooltip: tooltipOption(data, { ink, soft }),
+    xAxis: {
+      type: "category", data: data.periods.map(({ label }) => label), axisTick: { show: false },
+      axisLine: { lineStyle: { color: rule } }, axisLabel: { ...labels, hideOverlap: true },
+    },
+    yAxis: {
+      ...makeAxis(heights, { steps: VALUE_STEPS, unit: data.unit }),
+      axisLabel: { ...labels, formatter: (value) => axisText(value, data.unit) }, splitLine: { lineStyle: { color: rule } },
+    },
+    series: shown.map((line) => {
+      const look = getComputedStyle(entries.get(line.key).querySelector("[data-chart-look]"));
+      if (!line.is_bar) return makeLine(line, look, true);
+      const style = { color: look.fill, borderColor: surface, borderWidth: data.periods.length > 100 ? 0 : 0.5 };
+      return { name: line.name, data: line.values, type: "bar", stack: "breakdown", barCategoryGap: "25%", barMaxWidth: 28, itemStyle: style };
+    }),
+  };
+}
+
+// The chart as SVG, for a picture that somebody saves: no canvas has lines that stay sharp at any size.
+function drawPicture(option, request) {
+  const picture = init(null, null, { renderer: "svg", ssr: true, width: request.width, height: request.height });
+  picture.setOption(option);
+  request.svg = picture.renderToSVGString();
+  picture.dispose();
+}
+
+// On paper the chart has the width of the sheet and the colours of the light theme, which a canvas does not follow.
+function followPaper(chart, canvas, update) {
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.printing = "";
+    chart.resize({ width: PAPER_WIDTH, height: PAPER_HEIGHT });
+    update();
+  });
+  addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.printing;
+    chart.resize({ width: canvas.clientWidth, height: canvas.clientHeight });
+    update();
+  });
+}
+
 function draw(figure) {
-  const source = document.getElementById("chart-data");
+  const source = document.getElementById(figure.dataset.chart);
   if (!source) return;
   const data = JSON.parse(source.textContent);
   const entries = new Map([...figure.querySelectorAll("[data-chart-line]")].map((entry) => [entry.dataset.chartLine, entry]));
   // Before the canvas is measured: without its room it would be empty.
   figure.dataset.drawn = "";
   const canvas = figure.querySelector("[data-chart-canvas]");
-  const chart = init(canvas);
-  const update = () => chart.setOption(makeOption(data, entries), { notMerge: true });
+  // Twice as fine as a plain screen: paper is.
+  const chart = init(canvas, null, { devicePixelRatio: Math.max(2, devicePixelRatio) });
+  const makeOptionOf = "is_stacked" in data ? makeBreakdown : makeOption;
+  const update = () => chart.setOption(makeOptionOf(data, entries), { notMerge: true });
   for (const entry of entries.values()) {
     entry.addEventListener("click", () => {
       entry.setAttribute("aria-pressed", String(entry.getAttribute("aria-pressed") !== "true"));
@@ -194,13 +274,17 @@ function draw(figure) {
     });
   }
   // A click on a period leads to what counted in it.
-  chart.getZr().on("click", ({ offsetX: x, offsetY: y }) => {
+  if (data.periods.some(({ url }) => url)) chart.getZr().on("click", ({ offsetX: x, offsetY: y }) => {
     if (![0, 1].some((gridIndex) => chart.containPixel({ gridIndex }, [x, y]))) return;
     const url = data.periods[chart.convertFromPixel({ xAxisIndex: 0 }, x)]?.url;
     if (url) location.assign(url);
   });
   update();
-  new ResizeObserver(() => chart.resize()).observe(canvas);
+  new ResizeObserver(() => {
+    if (!("printing" in document.documentElement.dataset)) chart.resize();
+  }).observe(canvas);
+  canvas.addEventListener("drawpicture", ({ detail }) => drawPicture(makeOptionOf(data, entries), detail));
+  followPaper(chart, canvas, update);
   document.addEventListener("themechange", update);
 }
 

@@ -1,0 +1,1 @@
+"""Tables of pages as CSV (docs/export.md)."""

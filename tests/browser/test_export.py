@@ -1,0 +1,55 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+
+PAGES = {
+    "KPI": "/kpis/time-to-create-workflow/?compare=1",
+    "costs": "/costs/?by=agent",
+    "funnel": "/funnel/?source=chat",
+    "run": "/runs/failed/",
+}
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def saved(visit: Visit, path: str, *, format: str, to: Path) -> bytes:
+    page = visit.goto(path)
+    page.wait_for_function(
+        "!document.querySelector('[data-chart]') || document.querySelector('[data-drawn]')"
+    )
+    with page.expect_download() as download:
+        page.locator(f"[data-picture-as={format}]").first.click()
+    assert download.value.suggested_filename.endswith(f".{format}")
+    download.value.save_as(to)
+    return to.read_bytes()
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_a_chart_is_saved_with_its_title_and_source(visit: Visit, path: str, tmp_path: Path) -> None:
+    svg = saved(visit, path, format="svg", to=tmp_path / "chart.svg").decode()
+    # The strict reader of a picture takes it, and draws it.
+    png = saved(visit, path, format="png", to=tmp_path / "chart.png")
+
+    assert "Workbench analytics · " in svg
+    assert re.search(r"<title>[^<]+, [^<]*production", svg)
+    assert "<path" in svg or "<rect" in svg
+    assert "%DRAWING" not in svg
+    assert png.startswith(PNG)
+    assert visit.faults == []
+
+
+@pytest.mark.parametrize(
+    ("path", "sheets"), [("/", 1), ("/kpis/time-to-create-workflow/?breakdown=source", 2)]
+)
+def test_a_page_is_a_report_on_one_sheet(visit: Visit, path: str, sheets: int) -> None:
+    """And the table of a KPI's periods is on the next one."""
+    page = visit.goto(path)
+
+    pdf = page.pdf(prefer_css_page_size=True)
+
+    assert re.findall(rb"/Count (\d+)", pdf)[:1] == [str(sheets).encode()]
+    assert visit.faults == []
