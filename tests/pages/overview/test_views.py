@@ -61,6 +61,20 @@ def test_calls_neither_a_change_nor_a_verdict_that_may_be_noise(reader: Client) 
     ) in words(reader, "/")
 
 
+def test_compares_with_what_its_address_says(reader: Client) -> None:
+    make_environment()
+    make_bucket(numerator=40, denominator=100)
+    make_bucket(numerator=60, denominator=100, period_start=DAY.replace(year=2025))
+
+    text = words(reader, "/", compare="year")
+    page = reader.get("/", {"compare": "year"}).content.decode()
+
+    assert "−20 points, within noise against the same period a year before" in text  # noqa: RUF001
+    assert "Changes are against the same period a year before, 19 Jan 2025" in text
+    assert "/kpis/template-suggestion-rate/?compare=year" in page
+    assert "against the" not in words(reader, "/", compare="none").replace("Target against", "")
+
+
 def test_compares_nothing_with_too_few_events(reader: Client) -> None:
     make_environment()
     make_bucket(numerator=400, denominator=1_000)
@@ -157,3 +171,19 @@ def test_keeps_the_range_in_every_link(reader: Client) -> None:
     assert f"{SUGGESTIONS}?environment=demo&amp;range=7d" in page
     assert "?environment=production&amp;range=7d" in page
     assert '"?environment=demo&amp;range=90d"' in page
+
+
+def test_says_on_top_what_changed_most_and_what_left_its_target_with_links_in_the_same_range(
+    reader: Client,
+) -> None:
+    make_environment()
+    make_bucket(numerator=200, denominator=1_000)
+    make_bucket(numerator=400, denominator=1_000, period_start=DAY - timedelta(days=7))
+
+    page = reader.get("/", {"range": "7d"}).content.decode()
+
+    assert (
+        f'<p><a href="{SUGGESTIONS}?range=7d">Template suggestion rate</a> changed most, '
+        "from 40% to 20% (\N{MINUS SIGN}20 points, worse).</p>"
+    ) in " ".join(page.split()).replace("<p> ", "<p>").replace(" </p>", "</p>")
+    assert "(20%, target ≥ 30%) left its target." in page
