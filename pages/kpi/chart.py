@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
+from django.utils.translation import gettext as _
+
 from alerts.models import Alert
-from kpis.formatting import Figure, value_text
+from kpis.changed.days import ChangedDay
+from kpis.formatting import Figure, words_within
 from kpis.models import Annotation
 from kpis.reading.evaluation import Evaluation
 from kpis.reading.periods import Period
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Kind, Kpi
-from pages.kpi.texts import INTERVAL_NAME, EvaluationText, PeriodText, summary_text, value_name
+from pages.kpi.change_texts import marks_of
+from pages.kpi.texts import INTERVAL_NAME, PeriodText, summary_text, value_name
+from web.languages import lazy_text
 
 Values = Sequence[float | None]
+CHANGED_NAME = lazy_text("Changed afterwards")
 
 
 class ChartLine(TypedDict):
@@ -44,7 +50,7 @@ class ChartPeriod(TypedDict):
 
 
 class Chart(TypedDict):
-    """JSON for the script. `unit` is the KPI's; `count_name` says what the bars below the lines count."""
+    """JSON for the script. `unit` is the KPI's; `count_name` says what the lower bars count, within a sentence."""
 
     unit: str
     summary: str
@@ -57,36 +63,53 @@ def make_chart(
     comparison: Comparison,
     *,
     periods: Sequence[PeriodText],
-    compares: bool,
+    compared_name: str,
     fired: Sequence[Alert] = (),
     annotations: Sequence[Annotation] = (),
+    changed: Sequence[ChangedDay] = (),
     now: datetime,
 ) -> Chart | None:
     """The chart of the current series, whose texts are `periods`; None where no period has a value.
 
-    The periods in which one of the alerts fired, and those of the annotations, are marked.
+    `compared_name` says what the values of the other range are; "" leaves them out.
+    The periods in which one of the alerts fired, those of the annotations, and those of days that changed afterwards
+    are marked.
     """
     current = comparison.current
     if all(evaluation.value is None for evaluation in current.series):
         return None
-    previous = previous_values(comparison) if compares else []
+    previous = previous_values(comparison) if compared_name else []
     alerts = [names_of_alerts(fired, period=evaluation.period, now=now) for evaluation in current.series]
     notes = [texts_of_annotations(annotations, period=evaluation.period) for evaluation in current.series]
-    marks = [
-        [*(Figure("Alert", name) for name in names), *(Figure("Annotation", text) for text in texts)]
-        for names, texts in zip(alerts, notes, strict=True)
+    changes = [
+        marks_of(changed, period=evaluation.period, kpi=current.kpi, zone=current.range.zone)
+        for evaluation in current.series
     ]
     return Chart(
         unit=current.kpi.unit,
-        summary=f"{current.kpi.title}: {summary_text(current)}",
-        count_name=current.kpi.denominator_label,
-        periods=make_periods(periods, previous=previous, marks=marks, kpi=current.kpi),
+        summary=f"{_(current.kpi.title)}: {summary_text(current)}",
+        count_name=words_within(current.kpi.denominator_label),
+        periods=make_periods(
+            periods, compared_name=compared_name, marks=mark_figures(alerts, notes, changes), kpi=current.kpi
+        ),
         lines=[
-            *make_lines(current, previous=previous),
-            *mark_lines("alert", "Alert", alerts, is_bar=True),
-            *mark_lines("annotation", "Annotation", notes, is_bar=False),
+            *make_lines(current, previous=previous, compared_name=compared_name),
+            *mark_lines("alert", _("Alert"), alerts, is_bar=True),
+            *mark_lines("annotation", _("Annotation"), notes, is_bar=False),
+            *mark_lines("changed", CHANGED_NAME, changes, is_bar=False),
         ],
     )
+
+
+def mark_figures(
+    alerts: Sequence[Sequence[str]], notes: Sequence[Sequence[str]], changes: Sequence[Sequence[str]]
+) -> list[list[Figure]]:
+    """What marks each period, for the pointer."""
+    named = ((_("Alert"), alerts), (_("Annotation"), notes), (CHANGED_NAME, changes))
+    return [
+        [Figure(name, text) for name, texts in named for text in texts[number]]
+        for number in range(len(alerts))
+    ]
 
 
 def names_of_alerts(fired: Sequence[Alert], *, period: Period, now: datetime) -> list[str]:
@@ -116,7 +139,7 @@ def previous_values(comparison: Comparison) -> list[float | None]:
     return (values + [None] * length)[:length]
 
 
-def make_lines(reading: KpiReading, *, previous: Values) -> list[ChartLine]:
+def make_lines(reading: KpiReading, *, previous: Values, compared_name: str) -> list[ChartLine]:
     """The lines that have any value, in the order of the legend; the bars of the sample come last."""
     kpi, series = reading.kpi, reading.series
     percentiles = [name for name in series[0].percentiles if name != kpi.percentile_name]
@@ -125,15 +148,15 @@ def make_lines(reading: KpiReading, *, previous: Values) -> list[ChartLine]:
             "value", value_name(kpi), [evaluation.value for evaluation in series], is_bar=kpi.kind is Kind.SUM
         ),
         make_band(series),
-        make_line("previous", "Previous period", previous),
-        make_line("target", "Target", [evaluation.goal.target for evaluation in series]),
-        make_line("baseline", "Baseline", [evaluation.goal.baseline for evaluation in series]),
+        make_line("previous", compared_name, previous),
+        make_line("target", _("Target"), [evaluation.goal.target for evaluation in series]),
+        make_line("baseline", _("Baseline"), [evaluation.goal.baseline for evaluation in series]),
         *(
             make_line(name, name, [evaluation.percentiles[name] for evaluation in series], is_shown=False)
             for name in percentiles
         ),
         make_line(
-            "count", kpi.denominator_label, [evaluation.denominator for evaluation in series], is_bar=True
+            "count", _(kpi.denominator_label), [evaluation.denominator for evaluation in series], is_bar=True
         ),
     ]
     return [line for line in lines if any(value is not None for value in [*line["values"], *line["lows"]])]
@@ -159,31 +182,28 @@ def make_band(series: Sequence[Evaluation]) -> ChartLine:
 
 
 def make_periods(
-    periods: Sequence[PeriodText], *, previous: Values, marks: Sequence[Sequence[Figure]], kpi: Kpi
+    periods: Sequence[PeriodText], *, compared_name: str, marks: Sequence[Sequence[Figure]], kpi: Kpi
 ) -> list[ChartPeriod]:
-    """`previous` has a value a period, or none at all; `marks` are what marks each period."""
-    before = [value_text(value, unit=kpi.unit) for value in previous] or [""] * len(periods)
+    """`marks` are what marks each period."""
     return [
         ChartPeriod(
             label=period.label,
             name=period.name,
             url=period.url,
-            figures=[
-                *pointer_figures(period.evaluation, previous=previous_value, kpi=kpi),
-                *figures,
-            ],
+            figures=[*pointer_figures(period, compared_name=compared_name, kpi=kpi), *figures],
         )
-        for period, previous_value, figures in zip(periods, before, marks, strict=True)
+        for period, figures in zip(periods, marks, strict=True)
     ]
 
 
-def pointer_figures(evaluation: EvaluationText, *, previous: str, kpi: Kpi) -> list[Figure]:
-    """What is shown of a period where the pointer is; `previous` is "" without a comparison."""
+def pointer_figures(period: PeriodText, *, compared_name: str, kpi: Kpi) -> list[Figure]:
+    """What is shown of a period where the pointer is."""
+    evaluation = period.evaluation
     return [
         Figure(value_name(kpi), evaluation.value_or_reason),
         *evaluation.interval_column,
         *evaluation.counts,
         *evaluation.other_percentiles,
-        Figure("Target", evaluation.target),
-        *([Figure("Previous period", previous)] if previous else []),
+        Figure(_("Target"), evaluation.target),
+        *([Figure(compared_name, period.previous)] if period.previous else []),
     ]

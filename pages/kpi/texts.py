@@ -2,9 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
-from kpis.formatting import DASH, Figure, count_text, interval_text, percent_text, value_text
+from django.utils.functional import lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from kpis.formatting import (
+    DASH,
+    Figure,
+    count_text,
+    interval_text,
+    percent_text,
+    value_text,
+    words_within,
+)
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, Evaluation
 from kpis.reading.readings import KpiReading
 from kpis.registry import Direction, Kind, Kpi
@@ -13,22 +25,28 @@ from kpis.statistics.intervals import LEVEL
 from pages.counted_links import counted_url
 from pages.period_names import period_label, period_name
 from pages.verdicts import BADGES
+from web.languages import lazy_text
 
 # What a table and a tooltip say in the place of a value.
-SHORT_REASONS = {NO_EVENTS: "no events", NOT_MEASURABLE: "not measurable"}
+SHORT_REASONS = {NO_EVENTS: lazy_text("no events"), NOT_MEASURABLE: lazy_text("not measurable")}
 
-INTERVAL_NAME = f"{percent_text(LEVEL)} interval"
+
+def interval_name() -> str:
+    return _("%(level)s interval") % {"level": percent_text(LEVEL)}
+
+
+INTERVAL_NAME = lazy(interval_name, str)()
 # What was left out of a KPI, by the rollup's reason or by that of its measure.
 EXCLUSIONS = {
-    "no_creation": "No creation is known for the accepted draft",
-    "created_after_acceptance": "The creation is dated after the acceptance",
-    "no_request": "No request is known for the decision",
-    "decided_before_request": "The decision is dated before the request",
-    "no_start": "No start is known, and the completion reported no duration",
-    "completed_before_start": "The completion is dated before the start",
-    "cancelled": "Cancelled: only what completed or failed counts",
-    "no_status": "Its completion did not say how it ended",
-    "repeated": "An earlier decision has the same approval id",
+    "no_creation": lazy_text("No creation is known for the accepted draft"),
+    "created_after_acceptance": lazy_text("The creation is dated after the acceptance"),
+    "no_request": lazy_text("No request is known for the decision"),
+    "decided_before_request": lazy_text("The decision is dated before the request"),
+    "no_start": lazy_text("No start is known, and the completion reported no duration"),
+    "completed_before_start": lazy_text("The completion is dated before the start"),
+    "cancelled": lazy_text("Cancelled: only what completed or failed counts"),
+    "no_status": lazy_text("Its completion did not say how it ended"),
+    "repeated": lazy_text("An earlier decision has the same approval id"),
 }
 
 
@@ -62,7 +80,7 @@ class EvaluationText:
             for name, percentile in evaluation.percentiles.items()
         ]
         interval = interval_of(evaluation, kpi=kpi)
-        mean = Figure("Mean", value_text(evaluation.mean, unit=kpi.unit))
+        mean = Figure(_("Mean"), value_text(evaluation.mean, unit=kpi.unit))
         return cls(
             value=value,
             value_or_reason=SHORT_REASONS.get(evaluation.reason or "", value),
@@ -92,12 +110,16 @@ class EvaluationText:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodText:
-    """A period of a series as text; `label` is its short name, `url` what counted in it ("": no link)."""
+    """A period of a series as text; `label` is its short name, `url` what counted in it ("": no link).
+
+    `previous` is the value of the period that it is compared with, "" without a comparison.
+    """
 
     name: str
     label: str
     evaluation: EvaluationText
     url: str = ""
+    previous: str = ""
 
 
 def period_texts(reading: KpiReading, *, has_links: bool = False) -> list[PeriodText]:
@@ -105,8 +127,7 @@ def period_texts(reading: KpiReading, *, has_links: bool = False) -> list[Period
     granularity, zone = reading.granularity, reading.range.zone
     return [
         PeriodText(
-            name=period_name(evaluation.period, granularity=granularity, zone=zone)
-            + (", so far" if is_open(evaluation, reading=reading) else ""),
+            name=so_far(name) if is_open(evaluation, reading=reading) else name,
             label=period_label(evaluation.period, granularity=granularity, zone=zone),
             evaluation=EvaluationText.from_evaluation(evaluation, kpi=reading.kpi),
             url=counted_url(reading.kpi.slug, environment=reading.environment, period=evaluation.period)
@@ -114,7 +135,12 @@ def period_texts(reading: KpiReading, *, has_links: bool = False) -> list[Period
             else "",
         )
         for evaluation in reading.series
+        for name in [period_name(evaluation.period, granularity=granularity, zone=zone)]
     ]
+
+
+def so_far(name: str) -> str:
+    return _("%(period)s, so far") % {"period": name}
 
 
 def is_open(evaluation: Evaluation, *, reading: KpiReading) -> bool:
@@ -122,11 +148,16 @@ def is_open(evaluation: Evaluation, *, reading: KpiReading) -> bool:
     return reading.computed_until is not None and reading.computed_until < evaluation.period.end
 
 
+def slice_label(value: str) -> str:
+    """A value of a breakdown."""
+    return value.replace("_", " ") or _("(none)")
+
+
 def value_name(kpi: Kpi) -> str:
     """What the value is called where it stands beside other figures."""
     if kpi.kind is not Kind.DURATION:
-        return kpi.title
-    return "Median" if kpi.percentile_name == "p50" else kpi.percentile_name
+        return _(kpi.title)
+    return _("Median") if kpi.percentile_name == "p50" else kpi.percentile_name
 
 
 def interval_of(evaluation: Evaluation, *, kpi: Kpi) -> str:
@@ -137,16 +168,20 @@ def interval_of(evaluation: Evaluation, *, kpi: Kpi) -> str:
 
 def value_words(kpi: Kpi) -> str:
     """What the column is called that says what one thing adds to the KPI."""
-    return {Kind.RATIO: "Counts as", Kind.DURATION: "Took", Kind.SUM: "Cost"}[kpi.kind]
+    return {Kind.RATIO: _("Counts as"), Kind.DURATION: _("Took"), Kind.SUM: _("Cost")}[kpi.kind]
 
 
 def optional_text(value: float | None, *, kpi: Kpi) -> str:
-    return "none" if value is None else value_text(value, unit=kpi.unit)
+    return pgettext("target or baseline", "none") if value is None else value_text(value, unit=kpi.unit)
 
 
 def target_text(target: float | None, *, kpi: Kpi) -> str:
     if target is None:
-        return "needs a baseline" if kpi.baseline_factor is not None else "none"
+        return (
+            _("needs a baseline")
+            if kpi.baseline_factor is not None
+            else pgettext("target or baseline", "none")
+        )
     is_least = kpi.direction is Direction.AT_LEAST
     sign = "\N{GREATER-THAN OR EQUAL TO}" if is_least else "\N{LESS-THAN OR EQUAL TO}"
     return f"{sign} {value_text(target, unit=kpi.unit)}"
@@ -154,14 +189,31 @@ def target_text(target: float | None, *, kpi: Kpi) -> str:
 
 def sample_text(evaluation: Evaluation, *, kpi: Kpi) -> str:
     """31 / 100 chat messages sent; of another KPI than a ratio: 36 drafts measured."""
-    sample = f"{count_text(evaluation.denominator)} {kpi.denominator_label.lower()}"
+    label = words_within(kpi.denominator_label)
+    sample = _("%(count)s %(things)s") % {"count": count_text(evaluation.denominator), "things": label}
     return f"{count_text(evaluation.numerator)} / {sample}" if kpi.kind is Kind.RATIO else sample
 
 
+class TwoCounts(Protocol):
+    """What was counted of a KPI, now or then."""
+
+    @property
+    def numerator(self) -> float: ...
+
+    @property
+    def denominator(self) -> float: ...
+
+
+def counts_text(counts: TwoCounts, *, kpi: Kpi) -> str:
+    """31 / 100; of another KPI than a ratio its sample: 36."""
+    sample = count_text(counts.denominator)
+    return f"{count_text(counts.numerator)} / {sample}" if kpi.kind is Kind.RATIO else sample
+
+
 def count_figures(evaluation: Evaluation, *, kpi: Kpi) -> list[Figure]:
-    sample = Figure(kpi.denominator_label, count_text(evaluation.denominator))
+    sample = Figure(_(kpi.denominator_label), count_text(evaluation.denominator))
     if kpi.kind is Kind.RATIO:
-        return [Figure(kpi.numerator_label, count_text(evaluation.numerator)), sample]
+        return [Figure(_(kpi.numerator_label), count_text(evaluation.numerator)), sample]
     return [sample]
 
 
@@ -169,10 +221,15 @@ def summary_text(reading: KpiReading) -> str:
     """Lowest, highest and last value of the series, for those who cannot see the line."""
     known = [evaluation.value for evaluation in reading.series if evaluation.value is not None]
     if not known:
-        return "no values"
+        return _("no values")
     low, high, last = (
         value_text(value, unit=reading.kpi.unit) for value in (min(known), max(known), known[-1])
     )
     newest = reading.series[-1]
     is_partial = newest.value is not None and is_open(newest, reading=reading)
-    return f"between {low} and {high}, last {last}{' so far' if is_partial else ''}"
+    sentence = (
+        _("between %(low)s and %(high)s, last %(last)s so far")
+        if is_partial
+        else _("between %(low)s and %(high)s, last %(last)s")
+    )
+    return sentence % {"low": low, "high": high, "last": last}

@@ -1,7 +1,7 @@
 """A KPI's page: its value, trend, definition, breakdown and table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.staticfiles import finders
@@ -9,22 +9,28 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from alerts.models import Alert
 from alerts.reading import fired_within, firing
 from kpis.annotations import annotations_within
-from kpis.formatting import Figure, count_text, date_text, value_text, words_of
+from kpis.changed.days import ChangedDay, changed_days, changes_within
+from kpis.formatting import Figure, count_text, date_text, value_text, within, words_of
 from kpis.models import Annotation, Baseline
+from kpis.reading.environments import first_day_of
+from kpis.reading.evaluation import Evaluation
 from kpis.reading.query import UnknownKpi, find_kpi
 from kpis.reading.readings import Comparison, KpiReading, compare_kpi
-from kpis.registry import Kpi
+from kpis.registry import Kind, Kpi
 from pages.alerting.texts import AlertStrip, alert_texts
 from pages.annotating import add_url, annotation_texts
 from pages.counted_links import counted_url
-from pages.kpi.chart import make_chart
+from pages.kpi.change_texts import SHOWN_DAYS, ChangedText, changes_url
+from pages.kpi.chart import make_chart, previous_values
 from pages.kpi.headline import Headline
-from pages.kpi.texts import EXCLUSIONS, EvaluationText, period_texts, value_name
+from pages.kpi.over_time import SHOWN_VALUES, OverTime
+from pages.kpi.texts import EXCLUSIONS, EvaluationText, PeriodText, period_texts, slice_label, value_name
 from pages.page_controls import PageControls, breakdown_links
 from pages.page_request import (
     PageRequest,
@@ -33,18 +39,25 @@ from pages.page_request import (
     no_environment_page,
     page_request_or_404,
 )
+from pages.period_names import COMPARED_NAMES, begin_note
 from pages.verdicts import interval_sentences, judgement_text, too_few_text
 from people.access import has_right, limit_of, needs_right
 from people.models import Right
+from telemetry.plan.metrics import MICRO
+from web.languages import lazy_text
 from web.moments import rfc3339
 
 CHART_SCRIPT = "build/charts.js"
 SHOWN_SLICES = 12
+SET_BY = lazy_text("Set by")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceRow:
-    """A value of the breakdown; `size` is its sample, as a number. `url` is what counted of it, "" for no link."""
+    """A value of the breakdown. `size` is its sample, or a sum's value, as a whole number.
+
+    `url` is what counted of it, "" for no link.
+    """
 
     label: str
     url: str
@@ -61,17 +74,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     if not environments:
         return no_environment_page(request)
     page = page_request_or_404(request, environments=environments, kpi=kpi)
-    comparison = compare_kpi(
-        kpi=kpi,
-        environment=page.environment,
-        range=page.range,
-        granularity=page.state.granularity,
-        breakdown=page.state.breakdown,
-        slices=SHOWN_SLICES,
-        has_slice_series=False,
-        is_previous_by_period=page.state.compares,
-        now=page.now,
-    )
+    comparison = read_kpi(kpi, page=page)
     limit = limit_of(request.user)
     fired = fired_within(
         start=page.range.start,
@@ -84,16 +87,44 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     annotations = annotations_within(
         environment=page.environment, start=page.range.start, end=page.range.end, kpi=kpi.slug
     )
+    changes, _more = changes_within(kpi, environment=page.environment, range=page.range)
+    changed = changed_days(changes)
     may_explore = has_right(request.user, Right.EXPLORE)
     context = kpi_context(
-        comparison, page=page, fired=fired, annotations=annotations, may_explore=may_explore
+        comparison,
+        page=page,
+        fired=fired,
+        annotations=annotations,
+        changed=changed,
+        may_explore=may_explore,
     )
+    context |= changed_context(changed, page=page, kpi=kpi)
     context |= annotation_context(annotations, page=page, kpi=kpi, request=request)
     context["alerts"] = AlertStrip.from_alerts(
         alerts, environment=page.environment, zone=page.range.zone, now=page.now
     )
+    compared = comparison.previous.range
+    begin = first_day_of(page.environment)
+    context["begin_note"] = begin_note(begin, compared=compared) if page.state.compares else ""
     context["may_export"] = has_right(request.user, Right.EXPORT)
     return render(request, "pages/kpi.html", context, status=page.status)
+
+
+def read_kpi(kpi: Kpi, *, page: PageRequest) -> Comparison:
+    """What the page shows of the KPI, and what it is compared with."""
+    return compare_kpi(
+        kpi=kpi,
+        environment=page.environment,
+        range=page.range,
+        granularity=page.state.granularity,
+        breakdown=page.state.breakdown,
+        slices=SHOWN_SLICES,
+        has_slice_series=False,
+        top=SHOWN_VALUES,
+        is_previous_by_period=page.state.compares,
+        against=page.state.against,
+        now=page.now,
+    )
 
 
 def kpi_or_404(slug: str) -> Kpi:
@@ -116,35 +147,46 @@ def annotation_context(
     }
 
 
+def changed_context(changed: Sequence[ChangedDay], *, page: PageRequest, kpi: Kpi) -> dict[str, Any]:
+    """What _changed_days.html prints."""
+    zone = page.range.zone
+    return {
+        "changed": [ChangedText.from_day(day, kpi=kpi, zone=zone) for day in changed[:SHOWN_DAYS]],
+        "changed_left_out": max(0, len(changed) - SHOWN_DAYS),
+        "changes_url": changes_url(kpi, state=page.state),
+    }
+
+
 def kpi_context(
     comparison: Comparison,
     *,
     page: PageRequest,
     fired: Sequence[Alert] = (),
     annotations: Sequence[Annotation] = (),
+    changed: Sequence[ChangedDay] = (),
     may_explore: bool = False,
 ) -> dict[str, Any]:
     """What kpi.html prints; its fragments name what they take of it.
 
-    `fired` and `annotations` are the alerts and annotations of the range.
+    `fired`, `annotations` and `changed` are the alerts, annotations and changed days of the range.
     Who may explore is led from each figure to what it counted.
     """
-    current, state = comparison.current, page.state
-    kpi = current.kpi
-    headline = Headline.from_comparison(comparison)
-    periods = period_texts(current, has_links=may_explore)
+    current, state, kpi = comparison.current, page.state, comparison.current.kpi
+    compared_name = compared_name_of(state)
+    periods = with_previous(
+        period_texts(current, has_links=may_explore), comparison=comparison, compares=state.compares
+    )
     return {
         "kpi": kpi,
         "persona": words_of(kpi.persona),
-        "headline": headline,
-        "tiles": make_tiles(headline),
-        "percentiles": headline.total.percentiles if current.total.denominator else [],
+        **headline_context(comparison, state=state),
         "chart": make_chart(
             comparison,
             periods=periods,
-            compares=state.compares,
+            compared_name=compared_name,
             fired=fired,
             annotations=annotations,
+            changed=changed,
             now=page.now,
         ),
         "fired": alert_texts(fired, zone=page.range.zone, now=page.now),
@@ -152,30 +194,75 @@ def kpi_context(
         "value_name": value_name(kpi),
         "periods": periods[::-1],
         "too_few": too_few_text(current),
-        "slices": make_slices(current, has_links=may_explore),
-        "slices_left_out": current.slices_left_out,
-        "breakdown": state.breakdown,
-        "breakdowns": breakdown_links(kpi, state=state),
-        "exclusions": make_exclusions(current),
-        "excluded_url": link_to_counted(current, show="excluded") if may_explore else "",
-        "baseline": baseline_figures(current.total.goal.baseline_row, kpi=kpi),
-        "judgement": judgement_text(kpi),
-        "interval_sentences": interval_sentences(kpi),
-        "compares": state.compares,
-        "compare_url": state.link(compares=not state.compares),
-        "overview_url": reverse("overview") + state.shared().query(),
+        **breakdown_context(current, periods=periods, state=state, may_explore=may_explore),
+        **definition_context(current, may_explore=may_explore),
+        "compared_name": compared_name,
+        "overview_url": reverse("overview") + state.compared().query(),
         "csv_url": csv_url(current, state=state),
         "controls": PageControls.from_comparison(comparison, page=page, has_granularities=True),
         "fault": page.fault,
     }
 
 
-def make_tiles(headline: Headline) -> list[Figure]:
-    """The figures beside the value."""
+def compared_name_of(state: PageState) -> str:
+    """What the page compares with; "" for nothing."""
+    return COMPARED_NAMES[state.against] if state.compares else ""
+
+
+def headline_context(comparison: Comparison, *, state: PageState) -> dict[str, Any]:
+    headline = Headline.from_comparison(comparison, state=state)
+    return {
+        "headline": headline,
+        "compared_words": within(compared_name_of(state)),
+        "tiles": make_tiles(headline, compared_name=compared_name_of(state)),
+        "percentiles": headline.total.percentiles if comparison.current.total.denominator else [],
+    }
+
+
+def definition_context(reading: KpiReading, *, may_explore: bool) -> dict[str, Any]:
+    """How the KPI is judged, by what, and what was left out of it."""
+    kpi = reading.kpi
+    return {
+        "exclusions": make_exclusions(reading),
+        "excluded_url": link_to_counted(reading, show="excluded") if may_explore else "",
+        "baseline": baseline_figures(reading.total.goal.baseline_row, kpi=kpi),
+        "judgement": judgement_text(kpi),
+        "interval_sentences": interval_sentences(kpi),
+    }
+
+
+def breakdown_context(
+    reading: KpiReading, *, periods: Sequence[PeriodText], state: PageState, may_explore: bool
+) -> dict[str, Any]:
+    """What _slices.html and _over_time.html print."""
+    return {
+        "slices": make_slices(reading, has_links=may_explore),
+        "slices_left_out": reading.slices_left_out,
+        "over_time": OverTime.from_reading(reading, periods=periods, state=state),
+        "breakdown": state.breakdown,
+        "breakdowns": breakdown_links(reading.kpi, state=state),
+    }
+
+
+def with_previous(
+    periods: Sequence[PeriodText], *, comparison: Comparison, compares: bool
+) -> list[PeriodText]:
+    """Each period with the value of the one that it is compared with."""
+    if not compares:
+        return list(periods)
+    unit = comparison.current.kpi.unit
     return [
-        Figure("Target", headline.total.target),
-        Figure("Baseline", headline.total.baseline),
-        Figure("Previous period", headline.previous_value),
+        replace(period, previous=value_text(value, unit=unit))
+        for period, value in zip(periods, previous_values(comparison), strict=True)
+    ]
+
+
+def make_tiles(headline: Headline, *, compared_name: str) -> list[Figure]:
+    """The figures beside the value. `compared_name` is "" where nothing is compared."""
+    return [
+        Figure(_("Target"), headline.total.target),
+        Figure(_("Baseline"), headline.total.baseline),
+        *([Figure(compared_name, headline.previous_value)] if compared_name else []),
         *headline.total.tiles,
     ]
 
@@ -189,13 +276,17 @@ def make_slices(reading: KpiReading, *, has_links: bool) -> list[SliceRow]:
     """The largest values of the breakdown, the largest first."""
     return [
         SliceRow(
-            label=part.value.replace("_", " ") or "(none)",
+            label=slice_label(part.value),
             url=link_to_counted(reading, breakdown=reading.breakdown, value=part.value) if has_links else "",
             evaluation=EvaluationText.from_evaluation(part.total, kpi=reading.kpi),
-            size=part.total.denominator,
+            size=size_of(part.total, kpi=reading.kpi),
         )
         for part in reading.slices
     ]
+
+
+def size_of(total: Evaluation, *, kpi: Kpi) -> int:
+    return round(total.numerator * MICRO) if kpi.kind is Kind.SUM else total.denominator
 
 
 def make_exclusions(reading: KpiReading) -> list[Figure]:
@@ -212,11 +303,11 @@ def baseline_figures(row: Baseline | None, *, kpi: Kpi) -> Sequence[Figure]:
     if row is None:
         return []
     return [
-        Figure("Value", value_text(float(row.value), unit=kpi.unit)),
-        Figure("In force since", date_text(row.effective_from)),
-        Figure("Sample", count_text(row.sample_size)),
-        Figure("Set by", row.set_by.get_username() if row.set_by else "not recorded"),
-        Figure("How it was measured", row.method),
+        Figure(_("Value"), value_text(float(row.value), unit=kpi.unit)),
+        Figure(_("In force since"), date_text(row.effective_from)),
+        Figure(_("Sample"), count_text(row.sample_size)),
+        Figure(SET_BY, row.set_by.get_username() if row.set_by else _("not recorded")),
+        Figure(_("How it was measured"), row.method),
     ]
 
 

@@ -29,6 +29,12 @@ OPEN_PERIODS = {
     "month": "Feb 2026, from 11 Feb",
     "hour": "15 Feb 2026, 12:00 (UTC)",
 }
+COMPARED = {
+    "": "Previous period",
+    "1": "Previous period",
+    "weekdays": "Same weekdays before",
+    "year": "Same period a year before",
+}
 # A duration's own percentile is its value: no column repeats it.
 COLUMNS = {
     "template-suggestion-rate": "Template suggestion rate 95% interval Templates suggested Chat messages sent",
@@ -68,7 +74,7 @@ def test_shows_the_table_behind_the_chart_newest_first(reader: Client) -> None:
     make_environment()
     make_bucket(numerator=40, denominator=100)
 
-    text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11"})
+    text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11", "compare": "none"})
 
     assert (
         "10 Feb 2026 40% 27.8 to 57.6% 40 100 ≥ 30% Too close to call "
@@ -90,7 +96,7 @@ def test_says_which_period_is_not_over(reader: Client, granularity: str, name: s
 def test_has_the_columns_of_the_kpi_s_kind(reader: Client, slug: str, columns: str) -> None:
     make_environment()
 
-    assert f"Period {columns} Target Verdict" in words(reader, f"/kpis/{slug}/")
+    assert f"Period {columns} Target Verdict" in words(reader, f"/kpis/{slug}/", compare="none")
 
 
 def test_says_what_too_few_is_only_where_there_is_too_few(reader: Client) -> None:
@@ -182,14 +188,33 @@ def test_says_which_interval_a_kpi_has_and_what_it_leaves_out(reader: Client) ->
     assert "it is no estimate and has no interval" in words(reader, "/kpis/execution-cost/")
 
 
-def test_draws_no_previous_period_unless_asked(reader: Client) -> None:
+@pytest.mark.parametrize(("compare", "name"), COMPARED.items(), ids=COMPARED)
+def test_names_what_it_compares_with(reader: Client, compare: str, name: str) -> None:
+    make_environment()
+    make_bucket(numerator=40, denominator=100)
+    earlier = {"year": DAY.replace(year=2025), "weekdays": DAY - timedelta(days=28)}
+    make_bucket(numerator=60, denominator=100, period_start=earlier.get(compare, DAY - timedelta(days=1)))
+
+    query = {"from": "2026-02-10", "to": "2026-02-11", "compare": compare}
+    text = words(reader, SUGGESTIONS, **query)
+
+    (line,) = (line for line in chart_of(reader, SUGGESTIONS, **query)["lines"] if line["key"] == "previous")
+    assert (line["name"], line["values"]) == (name, [0.6])
+    assert f"−20 points, within noise against the {name.lower()}" in text  # noqa: RUF001
+    assert f"{name} 60% Templates suggested 40" in text
+    assert f"Period Template suggestion rate {name} 95% interval" in text
+    assert "10 Feb 2026 40% 60% 27.8 to 57.6%" in text
+
+
+def test_compares_with_nothing_where_that_is_asked(reader: Client) -> None:
     make_environment()
     make_days(40)
 
-    lines = chart_of(reader, SUGGESTIONS)["lines"]
+    lines = chart_of(reader, SUGGESTIONS, compare="none")["lines"]
+    text = words(reader, SUGGESTIONS, compare="none")
 
     assert "previous" not in [line["key"] for line in lines]
-    assert 'aria-checked="false"' in reader.get(SUGGESTIONS).content.decode()
+    assert ("against the" in text, "Period Template suggestion rate 95% interval" in text) == (False, True)
 
 
 def test_draws_nothing_where_there_is_no_value(reader: Client) -> None:
@@ -248,7 +273,7 @@ def test_judges_each_row_by_the_target_of_its_time(reader: Client) -> None:
     make_bucket(numerator=400, denominator=1_000, period_start=DAY - timedelta(days=1))
     make_target("template-suggestion-rate", "0.5", since=DAY.date())
 
-    text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11"})
+    text = words(reader, SUGGESTIONS, **{"from": "2026-02-09", "to": "2026-02-11", "compare": "none"})
 
     interval = "35.6 to 44.9%"
     assert (
