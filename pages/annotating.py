@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from kpis.annotations import MOST_CHARACTERS, BadAnnotation, Note, annotate, edit
@@ -25,9 +26,10 @@ from kpis.registry import DEFINITIONS, REGISTRY
 from pages.page_request import environments_of, no_environment_page, page_request_or_404
 from people.access import needs_right
 from people.models import Right
+from web.languages import lazy_text
 
-EVERY_KPI = "Every KPI"
-KPI_CHOICES = [("", EVERY_KPI), *((kpi.slug, kpi.title) for kpi in DEFINITIONS)]
+EVERY_KPI = lazy_text("Every KPI")
+KPI_CHOICES = [("", EVERY_KPI), *((kpi.slug, lazy_text(kpi.title)) for kpi in DEFINITIONS)]
 LOCAL_MINUTE = "%Y-%m-%dT%H:%M"
 
 
@@ -47,7 +49,7 @@ class AnnotationText:
             at=moment_text(annotation.at, zone=zone),
             text=annotation.text,
             by=author_text(annotation),
-            about="" if annotation.kpi else "every KPI",
+            about="" if annotation.kpi else _("every KPI"),
             edit_url=edit_url,
         )
 
@@ -66,11 +68,18 @@ def annotation_texts(
 
 def author_text(annotation: Annotation) -> str:
     """ada; ada, edited by ben; web-ci with a key."""
-    if annotation.added_by:
-        author = annotation.added_by.get_username()
-    else:
-        author = f"{annotation.source} with a key" if annotation.source else "somebody whose account is gone"
-    return f"{author}, edited by {annotation.edited_by.get_username()}" if annotation.edited_by else author
+    person = annotation.added_by
+    author = person.get_username() if person else sender_text(annotation.source)
+    if not annotation.edited_by:
+        return author
+    names = {"author": author, "editor": annotation.edited_by.get_username()}
+    return _("%(author)s, edited by %(editor)s") % names
+
+
+def sender_text(source: str) -> str:
+    if not source:
+        return _("somebody whose account is gone")
+    return _("%(source)s with a key") % {"source": source}
 
 
 def edit_url(annotation: Annotation, *, back: str) -> str:
@@ -84,16 +93,19 @@ def add_url(*, environment: str, kpi: str, back: str) -> str:
 
 class AnnotationForm(forms.Form):
     text = forms.CharField(
-        label="What happened", max_length=MOST_CHARACTERS, help_text="One line, such as: v2.3 deployed"
+        label=lazy_text("What happened"),
+        max_length=MOST_CHARACTERS,
+        help_text=lazy_text("One line, such as: v2.3 deployed"),
     )
     at = forms.DateTimeField(
-        label="When", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL_MINUTE)
+        label=lazy_text("When"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL_MINUTE),
     )
-    kpi = forms.ChoiceField(label="It may explain", choices=KPI_CHOICES, required=False)
+    kpi = forms.ChoiceField(label=lazy_text("It may explain"), choices=KPI_CHOICES, required=False)
 
     def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["at"].help_text = f"In {zone.key}"
+        self.fields["at"].help_text = _("In %(zone)s") % {"zone": zone.key}
 
     @property
     def note(self) -> Note:
@@ -115,7 +127,7 @@ def add_annotation(request: HttpRequest) -> HttpResponse:
         form = AnnotationForm(request.POST or None, initial=initial, zone=zone)
         store = partial(annotate, environment=page.environment, person=cast(User, request.user), now=page.now)
         if form.is_valid() and was_stored(form, store=store):
-            messages.success(request, "The annotation was added.")
+            messages.success(request, _("The annotation was added."))
             return redirect(address_after(request))
         return show_form(request, form=form, environment=page.environment)
 
@@ -137,7 +149,7 @@ def edit_annotation(request: HttpRequest, pk: int) -> HttpResponse:
     annotation = annotation_or_404(pk, environments=environments_of(request))
     if request.method == "POST" and "delete" in request.POST:
         annotation.delete()
-        messages.success(request, "The annotation was deleted.")
+        messages.success(request, _("The annotation was deleted."))
         return redirect(address_after(request))
     zone = reporting_zone()
     initial = {"text": annotation.text, "at": annotation.at.astimezone(zone), "kpi": annotation.kpi}
@@ -145,7 +157,7 @@ def edit_annotation(request: HttpRequest, pk: int) -> HttpResponse:
         form = AnnotationForm(request.POST or None, initial=initial, zone=zone)
         store = partial(edit, annotation, person=cast(User, request.user), now=timezone.now())
         if form.is_valid() and was_stored(form, store=store):
-            messages.success(request, "The annotation was changed.")
+            messages.success(request, _("The annotation was changed."))
             return redirect(address_after(request))
         return show_form(request, form=form, environment=annotation.environment, annotation=annotation)
 

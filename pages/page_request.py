@@ -10,19 +10,49 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from kpis.days import reporting_zone
 from kpis.reading.environments import UnknownEnvironment, choose_environment
-from kpis.reading.periods import Granularity, InvalidRange, Range, parse_range, recent_days, split
+from kpis.reading.periods import (
+    Against,
+    CalendarUnit,
+    Granularity,
+    InvalidRange,
+    Range,
+    calendar_range,
+    parse_range,
+    recent_days,
+    split,
+)
 from kpis.registry import Kpi
 from people.access import environments_allowed
 from telemetry.models import Environment
 
 PRESETS = {"7d": 7, "28d": 28, "90d": 90}
 DEFAULT_PRESET = "28d"
+# The unit, and how many units ago. The current one goes up to the end of today.
+CALENDAR_PRESETS: Mapping[str, tuple[CalendarUnit, int]] = {
+    "month": (CalendarUnit.MONTH, 0),
+    "last_month": (CalendarUnit.MONTH, 1),
+    "quarter": (CalendarUnit.QUARTER, 0),
+    "last_quarter": (CalendarUnit.QUARTER, 1),
+}
 # How long the periods may be that a page shows one by one. The total is always on it.
 GRANULARITIES = (Granularity.HOUR, Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
 DEFAULT_GRANULARITY = Granularity.DAY
+LINES, STACKED = "lines", "stacked"
+SHAPES = ("", LINES, STACKED)
+NO_COMPARISON = "none"
+# What `compare` takes, and how it is kept: the previous period is the default. "1" is from older links.
+COMPARISONS = {
+    "": "",
+    Against.PREVIOUS.value: "",
+    Against.WEEKDAYS.value: Against.WEEKDAYS.value,
+    Against.YEAR.value: Against.YEAR.value,
+    NO_COMPARISON: NO_COMPARISON,
+    "1": "",
+}
 # Fewer than can be read: the previous period, which is as long in days, may have an hour more.
 MAXIMUM_PERIODS_SHOWN = 1_000
 
@@ -37,7 +67,10 @@ class PageState:
     end: str = ""
     granularity: Granularity = DEFAULT_GRANULARITY
     breakdown: str = ""
-    compares: bool = False
+    # What the range is compared with: an Against, NO_COMPARISON, or "" for the previous period.
+    compare: str = ""
+    # How a breakdown is drawn over time; "" is what suits the KPI.
+    shape: str = ""
     # What else a page keeps in its URL, (name, value): its tab, its order. The page itself reads it.
     extra: tuple[tuple[str, str], ...] = ()
 
@@ -46,16 +79,26 @@ class PageState:
         """Raises InvalidRange for a range, granularity or breakdown that the page does not have."""
         state = cls(
             environment=query.get("environment", ""),
-            preset=_one_of(query, "range", allowed=("", *PRESETS)),
+            preset=_one_of(query, "range", allowed=("", *PRESETS, *CALENDAR_PRESETS)),
             start=query.get("from", "").strip(),
             end=query.get("to", "").strip(),
             granularity=Granularity(
                 _one_of(query, "granularity", allowed=GRANULARITIES, default=DEFAULT_GRANULARITY)
             ),
             breakdown=_one_of(query, "breakdown", allowed=("", *(kpi.dimensions if kpi else ()))),
-            compares=query.get("compare", "") == "1",
+            compare=COMPARISONS[_one_of(query, "compare", allowed=tuple(COMPARISONS))],
+            shape=_one_of(query, "shape", allowed=SHAPES),
         )
         return replace(state, start="", end="") if state.preset else state
+
+    @property
+    def compares(self) -> bool:
+        return self.compare != NO_COMPARISON
+
+    @property
+    def against(self) -> Against:
+        """What to compare with; the previous period also where nothing is compared."""
+        return Against(self.compare) if self.compare and self.compares else Against.PREVIOUS
 
     @property
     def is_custom(self) -> bool:
@@ -63,10 +106,16 @@ class PageState:
 
     def range(self, *, zone: ZoneInfo, now: datetime) -> Range:
         """The range to show. Raises InvalidRange, and TooManyPeriods for more than a page may show."""
+        shown_range = self._asked_range(zone=zone, now=now)
+        split(shown_range, granularity=self.granularity, maximum=MAXIMUM_PERIODS_SHOWN)
+        return shown_range
+
+    def _asked_range(self, *, zone: ZoneInfo, now: datetime) -> Range:
         if self.is_custom:
-            shown_range = parse_range(start=self.start, end=self.end, zone=zone, now=now)
-            split(shown_range, granularity=self.granularity, maximum=MAXIMUM_PERIODS_SHOWN)
-            return shown_range
+            return parse_range(start=self.start, end=self.end, zone=zone, now=now)
+        if self.preset in CALENDAR_PRESETS:
+            unit, back = CALENDAR_PRESETS[self.preset]
+            return calendar_range(unit, zone=zone, now=now, back=back)
         return recent_days(PRESETS[self.preset or DEFAULT_PRESET], zone=zone, now=now)
 
     def link(self, **changes: str | bool | Granularity) -> str:
@@ -91,14 +140,19 @@ class PageState:
         fields = {
             "granularity": "" if self.granularity is DEFAULT_GRANULARITY else self.granularity.value,
             "breakdown": self.breakdown,
-            "compare": "1" if self.compares else "",
+            "compare": self.compare,
+            "shape": self.shape,
             **dict(self.extra),
         }
         return {name: value for name, value in fields.items() if value}
 
     def shared(self) -> Self:
         """What every page understands: the environment and the range."""
-        return replace(self, granularity=DEFAULT_GRANULARITY, breakdown="", compares=False, extra=())
+        return replace(self.compared(), compare="")
+
+    def compared(self) -> Self:
+        """What the overview and the pages of KPIs share: that, and the comparison."""
+        return replace(self, granularity=DEFAULT_GRANULARITY, breakdown="", shape="", extra=())
 
     def with_extra(self, **parts: str) -> Self:
         """With these parts of the page's own; an empty one is left out of the URL."""
@@ -125,12 +179,17 @@ class PageRequest:
         zone: ZoneInfo,
         now: datetime,
         kpi: Kpi | None = None,
+        has_comparison: bool = False,
     ) -> Self:
-        """Without a KPI it keeps only what every page understands. Raises UnknownEnvironment."""
+        """Without a KPI it keeps what every page understands, and the comparison where the page has one.
+
+        Raises UnknownEnvironment.
+        """
         fault = None
         try:
             state = PageState.from_query(query, kpi=kpi)
-            state = state if kpi else state.shared()
+            if kpi is None:
+                state = state.compared() if has_comparison else state.shared()
             shown_range = state.range(zone=zone, now=now)
         except InvalidRange as error:
             fault = error
@@ -172,12 +231,21 @@ def no_environment_page(request: HttpRequest) -> HttpResponse:
 
 
 def page_request_or_404(
-    request: HttpRequest, *, environments: Sequence[str], kpi: Kpi | None = None
+    request: HttpRequest,
+    *,
+    environments: Sequence[str],
+    kpi: Kpi | None = None,
+    has_comparison: bool = False,
 ) -> PageRequest:
     """The request's PageRequest, in the reporting zone and now. Raises Http404 for an unknown environment."""
     try:
         return PageRequest.from_query(
-            request.GET.dict(), environments=environments, zone=reporting_zone(), now=timezone.now(), kpi=kpi
+            request.GET.dict(),
+            environments=environments,
+            zone=reporting_zone(),
+            now=timezone.now(),
+            kpi=kpi,
+            has_comparison=has_comparison,
         )
     except UnknownEnvironment:
         raise Http404("There is no environment of this name.") from None
@@ -186,6 +254,6 @@ def page_request_or_404(
 def _one_of(query: Mapping[str, str], name: str, *, allowed: tuple[str, ...], default: str = "") -> str:
     value = query.get(name, "") or default
     if value not in allowed:
-        names = ", ".join(part for part in allowed if part) or "nothing"
-        raise InvalidRange(f"It takes one of: {names}.", field=name)
+        names = ", ".join(part for part in allowed if part) or _("nothing")
+        raise InvalidRange(_("It takes one of: %(names)s.") % {"names": names}, field=name)
     return value

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.formatting import (
@@ -17,10 +18,11 @@ from kpis.formatting import (
     count_text,
     date_text,
     duration_text,
+    localized,
     moment_text,
     percent_text,
 )
-from objectives.definitions import BURN_WINDOWS
+from objectives.definitions import BURN_WINDOWS, Objective
 from objectives.reading import BudgetDay, BudgetReading, read_budgets
 from pages.day_bars import DayBar, make_bars
 from pages.page_controls import environment_links
@@ -65,10 +67,12 @@ class ObjectiveCard:
     tiles: Sequence[Figure]
     burn_rates: Sequence[Figure]
     bars: Sequence[DayBar]
+    bars_area: str
     bars_label: str
     bars_note: str
     days: Sequence[DayRow]
-    unit: str
+    bad_name: str
+    all_name: str
     runbook: str
 
 
@@ -96,8 +100,8 @@ def make_card(reading: BudgetReading, *, zone: ZoneInfo) -> ObjectiveCard:
     objective = reading.objective
     return ObjectiveCard(
         name=objective.name,
-        title=objective.title,
-        description=objective.description,
+        title=_(objective.title),
+        description=_(objective.description),
         environment=reading.environment,
         badge=badge_of(reading),
         is_early=has_little(reading),
@@ -107,10 +111,12 @@ def make_card(reading: BudgetReading, *, zone: ZoneInfo) -> ObjectiveCard:
         tiles=tiles_of(reading),
         burn_rates=burn_figures(reading),
         bars=bars_of(reading),
+        bars_area=f"bars-{objective.name}",
         bars_label=bars_label(reading),
         bars_note=bars_note(reading),
         days=[day_row(day, is_early=reading.is_early) for day in reversed(reading.days) if day.total],
-        unit=objective.unit,
+        bad_name=bad_text(objective),
+        all_name=all_text(objective),
         runbook=reverse("runbook", args=["alerts"]) + f"#{slugify(objective.alert_name)}",
     )
 
@@ -122,27 +128,29 @@ def has_little(reading: BudgetReading) -> bool:
 
 def badge_of(reading: BudgetReading) -> Badge:
     if reading.budget_left is None:
-        return Badge(tone="none", label="No data yet", hint="Nothing was counted in the window.")
+        return Badge(tone="none", label=_("No data yet"), hint=_("Nothing was counted in the window."))
     if reading.budget_left < 0 and not reading.is_early:
-        return Badge(tone="bad", label="Overspent", hint="More was bad than the objective allows.")
+        return Badge(tone="bad", label=_("Overspent"), hint=_("More was bad than the objective allows."))
     if any(window.severity == "page" for window in reading.burning):
         return Badge(
-            tone="bad", label="Burning fast", hint="The alert's condition holds: see the burn rates."
+            tone="bad", label=_("Burning fast"), hint=_("The alert's condition holds: see the burn rates.")
         )
     if reading.burning:
-        return Badge(tone="few", label="Burning", hint="The alert's condition holds: see the burn rates.")
+        return Badge(
+            tone="few", label=_("Burning"), hint=_("The alert's condition holds: see the burn rates.")
+        )
     if reading.is_early:
-        return Badge(tone="none", label="Too early", hint="Too little is counted to judge the budget.")
+        return Badge(tone="none", label=_("Too early"), hint=_("Too little is counted to judge the budget."))
     if reading.budget_left < LITTLE_LEFT:
-        return Badge(tone="few", label="Little left", hint="Less than a quarter of the budget is left.")
-    return Badge(tone="good", label="Within budget", hint="No more was bad than the objective allows.")
+        return Badge(tone="few", label=_("Little left"), hint=_("Less than a quarter of the budget is left."))
+    return Badge(tone="good", label=_("Within budget"), hint=_("No more was bad than the objective allows."))
 
 
 def left_text(reading: BudgetReading) -> str:
     if reading.budget_left is None:
         return "\N{EN DASH}"
     if reading.is_early:
-        return "Too early to say"
+        return _("Too early to say")
     sign = MINUS if reading.budget_left < 0 else ""
     return f"{sign}{percent_text(abs(reading.budget_left))}"
 
@@ -152,22 +160,30 @@ def note_of(reading: BudgetReading, *, zone: ZoneInfo) -> str:
     objective = reading.objective
     if reading.counted_since is None or reading.minutes_left is None:
         return budget_note(reading)
-    since = f"Counted since {moment_text(reading.counted_since, zone=zone)}"
+    since = _("Counted since %(at)s.") % {"at": moment_text(reading.counted_since, zone=zone)}
     if reading.is_early:
-        sample = f"{count_text(objective.smallest_sample)} {objective.unit}"
-        span = duration_text(objective.shortest_span.total_seconds())
-        return f"{since}. The budget is judged once {span} and {sample} are counted."
+        return f"{since} {judged_text(objective)}"
     is_whole = reading.counted_since == reading.window_start
-    return budget_note(reading) if is_whole else f"{budget_note(reading)}. {since}."
+    return budget_note(reading) if is_whole else f"{budget_note(reading)}. {since}"
+
+
+def judged_text(objective: Objective) -> str:
+    return _("The budget is judged once %(span)s and %(count)s %(unit)s are counted.") % {
+        "span": duration_text(objective.shortest_span.total_seconds()),
+        "count": count_text(objective.smallest_sample),
+        "unit": _(objective.unit),
+    }
 
 
 def budget_note(reading: BudgetReading) -> str:
     budget = duration_text(reading.budget_minutes * MINUTE)
     if reading.minutes_left is None:
-        return f"of {budget} that may be bad"
+        return _("of %(budget)s that may be bad") % {"budget": budget}
+    minutes = duration_text(abs(reading.minutes_left) * MINUTE)
     if reading.minutes_left < 0:
-        return f"{duration_text(-reading.minutes_left * MINUTE)} more than the {budget} that may be bad"
-    return f"{duration_text(reading.minutes_left * MINUTE)} of {budget}"
+        sentence = _("%(minutes)s more than the %(budget)s that may be bad")
+        return sentence % {"minutes": minutes, "budget": budget}
+    return _("%(part)s of %(whole)s") % {"part": minutes, "whole": budget}
 
 
 def tiles_of(reading: BudgetReading) -> list[Figure]:
@@ -176,24 +192,32 @@ def tiles_of(reading: BudgetReading) -> list[Figure]:
         "\N{EN DASH}" if reading.bad_ratio is None else percent_text(1 - reading.bad_ratio, decimals=DECIMALS)
     )
     return [
-        Figure("Promised", percent_text(objective.target, decimals=DECIMALS)),
-        Figure("Kept", good),
-        Figure(f"Bad {objective.unit}", count_text(reading.total - reading.good)),
-        Figure(f"All {objective.unit}", count_text(reading.total)),
+        Figure(_("Promised"), percent_text(objective.target, decimals=DECIMALS)),
+        Figure(_("Kept"), good),
+        Figure(bad_text(objective), count_text(reading.total - reading.good)),
+        Figure(all_text(objective), count_text(reading.total)),
     ]
+
+
+def bad_text(objective: Objective) -> str:
+    return _("Bad %(unit)s") % {"unit": _(objective.unit)}
+
+
+def all_text(objective: Objective) -> str:
+    return _("All %(unit)s") % {"unit": _(objective.unit)}
 
 
 def burn_figures(reading: BudgetReading) -> list[Figure]:
     """The burn rates over the alerts' longer windows."""
     rates = {burn.minutes: burn.rate for burn in reading.burn_rates}
     return [
-        Figure(f"Last {duration_text(minutes * MINUTE)}", rate_text(rates[minutes]))
+        Figure(_("Last %(time)s") % {"time": duration_text(minutes * MINUTE)}, rate_text(rates[minutes]))
         for minutes in LONG_MINUTES
     ]
 
 
 def rate_text(rate: float | None) -> str:
-    return "\N{EN DASH}" if rate is None else f"{rate:,.1f}\N{MULTIPLICATION SIGN}"
+    return "\N{EN DASH}" if rate is None else localized(f"{rate:,.1f}") + "\N{MULTIPLICATION SIGN}"
 
 
 def bars_of(reading: BudgetReading) -> list[DayBar]:
@@ -206,11 +230,13 @@ def bars_label(reading: BudgetReading) -> str:
     spent = sum(day.spent_minutes for day in reading.days)
     worst = max(reading.days, key=lambda day: day.spent_minutes)
     if not worst.spent_minutes:
-        return f"{reading.objective.title} by day: nothing was spent"
-    return (
-        f"{reading.objective.title} by day: {duration_text(spent * MINUTE)} spent, "
-        f"most on {date_text(worst.date)} ({spent_text(worst)})"
-    )
+        return _("%(title)s by day: nothing was spent") % {"title": _(reading.objective.title)}
+    return _("%(title)s by day: %(spent)s spent, most on %(date)s (%(most)s)") % {
+        "title": _(reading.objective.title),
+        "spent": duration_text(spent * MINUTE),
+        "date": date_text(worst.date),
+        "most": spent_text(worst),
+    }
 
 
 def bars_note(reading: BudgetReading) -> str:
@@ -218,8 +244,10 @@ def bars_note(reading: BudgetReading) -> str:
     first, last = (date_text(reading.days[index].date) for index in (0, -1))
     note = f"{first} \N{EN DASH} {last}"
     if all(day.spent_minutes <= even_pace(reading) for day in reading.days):
-        return f"{note}. Full height: {duration_text(even_pace(reading) * MINUTE)}, an even pace."
-    return f"{note}. The highest is {duration_text(max(day.spent_minutes for day in reading.days) * MINUTE)}."
+        pace = duration_text(even_pace(reading) * MINUTE)
+        return _("%(days)s. Full height: %(pace)s, an even pace.") % {"days": note, "pace": pace}
+    highest = duration_text(max(day.spent_minutes for day in reading.days) * MINUTE)
+    return _("%(days)s. The highest is %(highest)s.") % {"days": note, "highest": highest}
 
 
 def even_pace(reading: BudgetReading) -> float:

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
 
 LONGEST_MAIL = 254
 
@@ -53,5 +54,5 @@ class AcceptanceForm(BaseUserCreationForm):  # type: ignore[type-arg]  # Django'
         """A name that is somebody's mail address would take it from them at the sign-in."""
         name: str = self.cleaned_data["username"]
         if "@" in name:
-            raise forms.ValidationError("A name has no @. You can sign in with your mail address as well.")
+            raise forms.ValidationError(_("A name has no @. You can sign in with your mail address as well."))
         return name

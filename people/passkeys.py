@@ -15,6 +15,8 @@ from allauth.mfa.webauthn.forms import (
 )
 from django import forms
 
+from web.languages import lazy_text
+
 LONGEST_NAME = 60
 LONGEST_CREDENTIAL = 20_000
 # What the readers of CBOR, JSON and base64 raise for bytes that are none.
@@ -59,7 +61,7 @@ class CredentialField(forms.JSONField):
 
 
 class AddPasskeyForm(AddWebAuthnForm):
-    name = forms.CharField(required=False, max_length=LONGEST_NAME, label="Name of the passkey")
+    name = forms.CharField(required=False, max_length=LONGEST_NAME, label=lazy_text("Name of the passkey"))
     credential = CredentialField()
 
     @refuse_unreadable
@@ -103,4 +105,4 @@ class ConfirmPasskeyForm(ReauthenticateWebAuthnForm):
 
 
 class RenamePasskeyForm(EditWebAuthnForm):
-    name = forms.CharField(max_length=LONGEST_NAME)
+    name = forms.CharField(max_length=LONGEST_NAME, label=lazy_text("Name"))

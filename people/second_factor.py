@@ -1,7 +1,6 @@
 """Second factors: how their secrets are stored, and of whom they are required."""
 
 import base64
-import hashlib
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
@@ -9,7 +8,6 @@ from typing import Any, cast
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
@@ -18,15 +16,18 @@ from django.shortcuts import redirect
 
 from audit import trail
 from audit.models import Verb
+from people.sealing import Unreadable, seal, unseal
 from web.api_paths import is_api
 from web.errors import error_response
 
-# What people without a required second factor may open: setting it up, proving who they are, leaving.
+# What people without a required second factor may open: setting it up, proving who they are, leaving, also a mail.
 OPEN_PAGES = {
-    "login", "logout", "favicon", "healthz", "readyz",
+    "login", "logout", "favicon", "healthz", "readyz", "digest-unsubscribe",
     "mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "mfa_view_recovery_codes",
     "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn",
 }  # fmt: skip
+# What secrets are sealed for.
+PURPOSE = "people.second_factor"
 
 
 class PortalMFAAdapter(DefaultMFAAdapter):
@@ -36,19 +37,14 @@ class PortalMFAAdapter(DefaultMFAAdapter):
         return f"Workbench analytics ({self._get_site_name()})"
 
     def encrypt(self, text: str) -> str:
-        return cipher().encrypt(text.encode()).decode()
+        return seal(text, purpose=PURPOSE)
 
     def decrypt(self, encrypted_text: str) -> str:
         """The text; after SECRET_KEY was changed one that nothing matches, so that an admin has to remove it."""
         try:
-            return cipher().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
+            return unseal(encrypted_text, purpose=PURPOSE)
+        except Unreadable:
             return base64.b32encode(secrets.token_bytes(20)).decode()
-
-
-def cipher() -> Fernet:
-    key = hashlib.sha256(f"people.second_factor:{settings.SECRET_KEY}".encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 def has_second_factor(user: User) -> bool:

@@ -16,6 +16,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import escape
+from django.utils.translation import get_language, gettext_noop
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
@@ -126,22 +128,24 @@ def unavailable_database(error: DatabaseError | InterfaceError) -> Unavailable:
     # The driver's message may quote values of an event: only the class is logged.
     logger.error("The database did not answer: %s", type(error).__name__)
     return Unavailable(
-        code="database_unavailable", message="The database does not answer. Send the request again."
+        code="database_unavailable",
+        message=gettext_noop("The database does not answer. Send the request again."),
     )
 
 
 def page_text(status: HTTPStatus, *, message: str, request_id: str) -> str:
     """A page of a fault, with the id to find it by. It needs no template, style or database."""
-    title = f"{status.phrase} ({status.value})"
+    title = f"{_(status.phrase)} ({status.value})"
+    request = _("Request %(id)s") % {"id": request_id}
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{get_language()}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 </head>
-<body><h1>{title}</h1><p>{escape(message)}</p><p><small>Request {request_id}</small></p></body>
+<body><h1>{title}</h1><p>{escape(message)}</p><p><small>{escape(request)}</small></p></body>
 </html>
 """
 
@@ -157,7 +161,7 @@ def error_page(status: HTTPStatus, *, message: str, headers: Mapping[str, str] |
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: a request that Django itself refuses, for its Host header or too many query parameters."""
-    message = "The request could not be read: its host, path or query is not acceptable."
+    message = _("The request could not be read: its host, path or query is not acceptable.")
     if not is_api(request):
         return error_page(HTTPStatus.BAD_REQUEST, message=message)
     return error_response(status=HTTPStatus.BAD_REQUEST, code="bad_request", message=message)
@@ -166,7 +170,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403: a request without the permission that its view asks for."""
     if not is_api(request):
-        message = "Your account may not see this. An administrator can give it the right."
+        message = _("Your account may not see this. An administrator can give it the right.")
         return error_page(HTTPStatus.FORBIDDEN, message=message)
     return from_rest_framework(exceptions.PermissionDenied())
 
@@ -191,8 +195,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(fault, Unavailable):
         if is_api(request):
             return from_api_error(fault)
-        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, message=fault.message, headers=fault.headers)
-    message = "The portal failed to answer. The request may be sent again."
+        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, message=_(fault.message), headers=fault.headers)
+    message = _("The portal failed to answer. The request may be sent again.")
     if not is_api(request):
         return error_page(HTTPStatus.INTERNAL_SERVER_ERROR, message=message)
     return error_response(status=HTTPStatus.INTERNAL_SERVER_ERROR, code="server_error", message=message)

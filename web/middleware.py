@@ -5,6 +5,7 @@ from collections.abc import Callable
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.urls import reverse
 
 from web.peers import is_trusted_proxy, peer_of
@@ -72,3 +73,18 @@ class CacheControlMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class PageCompressionMiddleware(GZipMiddleware):
+    """Compresses pages for browsers that take it; Django adds random bytes, so that lengths tell nothing of secrets.
+
+    Answers with an ETag are left as they are: fragments that are asked for again and again, mostly answered 304.
+    So is what is no page: the APIs and the scrape, whose readers are near.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if not is_page or "ETag" in response.headers:
+            return response
+        compressed: HttpResponseBase = super().process_response(request, response)
+        return compressed

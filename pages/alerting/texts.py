@@ -7,18 +7,20 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from alerts.models import Alert, AlertSource
 from alerts.severity import rank_of
 from kpis.formatting import duration_text, moment_text, words_of
 from kpis.registry import REGISTRY
 from pages.verdicts import Badge
+from web.languages import lazy_text
 
 # By alerts.severity.rank_of. Their icons differ, as those of verdicts do.
 TONES = ("none", "few", "bad")
 SHOWN_IN_STRIP = 3
 # Within a sentence.
-SOURCES = {AlertSource.ALERTMANAGER: "Alertmanager", AlertSource.PORTAL: "the portal"}
+SOURCES = {AlertSource.ALERTMANAGER: "Alertmanager", AlertSource.PORTAL: lazy_text("the portal")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class AlertText:
             badge=badge_of(alert.severity),
             description=alert.description,
             environment=alert.environment,
-            kpi_title=kpi.title if kpi else "",
+            kpi_title=_(kpi.title) if kpi else "",
             kpi_url=kpi_url(alert) if kpi else "",
             since=moment_text(alert.started_at, zone=zone),
             since_iso=alert.started_at.isoformat(),
@@ -69,12 +71,14 @@ class AlertText:
         """From when until when, and how long that is."""
         if self.until:
             return f"{self.since} \N{EN DASH} {self.until} ({self.lasted})"
-        return f"since {self.since} ({self.lasted})"
+        return _("since %(since)s (%(lasted)s)") % {"since": self.since, "lasted": self.lasted}
 
 
 def badge_of(severity: str) -> Badge:
-    label = words_of(severity) or "No severity"
-    return Badge(tone=TONES[rank_of(severity)], label=label, hint=f"Severity: {label}")
+    label = words_of(severity) or _("No severity")
+    return Badge(
+        tone=TONES[rank_of(severity)], label=label, hint=_("Severity: %(severity)s") % {"severity": label}
+    )
 
 
 def kpi_url(alert: Alert) -> str:

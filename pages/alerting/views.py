@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from alerts.reading import RECENT, firing, recent
@@ -43,7 +44,7 @@ def environment_or_404(request: HttpRequest, *, names: Sequence[str]) -> str:
 
 
 def filter_links(names: Sequence[str], *, current: str) -> list[Link]:
-    every = Link(label="All", url="?", is_current=not current)
+    every = Link(label=_("All"), url="?", is_current=not current)
     return [
         every,
         *(Link(label=name, url=f"?environment={name}", is_current=name == current) for name in names),

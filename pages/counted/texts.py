@@ -5,17 +5,25 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import Model
+from django.utils.translation import gettext as _
 
 from kpis.compute.measures import tables_of
 from kpis.counted.listing import CountedRow
 from kpis.counted.totals import CountedTotal
-from kpis.formatting import Figure, count_text, dollars_text, duration_text, moment_text, words_of
+from kpis.formatting import (
+    Figure,
+    count_text,
+    dollars_text,
+    duration_text,
+    moment_text,
+    words_of,
+    words_within,
+)
 from kpis.models import EnteredCount
 from kpis.registry import Kind, Kpi
 from pages.kpi.texts import EXCLUSIONS
-from pages.runs.texts import precise_text
 from pages.thing_links import approval_url, draft_url, session_url
-from pages.things.texts import run_link
+from pages.things.frame import ThingFrame
 from telemetry.models import Environment, RawEvent
 from workbench.costs import estimate_cost, usd_per_minute
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, ModelCall, WorkflowRun
@@ -45,14 +53,12 @@ class CountedText:
     is_counted: bool
 
 
-def row_text(
-    row: CountedRow, *, kpi: Kpi, environment: str, may_see_runs: bool, zone: ZoneInfo, now: datetime
-) -> CountedText:
+def row_text(row: CountedRow, *, kpi: Kpi, frame: ThingFrame) -> CountedText:
     found = row.found
     return CountedText(
-        at=precise_text(found.moment, zone=zone, now=now),
+        at=frame.clock(found.moment),
         at_iso=found.moment.isoformat(),
-        label=label_of(row.thing, environment=environment, may_see_runs=may_see_runs),
+        label=label_of(row.thing, frame=frame),
         counts=reason_text(found.reason) if found.reason else amount_text(row, kpi=kpi),
         is_counted=not found.reason,
     )
@@ -72,64 +78,73 @@ def amount_text(row: CountedRow, *, kpi: Kpi) -> str:
             cost = estimate_cost(found.numerator, usd_per_minute=usd_per_minute())
             return f"\N{ALMOST EQUAL TO}{dollars_text(cost / MICROSECONDS)}"
         return dollars_text(found.numerator / MICROSECONDS)
-    label = kpi.numerator_label if found.numerator else kpi.denominator_label
-    return (
-        label
-        if max(found.numerator, found.denominator) == 1
-        else f"{count_text(found.denominator)} {label.lower()}"
-    )
+    label = kpi.numerator_label
+    if max(found.numerator, found.denominator) == 1:
+        return _(label) if found.numerator else not_among(label)
+    return numbered(found.denominator, label if found.numerator else kpi.denominator_label)
 
 
-def label_of(thing: Model, *, environment: str, may_see_runs: bool) -> ThingLabel:
+def not_among(label: str) -> str:
+    """Not among: runs completed."""
+    return _("Not among: %(things)s") % {"things": words_within(label)}
+
+
+def numbered(number: int, label: str) -> str:
+    return _("%(count)s %(things)s") % {"count": count_text(number), "things": words_within(label)}
+
+
+def label_of(thing: Model, *, frame: ThingFrame) -> ThingLabel:
     """The page of what counted. An agent run and a model call are on the page of their run."""
     match thing:
         case Draft():
             return ThingLabel(
-                kind="Draft", thing_id=thing.draft_id, url=draft_url(thing.draft_id, environment=environment)
+                kind=_("Draft"),
+                thing_id=thing.draft_id,
+                url=draft_url(thing.draft_id, environment=frame.environment),
             )
         case WorkflowRun():
             name = thing.workflow_name or thing.workflow_id
-            url = run_link(thing.run_id, environment=environment, may_see_runs=may_see_runs)
-            return ThingLabel(kind="Run", thing_id=thing.run_id, url=url, note=name)
+            url = frame.run_url(thing.run_id)
+            return ThingLabel(kind=_("Run"), thing_id=thing.run_id, url=url, note=name)
         case AgentRun():
-            url = run_link(thing.run_id, environment=environment, may_see_runs=may_see_runs)
-            url = url or session_url(thing.session_id, environment=environment, near=thing.completed_at)
+            url = frame.run_url(thing.run_id)
+            url = url or session_url(thing.session_id, environment=frame.environment, near=thing.completed_at)
             return ThingLabel(
-                kind="Agent run",
+                kind=_("Agent run"),
                 thing_id=thing.agent_run_id,
                 url=url,
                 note=thing.agent_name or thing.agent_id,
             )
         case ModelCall():
-            url = run_link(thing.run_id, environment=environment, may_see_runs=may_see_runs)
-            url = url or session_url(thing.session_id, environment=environment, near=thing.called_at)
+            url = frame.run_url(thing.run_id)
+            url = url or session_url(thing.session_id, environment=frame.environment, near=thing.called_at)
             return ThingLabel(
-                kind="Model call", thing_id=thing.run_id or thing.session_id, url=url, note=thing.model
+                kind=_("Model call"), thing_id=thing.run_id or thing.session_id, url=url, note=thing.model
             )
         case ApprovalDecision():
             key = approval_key(thing)
             return ThingLabel(
-                kind="Approval",
+                kind=_("Approval"),
                 thing_id=key,
-                url=approval_url(key, environment=environment),
-                note="" if thing.approval_id else "no approval id",
+                url=approval_url(key, environment=frame.environment),
+                note="" if thing.approval_id else _("no approval id"),
             )
         case RawEvent():
-            url = session_url(thing.session_id, environment=environment, near=thing.occurred_at)
+            url = session_url(thing.session_id, environment=frame.environment, near=thing.occurred_at)
             name = words_of(thing.event.partition(".")[2])
-            return ThingLabel(kind="Session", thing_id=thing.session_id, url=url, note=name)
+            return ThingLabel(kind=_("Session"), thing_id=thing.session_id, url=url, note=name)
         case EnteredCount():
-            return ThingLabel(kind="Entered by hand", thing_id=thing.source)
+            return ThingLabel(kind=_("Entered by hand"), thing_id=thing.source)
     raise TypeError(f"{type(thing).__name__} has no page")
 
 
 def figures_of(kpi: Kpi, total: CountedTotal) -> list[Figure]:
     """The KPI's own sums of the range."""
-    figures = [Figure(kpi.denominator_label, count_text(total.denominator))]
+    figures = [Figure(_(kpi.denominator_label), count_text(total.denominator))]
     if kpi.kind is Kind.RATIO:
-        figures.insert(0, Figure(kpi.numerator_label, count_text(total.numerator)))
+        figures.insert(0, Figure(_(kpi.numerator_label), count_text(total.numerator)))
     if kpi.kind is Kind.SUM:
-        figures.insert(0, Figure(kpi.title, dollars_text(total.numerator / MICROSECONDS)))
+        figures.insert(0, Figure(_(kpi.title), dollars_text(total.numerator / MICROSECONDS)))
     return figures
 
 
@@ -146,23 +161,23 @@ def gone_text(kpi: Kpi, total: CountedTotal, *, environment: str, start: datetim
         if kpi.kind is Kind.RATIO:
             gone.append((total.numerator - total.kept[0], total.numerator, kpi.numerator_label))
         parts = [
-            f"{count_text(missing)} of {count_text(number)} ({label.lower()})"
+            _("%(part)s of %(whole)s (%(things)s)")
+            % {"part": count_text(missing), "whole": count_text(number), "things": words_within(label)}
             for missing, number, label in gone
             if missing > 0
         ]
         if not parts:
             return ""
-        return (
-            f"No longer kept: {' and '.join(parts)}. Retention or an erasure removed them; the figures stay."
-        )
+        sentence = _("No longer kept: %(parts)s. Retention or an erasure removed them; the figures stay.")
+        return sentence % {"parts": _(" and ").join(parts)}
     kept_from = kept_from_of(kpi, environment=environment)
     if kept_from is None or kept_from <= start:
         return ""
     before = moment_text(kept_from, zone=zone)
-    return (
-        f"Retention removed what lies before {before}; the figures stay. "
+    return _(
+        "Retention removed what lies before %(at)s; the figures stay. "
         "Of a shorter range this page says how many of what counted are no longer kept."
-    )
+    ) % {"at": before}
 
 
 def kept_from_of(kpi: Kpi, *, environment: str) -> datetime | None:
@@ -182,7 +197,7 @@ def counts_events(kpi: Kpi) -> bool:
 
 def empty_text(total: CountedTotal, *, has_older: bool, show: str) -> str:
     if has_older:
-        return "Nothing in this part of the range."
+        return _("Nothing in this part of the range.")
     if show == "excluded":
-        return "Nothing was left out in this range."
-    return "Nothing counted in this range." if not total.denominator else "Nothing of it is kept."
+        return _("Nothing was left out in this range.")
+    return _("Nothing of it is kept.") if total.denominator else _("Nothing counted in this range.")

@@ -6,15 +6,25 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.counted.listing import list_counted
 from kpis.counted.places import CountedCursor
 from kpis.counted.sources import RowChoice, RowFilter, sources_of
 from kpis.counted.totals import read_total
+from kpis.formatting import words_of
 from kpis.reading.periods import InvalidRange, previous_range
 from kpis.registry import Kind, Kpi
-from pages.counted.texts import counts_events, empty_text, exclusion_figures, figures_of, gone_text, row_text
+from pages.counted.texts import (
+    counts_events,
+    empty_text,
+    exclusion_figures,
+    figures_of,
+    gone_text,
+    not_among,
+    row_text,
+)
 from pages.kpi.texts import value_words
 from pages.kpi.views import kpi_or_404
 from pages.page_controls import Link, PageControls
@@ -25,6 +35,7 @@ from pages.page_request import (
     no_environment_page,
     page_request_or_404,
 )
+from pages.things.frame import ThingFrame
 from people.access import has_right, needs_right
 from people.models import Right
 
@@ -62,7 +73,10 @@ def counted_request(request: HttpRequest, *, page: PageRequest) -> CountedReques
         choice = read_choice(request.GET.get("show", ""))
         cursor = CountedCursor.read(request.GET.get("older", ""))
         if len(value) > LONGEST_VALUE or "\0" in value:
-            raise InvalidRange(f"It takes up to {LONGEST_VALUE} printable characters.", field="value")
+            raise InvalidRange(
+                _("It takes up to %(number)s printable characters.") % {"number": LONGEST_VALUE},
+                field="value",
+            )
     except InvalidRange as error:
         fault, choice, cursor, value = error, RowChoice.COUNTED, None, ""
     breakdown = page.state.breakdown
@@ -81,7 +95,9 @@ def read_choice(text: str) -> RowChoice:
     try:
         return RowChoice(text or RowChoice.COUNTED)
     except ValueError:
-        raise InvalidRange(f"It takes one of: {', '.join(RowChoice)}.", field="show") from None
+        raise InvalidRange(
+            _("It takes one of: %(names)s.") % {"names": ", ".join(RowChoice)}, field="show"
+        ) from None
 
 
 def counted_context(asked: CountedRequest, *, kpi: Kpi, may_see_runs: bool) -> dict[str, Any]:
@@ -89,23 +105,14 @@ def counted_context(asked: CountedRequest, *, kpi: Kpi, may_see_runs: bool) -> d
     page, zone = asked.page, asked.page.range.zone
     total = read_total(kpi, asked.filter, range=page.range)
     listed = list_counted(kpi, asked.filter, range=page.range, cursor=asked.cursor)
-    rows = [
-        row_text(
-            row,
-            kpi=kpi,
-            environment=page.environment,
-            may_see_runs=may_see_runs,
-            zone=zone,
-            now=page.now,
-        )
-        for row in listed.rows
-    ]
+    frame = ThingFrame(environment=page.environment, may_see_runs=may_see_runs, zone=zone, now=page.now)
+    rows = [row_text(row, kpi=kpi, frame=frame) for row in listed.rows]
     show = asked.filter.choice.value
     return {
-        "kpi": kpi,
+        "title": _(kpi.title),
         "kpi_url": reverse("kpi", args=[kpi.slug]) + page.state.query(),
-        "breakdown": asked.filter.breakdown.replace("_", " "),
-        "value": asked.filter.value.replace("_", " ") or "(none)",
+        "breakdown": words_of(asked.filter.breakdown),
+        "value": asked.filter.value.replace("_", " ") or _("(none)"),
         "without_breakdown_url": page.state.with_extra(show=show).link(breakdown=""),
         "tiles": figures_of(kpi, total),
         "exclusions": exclusion_figures(total),
@@ -139,11 +146,12 @@ def replace_state(asked: CountedRequest) -> PageRequest:
 
 
 def choice_links(asked: CountedRequest, *, kpi: Kpi) -> list[Link]:
-    labels = [(RowChoice.COUNTED, "Counted")]
+    labels = [(RowChoice.COUNTED, _("Counted"))]
     if kpi.kind is Kind.RATIO:
-        labels.append((RowChoice.NUMERATOR, kpi.numerator_label))
+        labels.append((RowChoice.NUMERATOR, _(kpi.numerator_label)))
+        labels.append((RowChoice.OTHERS, not_among(kpi.numerator_label)))
     if any(source.has_excluded for source in sources_of(kpi.slug)):
-        labels.append((RowChoice.EXCLUDED, "Not counted"))
+        labels.append((RowChoice.EXCLUDED, _("Not counted")))
     return [
         Link(
             label=label,

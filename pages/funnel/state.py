@@ -5,16 +5,26 @@ from dataclasses import dataclass, replace
 
 from django.http import Http404, HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from kpis.formatting import words_of
 from kpis.reading.funnel import known_sources
 from pages.page_controls import Link
 from pages.page_request import PageRequest, PageState, page_request_or_404
+from web.languages import lazy_text
 from workbench.models import FunnelStep
 from workbench.stopped_sessions import SessionFilter
 
 TEMPLATES: Mapping[str, bool | None] = {"": None, "used": True, "not_used": False}
-TEMPLATE_LABELS = {"": "Either", "used": "Used", "not_used": "Not used"}
+TEMPLATE_LABELS = {"": lazy_text("Either"), "used": lazy_text("Used"), "not_used": lazy_text("Not used")}
+# What is chosen, to be said after the word "sessions": whether a source is, and which use of templates.
+CLAUSES = {
+    (False, "used"): lazy_text("that used a template"),
+    (False, "not_used"): lazy_text("that used no template"),
+    (True, ""): lazy_text("that created a draft from %(source)s"),
+    (True, "used"): lazy_text("that created a draft from %(source)s and used a template"),
+    (True, "not_used"): lazy_text("that created a draft from %(source)s and used no template"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +42,14 @@ class FunnelRequest:
     @property
     def words(self) -> str:
         """What is chosen, to be said after the word "sessions"."""
-        used = {"used": "used a template", "not_used": "used no template"}
-        parts = [f"created a draft from {self.source}"] if self.source else []
-        parts += [used[self.template]] if self.template else []
-        return f" that {' and '.join(parts)}" if parts else ""
+        clause = CLAUSES.get((bool(self.source), self.template), "")
+        return clause % {"source": self.source} if clause else ""
 
     def source_links(self) -> list[Link]:
         sources = ("", *known_sources())
         return [
             Link(
-                label=words_of(source) or "Any",
+                label=words_of(source) or _("Any"),
                 url=self.page.state.with_extra(source=source).link(),
                 is_current=source == self.source,
             )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from kpis.formatting import count_text, percent_text, value_text
 from kpis.reading.funnel import SHARE, TIME, FunnelComparison, StepReading
 from kpis.registry import Kpi
@@ -12,6 +14,7 @@ from pages.funnel.state import stopped_url
 from pages.kpi.headline import Change, change_text_of
 from pages.page_request import PageState
 from pages.usage.links import count_change
+from web.languages import lazy_text
 from workbench.models import FunnelStep
 
 
@@ -19,7 +22,8 @@ from workbench.models import FunnelStep
 class StepText:
     """A row of the funnel. `length` and `before_length` are of its bar and of that of the step before, 0 to 100.
 
-    `is_worst`: most sessions stopped here. `stopped_url` is "" where no session did.
+    `done` is the step, to be said after "after". `is_worst`: most sessions stopped here.
+    `stopped_url` is "" where no session did.
     """
 
     number: int
@@ -37,6 +41,7 @@ class StepText:
     stopped: str
     stopped_share: str
     stopped_url: str
+    done: str
     is_worst: bool
 
 
@@ -52,7 +57,7 @@ def step_texts(comparison: FunnelComparison, *, state: PageState) -> list[StepTe
 def step_text(step: StepReading, previous: StepReading, *, state: PageState, is_worst: bool) -> StepText:
     return StepText(
         number=step.step.value,
-        name=step.step.label,
+        name=_(step.step.label),
         sessions=count_text(step.sessions),
         sessions_change=count_change(step.sessions, previous.sessions),
         length=length_of(step.sessions, step.started),
@@ -68,6 +73,7 @@ def step_text(step: StepReading, previous: StepReading, *, state: PageState, is_
         stopped="" if step.stopped is None else count_text(step.stopped),
         stopped_share="" if step.stopped_share is None else percent_text(step.stopped_share),
         stopped_url=stopped_url(state, step=step.step) if step.stopped else "",
+        done=DONE.get(step.step, ""),
         is_worst=is_worst,
     )
 
@@ -83,10 +89,10 @@ def length_of(sessions: int, started: int) -> str:
 
 # What people did last, to be said after the word "after".
 DONE = {
-    FunnelStep.SESSION_STARTED: "opening the workbench",
-    FunnelStep.DRAFT_CREATED: "creating a draft",
-    FunnelStep.DRAFT_ACCEPTED: "accepting a draft",
-    FunnelStep.RUN_STARTED: "starting a run",
+    FunnelStep.SESSION_STARTED: lazy_text("opening the workbench"),
+    FunnelStep.DRAFT_CREATED: lazy_text("creating a draft"),
+    FunnelStep.DRAFT_ACCEPTED: lazy_text("accepting a draft"),
+    FunnelStep.RUN_STARTED: lazy_text("starting a run"),
 }
 
 
@@ -100,13 +106,16 @@ class Verdict:
 
 def verdict_of(steps: Sequence[StepReading], *, worst: StepReading | None) -> Verdict:
     if worst is None:
-        return Verdict(done="", text="Every session came to a run that completed.")
+        return Verdict(done="", text=_("Every session came to a run that completed."))
     total = sum(step.stopped or 0 for step in steps)
     stopped, sessions = count_text(worst.stopped or 0), count_text(worst.sessions)
     share = percent_text(worst.stopped_share or 0, decimals=0)
     of_all = percent_text((worst.stopped or 0) / total, decimals=0)
     return Verdict(
         done=DONE[worst.step],
-        text=f"{stopped} of the {sessions} that got there went no further ({share}). That is {of_all} of all"
-        " sessions that stopped.",
+        text=_(
+            "%(stopped)s of the %(sessions)s that got there went no further (%(share)s). "
+            "That is %(of_all)s of all sessions that stopped."
+        )
+        % {"stopped": stopped, "sessions": sessions, "share": share, "of_all": of_all},
     )

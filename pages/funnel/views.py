@@ -1,5 +1,6 @@
 """The pages at /funnel/ and /funnel/sessions/."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from kpis.reading.funnel import FunnelComparison, compare_funnel
 from pages.funnel.state import FunnelRequest, funnel_request_or_404
 from pages.funnel.texts import DONE, step_texts, verdict_of
 from pages.page_controls import PageControls, environment_links, range_links
-from pages.page_request import environments_of, no_environment_page
+from pages.page_request import PageRequest, environments_of, no_environment_page
 from pages.period_names import range_text
 from pages.thing_links import session_url
 from pages.usage.links import csv_url
@@ -30,13 +31,20 @@ def show_funnel(request: HttpRequest) -> HttpResponse:
     environments = environments_of(request)
     if not environments:
         return no_environment_page(request)
-    asked = funnel_request_or_404(request, environments=environments)
-    page = asked.page
-    comparison = compare_funnel(environment=page.environment, range=page.range, chosen=asked.chosen)
-    context = funnel_context(comparison, asked=asked)
+    page, context = read_funnel_page(request, environments=environments)
     context["may_export"] = has_right(request.user, Right.EXPORT)
     context["may_see_sessions"] = has_right(request.user, Right.EXPLORE)
     return render(request, "pages/funnel/funnel.html", context, status=page.status)
+
+
+def read_funnel_page(
+    request: HttpRequest, *, environments: Sequence[str]
+) -> tuple[PageRequest, dict[str, Any]]:
+    """The page of the request's query, and what funnel.html prints of it. Raises Http404."""
+    asked = funnel_request_or_404(request, environments=environments)
+    page = asked.page
+    comparison = compare_funnel(environment=page.environment, range=page.range, chosen=asked.chosen)
+    return page, funnel_context(comparison, asked=asked)
 
 
 def funnel_context(comparison: FunnelComparison, *, asked: FunnelRequest) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from telemetry.incoming.filters import EventOutcome, IncomingFilter
 from telemetry.plan.reading import MAX_EVENT_NAME_LENGTH
@@ -67,19 +68,22 @@ class LiveState:
 
 def id_of(text: str, *, field: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID):
-        raise BadLiveFilter("This is a number.", field=field)
+        raise BadLiveFilter(_("This is a number."), field=field)
     return int(text)
 
 
 def event_of(text: str) -> str:
     if len(text) > MAX_EVENT_NAME_LENGTH or CONTROL.search(text):
         raise BadLiveFilter(
-            f"A name has at most {MAX_EVENT_NAME_LENGTH} printable characters.", field="event"
+            _("A name has at most %(number)s printable characters.") % {"number": MAX_EVENT_NAME_LENGTH},
+            field="event",
         )
     return text
 
 
 def outcome_of(text: str) -> EventOutcome | None:
     if text and text not in set(EventOutcome):
-        raise BadLiveFilter(f"It takes one of: {', '.join(EventOutcome)}.", field="outcome")
+        raise BadLiveFilter(
+            _("It takes one of: %(names)s.") % {"names": ", ".join(EventOutcome)}, field="outcome"
+        )
     return EventOutcome(text) if text else None

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from kpis.formatting import count_text
 from pages.live.state import LiveState
@@ -18,18 +19,20 @@ from pages.thing_links import draft_url, session_url
 from telemetry.incoming.events import AcceptedEvent, Incoming, IncomingPost
 from telemetry.incoming.filters import EventOutcome
 from telemetry.incoming.posts import rejected_in
+from telemetry.intake.advice import KINDS, what_to_send
 from telemetry.intake.problems import Problem
 from telemetry.models import Arrival, QuarantinedEvent
-from telemetry.plan import TrackingPlan
+from telemetry.plan import PropertyDefinition, PropertyType, TrackingPlan
 from telemetry.plan.codes import NoticeCode, RejectionCode
-from telemetry.quality.rejected import taken_by
+from telemetry.quality.rejected import property_at
+from web.languages import lazy_text
 from workbench.timelines.events import property_text
 
 LABELS = {
-    EventOutcome.ACCEPTED: "Accepted",
-    EventOutcome.REJECTED: "Rejected",
-    EventOutcome.WARNING: "Warning",
-    EventOutcome.DUPLICATE: "Duplicate",
+    EventOutcome.ACCEPTED: lazy_text("Accepted"),
+    EventOutcome.REJECTED: lazy_text("Rejected"),
+    EventOutcome.WARNING: lazy_text("Warning"),
+    EventOutcome.DUPLICATE: lazy_text("Duplicate"),
 }
 # Facts of an event on its line.
 CLIPPED = 6
@@ -131,38 +134,49 @@ def post_text(post: IncomingPost, *, frame: LiveFrame) -> PostText:
         source=arrival.source,
         key=f"{arrival.key.prefix}\N{HORIZONTAL ELLIPSIS}",
         client=arrival.client,
-        total=numbered(events, "event"),
+        total=ngettext("%(count)s event", "%(count)s events", events) % {"count": count_text(events)},
         counts=list(count_texts(arrival)),
         events=[
             *(rejected_text(row, frame=frame) for row in post.rejected),
             *(accepted_text(event, frame=frame) for event in post.accepted),
         ],
-        more=f"{count_text(post.more)} more" if post.more else "",
+        more=_("%(count)s more") % {"count": count_text(post.more)} if post.more else "",
         url=LiveState(environment=frame.environment, post=str(arrival.pk)).query(),
         remarks=list(remarks_on(post)),
     )
 
 
-def numbered(number: int, noun: str) -> str:
-    return f"{count_text(number)} {noun}{pluralize(number)}"
-
-
 def count_texts(arrival: Arrival) -> Iterator[CountText]:
     """What became of its events, each outcome that there was."""
-    numbers = {"accepted": arrival.accepted, "rejected": rejected_in(arrival)}
-    for outcome, number in numbers.items():
+    numbers = {
+        "accepted": (arrival.accepted, _("%(count)s accepted")),
+        "rejected": (rejected_in(arrival), _("%(count)s rejected")),
+        "duplicate": (
+            arrival.duplicates,
+            ngettext("%(count)s duplicate", "%(count)s duplicates", arrival.duplicates),
+        ),
+    }
+    for outcome, (number, text) in numbers.items():
         if number:
-            yield CountText(outcome=outcome, text=f"{count_text(number)} {outcome}")
-    if arrival.duplicates:
-        yield CountText(outcome="duplicate", text=numbered(arrival.duplicates, "duplicate"))
+            yield CountText(outcome=outcome, text=text % {"count": count_text(number)})
 
 
 def remarks_on(post: IncomingPost) -> Iterator[str]:
     """What the page cannot show of a post, and why."""
     if post.deleted:
-        yield f"{numbered(post.deleted, 'accepted event')} deleted since, by retention or an erasure."
+        deleted = ngettext(
+            "%(count)s accepted event deleted since, by retention or an erasure.",
+            "%(count)s accepted events deleted since, by retention or an erasure.",
+            post.deleted,
+        )
+        yield deleted % {"count": count_text(post.deleted)}
     if post.not_kept:
-        yield f"{numbered(post.not_kept, 'rejected event')} not in the quarantine: it keeps 200 of a post at most."
+        not_kept = ngettext(
+            "%(count)s rejected event not in the quarantine: it keeps 200 of a post at most.",
+            "%(count)s rejected events not in the quarantine: it keeps 200 of a post at most.",
+            post.not_kept,
+        )
+        yield not_kept % {"count": count_text(post.not_kept)}
 
 
 def accepted_text(event: AcceptedEvent, *, frame: LiveFrame) -> LiveEventText:
@@ -170,12 +184,12 @@ def accepted_text(event: AcceptedEvent, *, frame: LiveFrame) -> LiveEventText:
     outcome = EventOutcome.WARNING if event.warnings else EventOutcome.ACCEPTED
     facts = [
         FactText(
-            name="session",
+            name=_("session"),
             value=raw.session_id,
             url=session_url(raw.session_id, environment=frame.environment, near=raw.occurred_at),
         ),
         *property_facts(raw.properties, frame=frame),
-        FactText(name="timestamp", value=frame.clock(raw.occurred_at)),
+        FactText(name=_("timestamp"), value=frame.clock(raw.occurred_at)),
         *([FactText(name="id", value=raw.event_id)] if raw.event_id else []),
     ]
     return LiveEventText(
@@ -213,19 +227,23 @@ def rejected_text(row: QuarantinedEvent, *, frame: LiveFrame) -> LiveEventText:
         anchor=f"rejected-{row.pk}",
         outcome=EventOutcome.REJECTED,
         label=LABELS[EventOutcome.REJECTED],
-        name=row.event or "(no name)",
+        name=row.event or _("(no name)"),
         problems=problem_texts(
             [Problem(error["code"], error["field"], error["message"]) for error in row.errors],
             event=row.event,
             plan=frame.plan,
         ),
-        clip=clipped([FactText(name="place in the post", value=str(row.position + 1)), *facts]),
+        clip=clipped([FactText(name=_("place in the post"), value=str(row.position + 1)), *facts]),
         facts=facts,
         # PostgreSQL keeps no order of its own.
         payload=json.dumps(row.payload, indent=2, ensure_ascii=False, sort_keys=True),
         permalink=reverse("plan-rejected", args=[row.pk]),
-        note=f"Replayed {frame.clock(row.replayed_at)}: {row.outcome}" if row.replayed_at else "",
+        note=replay_text(row, at=frame.clock(row.replayed_at)) if row.replayed_at else "",
     )
+
+
+def replay_text(row: QuarantinedEvent, *, at: str) -> str:
+    return _("Replayed %(at)s: %(outcome)s") % {"at": at, "outcome": row.outcome}
 
 
 def problem_texts(problems: Iterable[Problem], *, event: str, plan: TrackingPlan) -> list[ProblemText]:
@@ -250,14 +268,33 @@ def what_the_plan_takes(problem: Problem, *, event: str, plan: TrackingPlan) -> 
     """
     if problem.code == NoticeCode.DEPRECATED:
         return ""
-    takes = taken_by(plan, event=event, field=problem.field)
-    return "" if takes in problem.message else takes
+    part = property_at(plan, event=event, field=problem.field)
+    return "" if part is None or what_to_send(part) in problem.message else taken_text(part)
+
+
+def taken_text(definition: PropertyDefinition | None) -> str:
+    """What values a property takes, as telemetry.intake.advice says it to clients; "" for no property."""
+    if definition is None:
+        return ""
+    if definition.type is PropertyType.ENUM:
+        return _("one of: %(values)s") % {"values": ", ".join(definition.values)}
+    if not definition.type.is_numeric:
+        return _(KINDS[definition.type])
+    sentence = (
+        _("a whole number from %(minimum)s to %(maximum)s")
+        if definition.type.is_whole
+        else _("a number from %(minimum)s to %(maximum)s")
+    )
+    return sentence % {"minimum": definition.minimum, "maximum": definition.maximum}
 
 
 def searched_text(incoming: Incoming, *, frame: LiveFrame) -> str:
     """Among what the posts were searched; "" where an index has found them."""
     if incoming.since is None:
         return ""
-    return (
-        f"Searched the newest {numbered(incoming.searched, 'post')}, back to {frame.clock(incoming.since)}."
+    sentence = ngettext(
+        "Searched the newest %(count)s post, back to %(at)s.",
+        "Searched the newest %(count)s posts, back to %(at)s.",
+        incoming.searched,
     )
+    return sentence % {"count": count_text(incoming.searched), "at": frame.clock(incoming.since)}

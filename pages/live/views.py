@@ -1,4 +1,4 @@
-"""The page at /live/. It has one fragment that the browser asks for again and again (pages/polling.py)."""
+"""The page at /live/. It has one fragment that the browser asks for again and again (pages/polling/)."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
@@ -15,7 +16,8 @@ from pages.live.state import BadLiveFilter, LiveState
 from pages.live.texts import LABELS, LiveFrame, post_texts, searched_text
 from pages.page_controls import Link
 from pages.page_request import environment_or_404, environments_of, no_environment_page
-from pages.polling import Fragment, asks_for_fragment, fragment_response, fragments
+from pages.polling.admissions import answer_poll
+from pages.polling.fragments import Fragment, Question, asks_for_fragment
 from people.access import has_right, needs_right
 from people.models import Right
 from telemetry.incoming.events import deprecates, read_incoming
@@ -41,11 +43,11 @@ def show_live(request: HttpRequest) -> HttpResponse:
     except BadLiveFilter as error:
         fault, state = error, LiveState(environment=state.environment)
         asked = state.filter(environment=environment)
-    fragment = fragment_of(request, asked, state=state)
+    question = question_of(request, asked, state=state)
     if asks_for_fragment(request):
-        return fragment_response(request, fragment)
+        return answer_poll(request, question)
     context = {
-        "fragment": fragment,
+        "fragment": question.answer(),
         "state": state,
         "environments": environment_links(state, names=environments, current=environment),
         "outcomes": outcome_links(state),
@@ -60,13 +62,13 @@ def show_live(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/live/live.html", context, status=status)
 
 
-def fragment_of(request: HttpRequest, asked: IncomingFilter, *, state: LiveState) -> Fragment:
-    """The fragment, which is the same for all who may look at runs and for all who may not."""
+def question_of(request: HttpRequest, asked: IncomingFilter, *, state: LiveState) -> Question:
+    """Its answer is the same for all who may look at runs and for all who may not."""
     sees_runs = isinstance(request.user, User) and has_right(request.user, Right.VIEW_RUNS)
     origin = f"{request.scheme}://{request.get_host()}"
-    return fragments.get(
-        ("live", asked, sees_runs, origin),
-        lambda: make_fragment(asked, state=state, sees_runs=sees_runs, origin=origin),
+    return Question(
+        key=("live", asked, sees_runs, origin),
+        make=lambda: make_fragment(asked, state=state, sees_runs=sees_runs, origin=origin),
     )
 
 
@@ -101,7 +103,7 @@ def environment_links(state: LiveState, *, names: Sequence[str], current: str) -
 
 
 def outcome_links(state: LiveState) -> list[Link]:
-    labels = {"": "Any outcome"} | {outcome.value: label for outcome, label in LABELS.items()}
+    labels = {"": _("Any outcome")} | {outcome.value: label for outcome, label in LABELS.items()}
     return [
         Link(label=label, url=state.with_values(outcome=value).query(), is_current=value == state.outcome)
         for value, label in labels.items()

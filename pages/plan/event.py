@@ -10,10 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
-from kpis.formatting import DASH, Figure, compact_text, count_text, moment_text
+from kpis.formatting import DASH, Figure, compact_text, count_text, moment_text, percent_text
+from pages.live.texts import taken_text
 from pages.page_request import PageRequest, environments_of, no_environment_page, page_request_or_404
 from pages.plan.list import controls_of, sending_of
 from pages.plan.state import NO_NAME, PlanState, client_part, event_url, rejected_url
@@ -30,7 +32,6 @@ from pages.plan.texts import (
 from people.access import has_right, needs_right
 from people.models import Right
 from telemetry.counters.sent import OTHERS
-from telemetry.intake.advice import what_to_send
 from telemetry.models import QuarantinedEvent
 from telemetry.plan import EventDefinition, PropertyType, get_plan
 from telemetry.plan.examples import example_event
@@ -135,7 +136,7 @@ def event_context(reading: EventReading, *, page: PageRequest, zone: ZoneInfo) -
         "rejections": [rejection_text(row, name=figures.name, page=page) for row in reading.rejections],
         "deprecated_uses": [
             {
-                "part": use.part or "the event",
+                "part": use.part or _("the event"),
                 "source": use.sender.source,
                 "client": client_text(use.sender.client),
                 "events": count_text(use.events),
@@ -153,17 +154,17 @@ def make_tiles(reading: EventReading, *, zone: ZoneInfo) -> list[Figure]:
     figures = reading.figures
     rejected, use = share_text(figures.traffic), figures.use
     tiles = [
-        Figure("Accepted", compact_text(figures.traffic.accepted)),
-        Figure("Rejected", compact_text(figures.traffic.rejected)),
-        Figure("Share rejected", rejected.share),
+        Figure(_("Accepted"), compact_text(figures.traffic.accepted)),
+        Figure(_("Rejected"), compact_text(figures.traffic.rejected)),
+        Figure(_("Share rejected"), rejected.share),
     ]
     if figures.definition is None:
         return tiles
     return [
         *tiles,
-        Figure("First seen", day_text(use.first_day if use else None)),
-        Figure("Last seen", last_seen_text(figures, zone=zone)),
-        Figure("Accepted ever", compact_text(use.events if use else 0)),
+        Figure(_("First seen"), day_text(use.first_day if use else None)),
+        Figure(_("Last seen"), last_seen_text(figures, zone=zone)),
+        Figure(_("Accepted ever"), compact_text(use.events if use else 0)),
     ]
 
 
@@ -179,30 +180,39 @@ def property_text(row: PropertyFigures) -> PropertyText:
         size=round(100 * (row.share or 0), 1),
         count=compact_text(row.events),
         values=[value_text(value, events=row.events) for value in row.values],
-        values_seen=f"{row.seen_values} of {len(row.values)} values seen" if row.values else "",
+        values_seen=seen_text(row) if row.values else "",
         first_seen=day_text(use.first_day if use else None),
         last_seen=day_text(use.last_day if use else None),
     )
 
 
+def seen_text(row: PropertyFigures) -> str:
+    return _("%(seen)s of %(count)s values seen") % {"seen": row.seen_values, "count": len(row.values)}
+
+
 def takes_text(row: PropertyFigures) -> str:
     """What it accepts; the values of an enumeration have a column of their own."""
-    kind = row.definition.type
-    return "one of its values" if kind is PropertyType.ENUM else what_to_send(row.definition)
+    is_listed = row.definition.type is PropertyType.ENUM
+    return _("one of its values") if is_listed else taken_text(row.definition)
 
 
 def property_notes(row: PropertyFigures) -> list[str]:
-    notes = [] if row.use else ["never sent"]
+    notes = [] if row.use else [_("never sent")]
     if mark := row.definition.deprecation:
-        notes.append(f"deprecated until {mark.until}" + (f", use {mark.instead}" if mark.instead else ""))
+        sentence = (
+            _("deprecated until %(date)s, use %(instead)s")
+            if mark.instead
+            else _("deprecated until %(date)s")
+        )
+        notes.append(sentence % {"date": mark.until, "instead": mark.instead})
     if row.definition.pseudonymised:
-        notes.append("stored as a keyed hash")
+        notes.append(_("stored as a keyed hash"))
     return notes
 
 
 def value_text(row: ValueFigures, *, events: int) -> ValueText:
-    share = small_percent(row.events / events) if events else "0%"
-    return ValueText(value=row.value, share=share if row.use else "never", is_never=row.use is None)
+    share = small_percent(row.events / events) if events else percent_text(0)
+    return ValueText(value=row.value, share=share if row.use else _("never"), is_never=row.use is None)
 
 
 def rejection_text(row: Rejection, *, name: str, page: PageRequest) -> RejectionText:
@@ -235,7 +245,7 @@ def rejected_text(row: QuarantinedEvent, *, zone: ZoneInfo) -> RejectedText:
         received_iso=row.received_at.isoformat(),
         event=name_text(row.event),
         code=row.code,
-        field=f"{field} and {more} more" if more > 0 else field,
+        field=_("%(names)s and %(count)s more") % {"names": field, "count": more} if more > 0 else field,
         source=row.source,
         client=client_text(row.client),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.days import local_day, reporting_zone
@@ -31,31 +32,38 @@ from people.models import Right
 from telemetry.plan import get_plan
 from telemetry.quality.days import Sending, SendingClient
 from telemetry.quality.events import EventFigures, PlanFigures, read_plan_figures
+from web.languages import lazy_text
 
 DEFAULT_ORDER = "plan"
 COLUMNS: Sequence[SortColumn[tuple[int, EventFigures]]] = (
-    SortColumn(name="plan", label="Event", key=lambda row: row[0], is_text=True, hint="In the plan's order"),
-    SortColumn(name="accepted", label="Accepted", key=lambda row: row[1].traffic.accepted),
+    SortColumn(
+        name="plan",
+        label=lazy_text("Event"),
+        key=lambda row: row[0],
+        is_text=True,
+        hint=lazy_text("In the plan's order"),
+    ),
+    SortColumn(name="accepted", label=lazy_text("Accepted"), key=lambda row: row[1].traffic.accepted),
     SortColumn(
         name="rejected",
-        label="Rejected",
+        label=lazy_text("Rejected"),
         key=lambda row: row[1].traffic.rejected,
-        hint="Events, and their share of what was sent under this name",
+        hint=lazy_text("Events, and their share of what was sent under this name"),
     ),
     SortColumn(
         name="properties",
-        label="Properties",
+        label=lazy_text("Properties"),
         key=lambda row: len(row[1].never_sent) if row[1].use else None,
-        hint="In the plan; sorted by how many were never sent",
+        hint=lazy_text("In the plan; sorted by how many were never sent"),
     ),
     SortColumn(
         name="first",
-        label="First seen",
+        label=lazy_text("First seen"),
         key=lambda row: row[1].use.first_day.toordinal() if row[1].use else None,
     ),
     SortColumn(
         name="last",
-        label="Last seen",
+        label=lazy_text("Last seen"),
         key=lambda row: row[1].use.last_day.toordinal() if row[1].use else None,
     ),
 )
@@ -123,7 +131,7 @@ def list_context(
         "senders_left_out": max(0, len(figures.senders) - SHOWN_ROWS),
         "codes": code_texts(figures, state=state, current=narrowed.code),
         "clocks": [clock_text(clock) for clock in figures.clocks],
-        "events": [event_text(event, state=state, zone=zone) for _, event in sorted_rows],
+        "events": [event_text(event, state=state, zone=zone) for place, event in sorted_rows],
         "event_count": len(figures.events),
         "headings": headings(COLUMNS, order=order, default=DEFAULT_ORDER, state=state),
         "groups": group_links(list(get_plan().events), state=state, current=narrowed.group),
@@ -154,10 +162,12 @@ def search_fields(page: PageRequest) -> list[tuple[str, str]]:
 def chips_of(narrowed: PlanState, *, page: PageRequest) -> list[tuple[str, str]]:
     """(what it says, the address without it) of each filter that has no segment to show it."""
     texts = {
-        "q": f"Search: {narrowed.search}" if narrowed.search else "",
-        "code": f"Rejected as {narrowed.code}" if narrowed.code else "",
-        "source": f"Source: {narrowed.source}" if narrowed.source else "",
-        "client": "" if narrowed.client is None else f"Client: {client_text(narrowed.client)}",
+        "q": _("Search: %(text)s") % {"text": narrowed.search} if narrowed.search else "",
+        "code": _("Rejected as %(code)s") % {"code": narrowed.code} if narrowed.code else "",
+        "source": _("Source: %(source)s") % {"source": narrowed.source} if narrowed.source else "",
+        "client": ""
+        if narrowed.client is None
+        else _("Client: %(client)s") % {"client": client_text(narrowed.client)},
     }
     return [(text, page.state.with_extra(**{name: ""}).link()) for name, text in texts.items() if text]
 

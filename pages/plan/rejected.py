@@ -1,15 +1,18 @@
 """The page of one rejected event: what was wrong, what to do about it, what is kept of it, and its neighbours."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.days import reporting_zone
 from kpis.formatting import moment_text
+from pages.live.texts import taken_text
 from pages.page_request import PageState
 from pages.plan.event import rejected_text
 from pages.plan.state import event_url, rejected_url
@@ -18,7 +21,7 @@ from people.access import may_see, needs_right
 from people.models import Right
 from telemetry.models import QuarantinedEvent
 from telemetry.plan import TrackingPlan, get_plan
-from telemetry.quality.rejected import faults_of, find_rejected, neighbours_of
+from telemetry.quality.rejected import faults_of, find_rejected, neighbours_of, property_at
 
 MAY_READ_ADMIN = "telemetry.view_quarantinedevent"
 
@@ -44,15 +47,18 @@ def rejected_context(row: QuarantinedEvent, *, plan: TrackingPlan) -> dict[str, 
     return {
         "name": name_text(row.event),
         "environment": row.environment,
-        "faults": faults_of(row, plan=plan),
+        "faults": [
+            replace(fault, takes=taken_text(property_at(plan, event=row.event, field=fault.field)))
+            for fault in faults_of(row, plan=plan)
+        ],
         "facts": [
-            ("Received", moment_text(row.received_at, zone=zone)),
-            ("Environment", row.environment),
-            ("Source", row.source),
-            ("Client", client_text(row.client)),
-            ("Its id", row.event_id or "none"),
-            ("Place in its post", f"{row.position + 1}"),
-            ("Replay", replay_text(row)),
+            (_("Received"), moment_text(row.received_at, zone=zone)),
+            (_("Environment"), row.environment),
+            (_("Source"), row.source),
+            (_("Client"), client_text(row.client)),
+            (_("Its id"), row.event_id or _("none")),
+            (_("Place in its post"), f"{row.position + 1}"),
+            (_("Replay"), replay_text(row)),
         ],
         "payload": json.dumps(row.payload, indent=2, ensure_ascii=False),
         "is_whole": row.is_whole,
@@ -67,7 +73,7 @@ def rejected_context(row: QuarantinedEvent, *, plan: TrackingPlan) -> dict[str, 
 
 def replay_text(row: QuarantinedEvent) -> str:
     if row.replayed_at is not None:
-        return f"It was replayed: {row.outcome}"
+        return _("It was replayed: %(outcome)s") % {"outcome": row.outcome}
     if row.is_whole:
-        return "It can be replayed when the plan accepts it"
-    return "It can't be replayed: a value was not kept"
+        return _("It can be replayed when the plan accepts it")
+    return _("It can't be replayed: a value was not kept")

@@ -6,20 +6,22 @@ from typing import Self
 
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from kpis.formatting import words_of
 from pages.page_controls import Link
 from pages.page_request import PageState
 from telemetry.plan.codes import RejectionCode
 from telemetry.quality.events import EventFigures
+from web.languages import lazy_text
 
 # What the list can be narrowed to.
 SHOWN = {
-    "": "All",
-    "problems": "With problems",
-    "unsent": "Never sent",
-    "deprecated": "Deprecated",
-    "unplanned": "Not in the plan",
+    "": lazy_text("All"),
+    "problems": lazy_text("With problems"),
+    "unsent": lazy_text("Never sent"),
+    "deprecated": lazy_text("Deprecated"),
+    "unplanned": lazy_text("Not in the plan"),
 }
 PARAMETERS = ("q", "group", "show", "code", "source", "client")
 # In a URL: a client that is not known, and an event without a name. No client's name begins with it, nor an event's.
@@ -124,7 +126,7 @@ def group_links(names: Sequence[str], *, state: PageState, current: str) -> list
     groups = dict.fromkeys(group_of(name) for name in names)
     return [
         Link(
-            label=words_of(name) or "All areas",
+            label=words_of(name) or _("All areas"),
             url=state.with_extra(group=name).link(),
             is_current=name == current,
         )

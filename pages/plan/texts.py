@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from kpis.formatting import DASH, Figure, compact_text, count_text, date_text, moment_text, percent_text
 from pages.page_request import PageState
 from pages.plan.state import client_part, event_url
@@ -108,16 +110,16 @@ def share_text(traffic: Traffic) -> ShareText:
 def small_percent(share: float) -> str:
     """A share that is not quite nothing, or not quite all, does not read as if it were."""
     if 0 < share < 0.001:
-        return "<0.1%"
-    return ">99.9%" if 0.999 < share < 1 else percent_text(share)
+        return f"<{percent_text(0.001)}"
+    return f">{percent_text(0.999)}" if 0.999 < share < 1 else percent_text(share)
 
 
 def client_text(client: str) -> str:
-    return {"": "not known", OTHERS: "all others"}.get(client, client)
+    return {"": _("not known"), OTHERS: _("all others")}.get(client, client)
 
 
 def name_text(name: str) -> str:
-    return {"": "no name", OTHERS: "all other names"}.get(name, name)
+    return {"": _("no name"), OTHERS: _("all other names")}.get(name, name)
 
 
 def day_text(day: date | None) -> str:
@@ -136,7 +138,7 @@ def event_text(event: EventFigures, *, state: PageState, zone: ZoneInfo) -> Plan
     return PlanEventText(
         name=name_text(event.name),
         url=event_url(event.name, state=state),
-        description=definition.description if definition else "The plan does not have this name.",
+        description=definition.description if definition else _("The plan does not have this name."),
         notes=notes_on(event),
         accepted=compact_text(event.traffic.accepted),
         rejected=share_text(event.traffic),
@@ -144,7 +146,7 @@ def event_text(event: EventFigures, *, state: PageState, zone: ZoneInfo) -> Plan
         sparkline=make_sparkline(series.accepted, target=None, is_open=True)
         if any(series.accepted)
         else None,
-        sparkline_label=f"Accepted by day: {series_text(series)}",
+        sparkline_label=_("Accepted by day: %(values)s") % {"values": series_text(series)},
         properties=str(len(definition.properties)) if definition else "",
         never_sent=never_sent_text(event),
         first_seen=day_text(event.use.first_day if event.use else None),
@@ -156,13 +158,13 @@ def notes_on(event: EventFigures) -> list[str]:
     """What a reader should know at once: badges beside the name."""
     notes = []
     if event.definition is None:
-        notes.append("not in the plan")
+        notes.append(_("not in the plan"))
     elif event.use is None:
-        notes.append("never sent")
+        notes.append(_("never sent"))
     if event.definition and event.definition.deprecation:
-        notes.append(f"deprecated until {event.definition.deprecation.until}")
+        notes.append(_("deprecated until %(date)s") % {"date": event.definition.deprecation.until})
     if used := {use.part for use in event.deprecated_uses if use.part}:
-        notes.append(f"deprecated {', '.join(sorted(used))} still sent")
+        notes.append(_("deprecated %(parts)s still sent") % {"parts": ", ".join(sorted(used))})
     return notes
 
 
@@ -170,23 +172,27 @@ def never_sent_text(event: EventFigures) -> str:
     """Of an event that never came its properties are no news."""
     if event.use is None or not event.never_sent:
         return ""
-    return f"never: {shortened(event.never_sent)}"
+    return _("never: %(names)s") % {"names": shortened(event.never_sent)}
 
 
 def shortened(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN_NAMES
-    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+    more, shown = len(names) - SHOWN_NAMES, ", ".join(names[:SHOWN_NAMES])
+    return _("%(names)s and %(count)s more") % {"names": shown, "count": more} if more > 0 else shown
 
 
 def codes_text(traffic: Traffic) -> str:
-    return shortened([code for code, _ in traffic.codes.most_common()])
+    return shortened([code for code, events in traffic.codes.most_common()])
 
 
 def series_text(series: Series) -> str:
     if not any(series.accepted):
-        return "none"
+        return _("none")
     low, high, last = min(series.accepted), max(series.accepted), series.accepted[-1]
-    return f"between {count_text(low)} and {count_text(high)}, last {count_text(last)}"
+    return _("between %(low)s and %(high)s, last %(last)s") % {
+        "low": count_text(low),
+        "high": count_text(high),
+        "last": count_text(last),
+    }
 
 
 def sender_text(
@@ -209,7 +215,7 @@ def code_texts(figures: PlanFigures, *, state: PageState, current: str) -> list[
         CodeText(
             code=code,
             url=state.with_extra(code=code).link(),
-            count=count_text(sum(events for _, events in names)),
+            count=count_text(sum(events for name, events in names)),
             names=[
                 NameLink(
                     name=name_text(name),
@@ -218,7 +224,9 @@ def code_texts(figures: PlanFigures, *, state: PageState, current: str) -> list[
                 )
                 for name, events in names[:SHOWN_NAMES]
             ],
-            others=f"{len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "",
+            others=_("%(count)s more") % {"count": len(names) - SHOWN_NAMES}
+            if len(names) > SHOWN_NAMES
+            else "",
             is_current=code == current,
         )
         for code, names in figures.names_by_code.items()
@@ -246,28 +254,29 @@ def make_tiles(figures: PlanFigures) -> list[Figure]:
     properties = sum(len(event.never_sent) for event in planned if event.use)
     unplanned = len(figures.events) - len(planned)
     return [
-        Figure("Events in the plan", count_text(len(planned))),
-        Figure("Accepted", compact_text(figures.traffic.accepted)),
-        Figure("Rejected", compact_text(figures.traffic.rejected)),
-        Figure("Share rejected", rejected.share),
-        Figure("Events never sent", count_text(unsent)),
-        Figure("Properties never sent", count_text(properties)),
-        Figure("Names not in the plan", count_text(unplanned)),
+        Figure(_("Events in the plan"), count_text(len(planned))),
+        Figure(_("Accepted"), compact_text(figures.traffic.accepted)),
+        Figure(_("Rejected"), compact_text(figures.traffic.rejected)),
+        Figure(_("Share rejected"), rejected.share),
+        Figure(_("Events never sent"), count_text(unsent)),
+        Figure(_("Properties never sent"), count_text(properties)),
+        Figure(_("Names not in the plan"), count_text(unplanned)),
     ]
 
 
 def make_day_chart(series: Series, *, days: Sequence[date]) -> DayChart:
     legend = [
         StackSeries(
-            key="accepted", name="Accepted", text=count_text(sum(series.accepted)), values=series.accepted
+            key="accepted", name=_("Accepted"), text=count_text(sum(series.accepted)), values=series.accepted
         ),
         StackSeries(
-            key="rejected", name="Rejected", text=count_text(sum(series.rejected)), values=series.rejected
+            key="rejected", name=_("Rejected"), text=count_text(sum(series.rejected)), values=series.rejected
         ),
     ]
     top = round_top(max(map(sum, zip(series.accepted, series.rejected, strict=True)), default=0))
     hints = [
-        f"{date_text(day)}: {count_text(accepted)} accepted, {count_text(rejected)} rejected"
+        _("%(day)s: %(accepted)s accepted, %(rejected)s rejected")
+        % {"day": date_text(day), "accepted": count_text(accepted), "rejected": count_text(rejected)}
         for day, accepted, rejected in zip(days, series.accepted, series.rejected, strict=True)
     ]
     return DayChart(
@@ -275,5 +284,5 @@ def make_day_chart(series: Series, *, days: Sequence[date]) -> DayChart:
         bars=make_stacks(legend, hints=hints, top=top),
         ticks=[compact_text(top), compact_text(top / 2), "0"],
         days=[date_text(days[0]), date_text(days[-1])],
-        label=f"Events by day: {series_text(series)}",
+        label=_("Events by day: %(values)s") % {"values": series_text(series)},
     )

@@ -9,9 +9,10 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.template.defaultfilters import pluralize
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from kpis.days import local_day
 from kpis.formatting import DASH, Figure, count_text, date_text, duration_text, moment_text
@@ -25,10 +26,11 @@ from pages.runs.texts import (
     money_text,
     precise_text,
     seconds_text,
-    usual_words,
+    usual_lengths,
 )
 from pages.runs.waterfall import Waterfall, WaterfallRow
 from pages.thing_links import LinkedFact, draft_url, session_url
+from web.languages import lazy_text
 from workbench.models import WorkflowRun
 from workbench.rejected_events import RejectedMention
 from workbench.runs.detail import Part, RunDetail
@@ -37,9 +39,22 @@ from workbench.runs.events import RunEvents
 from workbench.runs.lengths import taken
 from workbench.runs.states import ACTIVE
 from workbench.runs.totals import Used, used_by, used_in
+from workbench.runs.usual import Usual
 
-KINDS = {"agent": "Agent run", "call": "Model call", "approval": "Approval"}
-UNNAMED = "(not named)"
+KINDS = {
+    "agent": lazy_text("Agent run"),
+    "call": lazy_text("Model call"),
+    "approval": lazy_text("Approval"),
+}
+# What parts of a run are at. A status that is not here stands as it was sent.
+STATES = {
+    "completed": lazy_text("completed"),
+    "failed": lazy_text("failed"),
+    "cancelled": lazy_text("cancelled"),
+    "running": lazy_text("running"),
+    "unknown": lazy_text("unknown"),
+}
+UNNAMED = lazy_text("(not named)")
 # A call on the row of its agent.
 MARK = '<rect class="fall-mark" x="{}%" y="8" width="{}%" height="4"/>'
 
@@ -115,19 +130,21 @@ def run_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[str
 def tiles_of(detail: RunDetail, *, text: RunText) -> list[Figure]:
     used = detail.listed.totals.used
     return [
-        Figure("Started", text.started),
-        Figure("Duration", text.duration),
-        Figure("Agent runs", agents_text(detail)),
-        Figure("Tokens in", number_text(used.input_tokens)),
-        Figure("Tokens out", number_text(used.output_tokens)),
-        Figure("Cost, estimated" if detail.listed.is_cost_estimated else "Cost", text.cost),
+        Figure(_("Started"), text.started),
+        Figure(_("Duration"), text.duration),
+        Figure(_("Agent runs"), agents_text(detail)),
+        Figure(_("Tokens in"), number_text(used.input_tokens)),
+        Figure(_("Tokens out"), number_text(used.output_tokens)),
+        Figure(_("Cost, estimated") if detail.listed.is_cost_estimated else _("Cost"), text.cost),
     ]
 
 
 def agents_text(detail: RunDetail) -> str:
     totals = detail.listed.totals
-    failed = f", {totals.failed_agents} failed" if totals.failed_agents else ""
-    return f"{count_text(totals.agents)}{failed}"
+    agents = count_text(totals.agents)
+    if not totals.failed_agents:
+        return agents
+    return _("%(agents)s, %(failed)s failed") % {"agents": agents, "failed": totals.failed_agents}
 
 
 def facts_of(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[LinkedFact]:
@@ -135,16 +152,20 @@ def facts_of(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> list[Linked
     run = detail.run
     usual = detail.listed.usual
     facts: list[tuple[str, str] | tuple[str, str, str]] = [
-        ("Environment", run.environment),
-        ("Trigger", run.trigger),
-        ("Workflow id", run.workflow_id if run.workflow_name else ""),
-        ("Session", run.session_id, session_url(run.session_id, environment=run.environment)),
-        ("Draft", run.draft_id, draft_url(run.draft_id, environment=run.environment)),
-        ("Completed", precise_text(run.completed_at, zone=zone, now=now) if run.completed_at else ""),
-        ("Last heard of", precise_text(run.last_seen_at, zone=zone, now=now) if run.last_seen_at else ""),
-        ("Usual duration", usual_words(usual).removeprefix("Usually ") if usual else ""),
+        (_("Environment"), run.environment),
+        (_("Trigger"), run.trigger),
+        (_("Workflow id"), run.workflow_id if run.workflow_name else ""),
+        (_("Session"), run.session_id, session_url(run.session_id, environment=run.environment)),
+        (_("Draft"), run.draft_id, draft_url(run.draft_id, environment=run.environment)),
+        (_("Completed"), precise_text(run.completed_at, zone=zone, now=now) if run.completed_at else ""),
+        (_("Last heard of"), precise_text(run.last_seen_at, zone=zone, now=now) if run.last_seen_at else ""),
+        (_("Usual duration"), usual_text(usual) if usual else ""),
     ]
     return [LinkedFact(*fact) for fact in facts if fact[1]]
+
+
+def usual_text(usual: Usual) -> str:
+    return _("%(p50)s; 95 of 100 within %(p95)s") % usual_lengths(usual)
 
 
 def trace_url(trace_id: str) -> str:
@@ -163,19 +184,36 @@ def row_texts(fall: Waterfall | None) -> list[RowText]:
 
 def row_text(row: WaterfallRow) -> RowText:
     span, length = row.span, duration_text(row.seconds)
-    marked = f", {row.marked} model calls" if row.marked else ""
-    begin = duration_text(row.offset_seconds)
-    note = " \N{MIDDLE DOT} ".join(filter(None, [span.note, f"{row.marked} calls" if row.marked else ""]))
+    calls = _("%(calls)s calls") % {"calls": row.marked} if row.marked else ""
     return RowText(
         row=row,
         css=f"fall-{span.kind} fall-{span.state} depth-{row.depth}",
         kind=span.kind,
-        attempt=f"attempt {span.attempt}" if span.attempt > 1 else "",
-        note=note,
+        attempt=_("attempt %(number)s") % {"number": span.attempt} if span.attempt > 1 else "",
+        note=" \N{MIDDLE DOT} ".join(filter(None, [span.note, calls])),
         length=length,
-        words=f"{KINDS[span.kind]}, {span.state}{marked}, begins after {begin}, takes {length}",
+        words=row_words(row, length=length),
         marks=format_html_join("", MARK, ((mark.x, mark.width) for mark in row.marks)),
     )
+
+
+def row_words(row: WaterfallRow, *, length: str) -> str:
+    sentence = (
+        _("%(kind)s, %(state)s, %(calls)s model calls, begins after %(begin)s, takes %(length)s")
+        if row.marked
+        else _("%(kind)s, %(state)s, begins after %(begin)s, takes %(length)s")
+    )
+    return sentence % {
+        "kind": KINDS[row.span.kind],
+        "state": state_word(row.span.state),
+        "calls": row.marked,
+        "begin": duration_text(row.offset_seconds),
+        "length": length,
+    }
+
+
+def state_word(state: str) -> str:
+    return STATES.get(state, state)
 
 
 def tick_texts(fall: Waterfall | None) -> list[TickText]:
@@ -184,8 +222,13 @@ def tick_texts(fall: Waterfall | None) -> list[TickText]:
 
 def summary_of(detail: RunDetail) -> str:
     totals = detail.listed.totals
-    parts = [(totals.agents, "agent run"), (totals.calls, "model call"), (len(detail.approvals), "approval")]
-    return " · ".join(f"{count_text(number)} {name}{pluralize(number)}" for number, name in parts if number)
+    agents, calls, approvals = totals.agents, totals.calls, len(detail.approvals)
+    parts = (
+        (agents, ngettext("%(count)s agent run", "%(count)s agent runs", agents)),
+        (calls, ngettext("%(count)s model call", "%(count)s model calls", calls)),
+        (approvals, ngettext("%(count)s approval", "%(count)s approvals", approvals)),
+    )
+    return " · ".join(text % {"count": count_text(number)} for number, text in parts if number)
 
 
 def table_body(rows: Iterable[Sequence[str]], *, columns: int) -> SafeString:
@@ -203,7 +246,7 @@ def agent_rows(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> SafeStrin
             agent.agent_name or agent.agent_id or UNNAMED,
             agent.action or DASH,
             str(agent.attempt or 1),
-            agent.status or "running",
+            state_word(agent.status or "running"),
             agent.error_type or DASH,
             agent.model or DASH,
             precise_text(agent.started_at, zone=zone, now=now),
@@ -222,7 +265,7 @@ def call_rows(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> SafeString
         (
             call.model or UNNAMED,
             names.get(call.owner_id) or DASH,
-            call.status or "completed",
+            state_word(call.status or "completed"),
             call.error_type or DASH,
             precise_text(call.called_at, zone=zone, now=now),
             length_of(None if call.duration_ms is None else call.duration_ms * 1000),
@@ -269,7 +312,7 @@ def error_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[s
     within = {"environment": detail.run.environment, "error": same.error_type}
     return {
         "type": same.error_type,
-        "times": f"{count_text(len(same.moments))}{' or more' if same.is_more else ''}",
+        "times": times_text(same),
         "days": LOOKED_BACK.days,
         "bars": error_bars(same, zone=zone, now=now),
         "workflows": [Figure(name, count_text(number)) for name, number in same.workflows[:5]],
@@ -279,6 +322,11 @@ def error_context(detail: RunDetail, *, zone: ZoneInfo, now: datetime) -> dict[s
         "all_url": runs_url(**within, range="all"),
         "workflow_url": runs_url(**within, workflow=detail.listed.workflow),
     }
+
+
+def times_text(same: SameError) -> str:
+    times = count_text(len(same.moments))
+    return _("%(value)s or more") % {"value": times} if same.is_more else times
 
 
 def error_bars(same: SameError, *, zone: ZoneInfo, now: datetime) -> list[DayBar]:
@@ -296,7 +344,7 @@ def event_rows(events: RunEvents, *, zone: ZoneInfo, now: datetime) -> SafeStrin
             precise_text(event.at, zone=zone, now=now),
             event.event,
             event.subject or DASH,
-            "accepted",
+            _("accepted"),
             event.raw.source if event.raw else DASH,
         )
         for event in events.accepted
@@ -324,7 +372,8 @@ def pruned_text(detail: RunDetail, *, zone: ZoneInfo) -> str:
     kept, first = detail.events.raw_kept_from, detail.run.first_seen_at
     if kept is None or first is None or first >= kept:
         return ""
-    return f"Retention deleted the raw events before {moment_text(kept, zone=zone)}. What they said of the run is kept."
+    sentence = _("Retention deleted the raw events before %(at)s. What they said of the run is kept.")
+    return sentence % {"at": moment_text(kept, zone=zone)}
 
 
 def run_link(

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from kpis.days import reporting_zone
@@ -22,6 +23,7 @@ from pages.page_request import environments_of, no_environment_page, page_reques
 from pages.runs.state import run_url, runs_url
 from people.access import Person, needs_right
 from people.models import Right
+from web.languages import lazy_text
 from workbench.models import RetryRequest, RetryState, WorkflowRun
 from workbench.retries.requesting import Obstacle, RetryRefused, request_retry
 from workbench.retries.status import RetryStatus, retry_status
@@ -29,10 +31,10 @@ from workbench.runs.detail import UnknownRun, find_run
 
 # Who asked, and when.
 SENTENCES = {
-    RetryState.PENDING: "{by} asked for a retry on {at}. The workbench has not taken it yet.",
-    RetryState.DONE: "The workbench took the retry that {by} asked for on {at}.",
-    RetryState.FAILED: "The retry that {by} asked for on {at} was in vain.",
-    RetryState.EXPIRED: "The retry that {by} asked for on {at} was given up after 15 minutes.",
+    RetryState.PENDING: lazy_text("%(by)s asked for a retry on %(at)s. The workbench has not taken it yet."),
+    RetryState.DONE: lazy_text("The workbench took the retry that %(by)s asked for on %(at)s."),
+    RetryState.FAILED: lazy_text("The retry that %(by)s asked for on %(at)s was in vain."),
+    RetryState.EXPIRED: lazy_text("The retry that %(by)s asked for on %(at)s was given up after 15 minutes."),
 }
 STATUSES = {
     Obstacle.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
@@ -76,18 +78,24 @@ def retry_state(*, run: WorkflowRun, person: Person, now: datetime) -> RetryText
 def sentences_of(request: RetryRequest, *, zone: ZoneInfo) -> list[str]:
     """What became of the request, and of its last attempt, and when the next one is due."""
     at = moment_text(request.requested_at, zone=zone)
-    sentence = SENTENCES[RetryState(request.state)].format(by=request.requested_by, at=at)
-    fault = f"Attempt {request.attempts}: {request.fault}." if request.fault else ""
-    if fault and request.next_attempt_at:
-        fault += f" The next one is due on {moment_text(request.next_attempt_at, zone=zone)}."
-    return [sentence, fault] if fault else [sentence]
+    sentence = SENTENCES[RetryState(request.state)] % {"by": request.requested_by, "at": at}
+    return [sentence, fault_text(request, zone=zone)] if request.fault else [sentence]
+
+
+def fault_text(request: RetryRequest, *, zone: ZoneInfo) -> str:
+    """The fault itself stands as the workbench's server or the network gave it."""
+    fault = _("Attempt %(number)s: %(fault)s.") % {"number": request.attempts, "fault": request.fault}
+    if not request.next_attempt_at:
+        return fault
+    due = _("The next one is due on %(at)s.") % {"at": moment_text(request.next_attempt_at, zone=zone)}
+    return f"{fault} {due}"
 
 
 def why_not(status: RetryStatus) -> str:
     """The sentence of a pending request says it already."""
     if status.obstacle is None or status.obstacle is Obstacle.PENDING:
         return ""
-    return status.obstacle.sentence
+    return _(status.obstacle.sentence)
 
 
 def address_of(run: WorkflowRun) -> str:
@@ -110,7 +118,7 @@ def retry_run(request: HttpRequest, run_id: str) -> HttpResponse:
     except RetryRefused as refused:
         status = STATUSES.get(refused.obstacle, HTTPStatus.CONFLICT)
         return show_question(request, run=run, now=page.now, status=status)
-    messages.success(request, "The retry was requested.")
+    messages.success(request, _("The retry was requested."))
     # The run's page keeps itself up to date.
     return redirect(run_url(run.run_id, environment=run.environment))
 
@@ -137,9 +145,9 @@ def show_question(
 
 def facts_of(run: WorkflowRun) -> list[Figure]:
     facts = (
-        Figure("Workflow", run.workflow_name or run.workflow_id),
-        Figure("Status", run.status or "running"),
-        Figure("Error type", run.error_type),
-        Figure("Environment", run.environment),
+        Figure(_("Workflow"), run.workflow_name or run.workflow_id),
+        Figure(_("Status"), _(run.status or "running")),
+        Figure(_("Error type"), run.error_type),
+        Figure(_("Environment"), run.environment),
     )
     return [fact for fact in facts if fact.text]

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+
 from pages.runs.waterfall import RunSpan, Waterfall, lay_out
 from workbench.models import AgentRun, ModelCall
 from workbench.runs.approvals import ApprovalWait
@@ -55,7 +57,7 @@ def agent_span(agent: AgentRun, *, parent: str, is_over: bool, over: datetime) -
         key=key_of(agent),
         parent=parent,
         kind="agent",
-        name=agent.agent_name or agent.agent_id or "agent",
+        name=agent.agent_name or agent.agent_id or _("agent"),
         note=agent.action,
         start=agent.started_at or earlier(agent.completed_at, milliseconds=agent.duration_ms),
         end=end,
@@ -78,7 +80,7 @@ def call_spans(calls: Iterable[ModelCall], *, agents: Iterable[AgentRun]) -> lis
             key=call.span_id or f"call {call.event_key}",
             parent=call.parent_span_id if call.parent_span_id in drawn else keys.get(call.owner_id, ""),
             kind="call",
-            name=call.model or "model call",
+            name=call.model or _("model call"),
             note="",
             start=earlier(call.called_at, milliseconds=call.duration_ms),
             end=call.called_at,
@@ -91,21 +93,26 @@ def call_spans(calls: Iterable[ModelCall], *, agents: Iterable[AgentRun]) -> lis
 def approval_span(wait: ApprovalWait, *, is_over: bool, over: datetime) -> RunSpan:
     request, decision = wait.request, wait.decision
     if request.decided_at is None:
-        note, state = "nobody decided" if is_over else "waiting", "unknown" if is_over else "running"
+        note = _("nobody decided") if is_over else _("waiting")
+        state = "unknown" if is_over else "running"
     elif decision is None:
-        note, state = "decided", "completed"
+        note, state = _("decided"), "completed"
     else:
-        note, state = ("approved", "completed") if decision.approved else ("rejected", "cancelled")
+        note, state = (_("approved"), "completed") if decision.approved else (_("rejected"), "cancelled")
     return RunSpan(
         key=f"approval {request.event_key}",
         parent="",
         kind="approval",
-        name=f"Approval: {request.context_type}" if request.context_type else "Approval",
+        name=approval_name(request.context_type),
         note=note,
         start=request.requested_at,
         end=request.decided_at or (over if is_over else None),
         state=state,
     )
+
+
+def approval_name(context: str) -> str:
+    return _("Approval: %(context)s") % {"context": context} if context else _("Approval")
 
 
 def calls_of_nobody(calls: Iterable[RunSpan], *, agents: Sequence[RunSpan]) -> list[RunSpan]:

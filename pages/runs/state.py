@@ -2,27 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import pgettext_lazy
 
 from kpis.run_queries import CHOICES, DEFAULT_RANGE, PARAMETERS
+from web.languages import lazy_text
 
 # What a person may add with the form, with its name on the page.
 ADDED = {
-    "workflow": "Workflow",
-    "trigger": "Trigger",
-    "error": "Error type",
-    "agent": "Agent",
-    "agent_error": "Agent's error type",
-    "status": "Status",
-    "id": "Run id",
-    "longer": "Longer than",
-    "shorter": "Shorter than",
-    "from": "From",
-    "to": "Before",
+    "workflow": lazy_text("Workflow"),
+    "trigger": lazy_text("Trigger"),
+    "error": lazy_text("Error type"),
+    "agent": lazy_text("Agent"),
+    "agent_error": lazy_text("Agent's error type"),
+    "status": lazy_text("Status"),
+    "id": lazy_text("Run id"),
+    "longer": lazy_text("Longer than"),
+    "shorter": lazy_text("Shorter than"),
+    "from": lazy_text("From"),
+    "to": cast(str, pgettext_lazy("a moment", "Before")),
 }
 PLACES = ("newer", "older")
 

@@ -6,20 +6,23 @@ from datetime import datetime
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from kpis.formatting import DASH, count_text, date_text, dollars_text, duration_text
+from django.utils.translation import gettext as _
+
+from kpis.formatting import DASH, count_text, date_text, day_of_year_text, dollars_text, duration_text
 from pages.runs.state import RunsState, run_url
+from web.languages import lazy_text
 from workbench.models import WorkflowRun
 from workbench.runs.listing import ListedRun
 from workbench.runs.states import ACTIVE, RunState, last_news_at
 from workbench.runs.usual import Usual
 
 LABELS = {
-    RunState.RUNNING: "Running",
-    RunState.SILENT: "No news",
-    RunState.ABANDONED: "Never completed",
-    RunState.COMPLETED: "Completed",
-    RunState.FAILED: "Failed",
-    RunState.CANCELLED: "Cancelled",
+    RunState.RUNNING: lazy_text("Running"),
+    RunState.SILENT: lazy_text("No news"),
+    RunState.ABANDONED: lazy_text("Never completed"),
+    RunState.COMPLETED: lazy_text("Completed"),
+    RunState.FAILED: lazy_text("Failed"),
+    RunState.CANCELLED: lazy_text("Cancelled"),
 }
 # Of the small bar that compares a duration with what is usual: its length, and where p95 lies on it.
 BAR_LENGTH = 100
@@ -96,20 +99,20 @@ def run_texts(runs: Iterable[ListedRun], *, zone: ZoneInfo, now: datetime) -> li
 def badge_of(listed: ListedRun, *, zone: ZoneInfo, now: datetime) -> StateBadge:
     note = ""
     if listed.is_waiting and listed.state in ACTIVE:
-        note = "waits for approval"
+        note = _("waits for approval")
     elif listed.state is RunState.RUNNING and listed.is_inferred:
-        note = "inferred"
+        note = _("inferred")
     elif listed.state in {RunState.SILENT, RunState.ABANDONED}:
         news = last_news_at(listed.run)
-        since = "since" if listed.state is RunState.SILENT else "no news since"
-        note = f"{since} {precise_text(news, zone=zone, now=now)}" if news else ""
+        sentence = _("since %(at)s") if listed.state is RunState.SILENT else _("no news since %(at)s")
+        note = sentence % {"at": precise_text(news, zone=zone, now=now)} if news else ""
     return StateBadge(key=listed.state.value, label=LABELS[listed.state], note=note)
 
 
 def ending_badge(run: WorkflowRun) -> StateBadge:
     """Of a run that is only named, like an earlier one; without the clock's part in it."""
     if run.completed_at is None:
-        return StateBadge(key=RunState.ABANDONED.value, label="Not completed")
+        return StateBadge(key=RunState.ABANDONED.value, label=_("Not completed"))
     state = RunState(run.status) if run.status in set(RunState) else RunState.COMPLETED
     return StateBadge(key=state.value, label=LABELS[state])
 
@@ -121,7 +124,8 @@ def precise_text(moment: datetime | None, *, zone: ZoneInfo, now: datetime) -> s
     local, today = moment.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
         return f"{local:%H:%M:%S}"
-    day = f"{local.day} {local:%b}" if local.year == today.year else date_text(local.date())
+    date = local.date()
+    day = day_of_year_text(date) if local.year == today.year else date_text(date)
     return f"{day}, {local:%H:%M:%S}"
 
 
@@ -130,7 +134,7 @@ def length_text(listed: ListedRun) -> str:
     if listed.microseconds is None or listed.state in {RunState.SILENT, RunState.ABANDONED}:
         return DASH
     text = seconds_text(listed.microseconds)
-    return text if listed.run.completed_at else f"{text} so far"
+    return text if listed.run.completed_at else _("%(length)s so far") % {"length": text}
 
 
 def seconds_text(microseconds: float) -> str:
@@ -152,7 +156,11 @@ def usual_bar(listed: ListedRun) -> UsualBar | None:
 
 
 def usual_words(usual: Usual) -> str:
-    return f"Usually {seconds_text(usual.p50)}; 95 of 100 within {seconds_text(usual.p95)}"
+    return _("Usually %(p50)s; 95 of 100 within %(p95)s") % usual_lengths(usual)
+
+
+def usual_lengths(usual: Usual) -> dict[str, str]:
+    return {"p50": seconds_text(usual.p50), "p95": seconds_text(usual.p95)}
 
 
 def money_text(micro_usd: int | None) -> str:
@@ -166,8 +174,8 @@ def cost_text(listed: ListedRun) -> str:
 
 def cost_hint(listed: ListedRun) -> str:
     if listed.is_cost_estimated:
-        return "Estimated from its run time: it reports no cost"
-    return "" if listed.cost is None else "As its agents and model calls report it"
+        return _("Estimated from its run time: it reports no cost")
+    return "" if listed.cost is None else _("As its agents and model calls report it")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,5 +199,5 @@ def chip_words(name: str, value: str, *, names: dict[str, str]) -> str:
     label = names[name.removeprefix("not_")]
     if name.removeprefix("not_") == "status":
         value = LABELS.get(RunState(value), value) if value in set(RunState) else value
-    verb = " is not" if name.startswith("not_") else ":"
-    return f"{label}{verb} {value}"
+    sentence = _("%(filter)s is not %(value)s") if name.startswith("not_") else _("%(filter)s: %(value)s")
+    return sentence % {"filter": label, "value": value}

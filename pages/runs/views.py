@@ -1,4 +1,4 @@
-"""The pages of runs. Each has one fragment that the browser asks for again and again (pages/polling.py)."""
+"""The pages of runs. Each has one fragment that the browser asks for again and again (pages/polling/)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,26 +18,34 @@ from kpis.days import reporting_zone
 from kpis.run_queries import CHOICES, DEFAULT_RANGE, RANGES, RunQuery
 from pages.page_controls import Link
 from pages.page_request import environment_or_404, environments_of, no_environment_page
-from pages.polling import Fragment, asks_for_fragment, fragment_response, fragments
+from pages.polling.admissions import answer_poll
+from pages.polling.fragments import Fragment, Question, asks_for_fragment
 from pages.runs.detail_texts import run_context
 from pages.runs.retrying import retry_state, run_or_404
 from pages.runs.state import ADDED, RunsState, runs_url
 from pages.runs.texts import LABELS, filter_chips, run_texts
 from people.access import needs_right
 from people.models import Right
+from web.languages import lazy_text
 from workbench.retries.requesting import has_pending
 from workbench.runs.detail import UnknownRun, read_run
 from workbench.runs.filters import BadRunFilter
 from workbench.runs.listing import list_runs, suggestions, workflow_of
 from workbench.runs.states import ACTIVE, RunState
 
-RANGE_LABELS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "28d": "28 days", "all": "All time"}
+RANGE_LABELS = {
+    "1h": lazy_text("1 hour"),
+    "24h": lazy_text("24 hours"),
+    "7d": lazy_text("7 days"),
+    "28d": lazy_text("28 days"),
+    "all": lazy_text("All time"),
+}
 # Names of the filters in chips: those that can be added, and nothing else is shown as one.
 STATUS_LINKS: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("Any status", ()),
-    ("Active", tuple(state.value for state in ACTIVE)),
-    ("Failed", (RunState.FAILED.value,)),
-    ("Completed", (RunState.COMPLETED.value,)),
+    (lazy_text("Any status"), ()),
+    (lazy_text("Active"), tuple(state.value for state in ACTIVE)),
+    (lazy_text("Failed"), (RunState.FAILED.value,)),
+    (lazy_text("Completed"), (RunState.COMPLETED.value,)),
 )
 
 
@@ -68,11 +76,14 @@ def show_runs(request: HttpRequest) -> HttpResponse:
     if request.GET.get("add") in ADDED:
         return HttpResponseRedirect(reverse("runs") + added_state(request, state=state).query())
     asked = runs_request(state, environment=environment_or_404(state.environment, names=environments))
-    fragment = fragments.get(("runs", asked.environment, asked.state.query()), lambda: make_list(asked))
+    question = Question(
+        key=("runs", asked.environment, asked.state.query()),
+        make=lambda: make_list(runs_request(asked.state, environment=asked.environment)),
+    )
     if asks_for_fragment(request):
-        return fragment_response(request, fragment)
+        return answer_poll(request, question)
     context = {
-        "fragment": fragment,
+        "fragment": question.answer(),
         "environments": environment_links(asked, names=environments),
         "ranges": range_links(asked.state),
         "statuses": status_links(asked.state),
@@ -169,9 +180,12 @@ def show_run(request: HttpRequest, run_id: str) -> HttpResponse:
     if not environments:
         return no_environment_page(request)
     environment = environment_or_404(request.GET.get("environment", ""), names=environments)
-    fragment = fragments.get(("run", environment, run_id), lambda: make_run(run_id, environment=environment))
+    question = Question(
+        key=("run", environment, run_id), make=lambda: make_run(run_id, environment=environment)
+    )
     if asks_for_fragment(request):
-        return fragment_response(request, fragment)
+        return answer_poll(request, question)
+    fragment = question.answer()
     # Beside the fragment stands the button of a retry, which is not the same for everybody.
     run = run_or_404(run_id, environment=environment)
     retry = retry_state(run=run, person=request.user, now=timezone.now())

@@ -1,55 +1,34 @@
 """What the pages of things print."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from kpis.formatting import DASH, Figure, count_text, moment_text
-from pages.runs.detail_texts import rejected_rows
-from pages.runs.state import run_url
-from pages.runs.texts import StateBadge, ending_badge, precise_text, seconds_text
+from kpis.formatting import DASH, Figure, count_text
+from pages.runs.texts import StateBadge, ending_badge, seconds_text
 from pages.thing_links import LinkedFact, approval_url, draft_url, session_url
+from pages.things.frame import ThingFrame
+from pages.things.timeline_texts import timeline_context
+from web.languages import lazy_text
 from workbench.models import Draft, WorkflowRun
 from workbench.runs.lengths import MICROSECOND, taken
 from workbench.timelines.approvals import ApprovalDetail, ListedApproval
 from workbench.timelines.drafts import DraftDetail
-from workbench.timelines.events import Timeline, TimelineEvent
 from workbench.timelines.sessions import COUNTED_EVENTS, SessionDetail
 
 # What the head of a session counts, by event.
 COUNTED_NAMES = (
-    ("workbench.chat_message_sent", "Chat messages"),
-    ("workbench.template_suggested", "Templates suggested"),
-    ("workbench.template_viewed", "Templates viewed"),
-    ("workbench.template_inserted", "Templates inserted"),
-    ("workbench.chat_tool_invoked", "Tools used"),
+    ("workbench.chat_message_sent", lazy_text("Chat messages")),
+    ("workbench.template_suggested", lazy_text("Templates suggested")),
+    ("workbench.template_viewed", lazy_text("Templates viewed")),
+    ("workbench.template_inserted", lazy_text("Templates inserted")),
+    ("workbench.chat_tool_invoked", lazy_text("Tools used")),
 )
-# The property that names a thing, and the page of it.
-LINKED = {"draftId": draft_url, "approvalId": approval_url}
-LINKED_RUNS = ("runId", "retryOfRunId")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TimelineEventText:
-    """A row of the timeline. `session` is None where all events are of the page's own session.
-
-    `is_raw` says that the raw event was found, `is_gone` that retention deleted it.
-    """
-
-    at: str
-    at_iso: str
-    group: str
-    name: str
-    facts: Sequence[LinkedFact]
-    session: LinkedFact | None
-    source: str
-    is_raw: bool
-    is_gone: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,136 +50,37 @@ def between(start: datetime | None, end: datetime | None) -> str:
     return seconds_text((end - start) // MICROSECOND)
 
 
-# The timeline ----------------------------------------------------------------------------------------------
-
-
-def timeline_context(
-    timeline: Timeline,
-    *,
-    environment: str,
-    own: str,
-    has_sessions: bool,
-    may_see_runs: bool,
-    zone: ZoneInfo,
-    now: datetime,
-) -> dict[str, Any]:
-    """What _timeline.html prints. `own` is the page's own id: it is not a link on its own page."""
-    return {
-        "events": [
-            event_text(
-                event,
-                environment=environment,
-                own=own,
-                has_sessions=has_sessions,
-                may_see_runs=may_see_runs,
-                kept_from=timeline.raw_kept_from,
-                zone=zone,
-                now=now,
-            )
-            for event in timeline.events
-        ],
-        "events_left_out": timeline.left_out,
-        "has_sessions": has_sessions,
-        "rejected": rejected_rows(timeline.rejected, zone=zone, now=now),
-        "pruned": pruned_text(timeline, zone=zone),
-    }
-
-
-def event_text(
-    event: TimelineEvent,
-    *,
-    environment: str,
-    own: str,
-    has_sessions: bool,
-    may_see_runs: bool,
-    kept_from: datetime | None,
-    zone: ZoneInfo,
-    now: datetime,
-) -> TimelineEventText:
-    group, _, name = event.event.partition(".")
-    session = None
-    if has_sessions and event.session_id:
-        url = session_url(event.session_id, environment=environment, near=event.at)
-        session = LinkedFact("Session", event.session_id, url)
-    return TimelineEventText(
-        at=precise_text(event.at, zone=zone, now=now),
-        at_iso=event.at.isoformat(),
-        group=group,
-        name=name.replace("_", " ") or group,
-        facts=[
-            fact_of(name, value, environment=environment, may_see_runs=may_see_runs)
-            for name, value in event.ids.items()
-            if value != own
-        ],
-        session=session,
-        source=event.source or DASH,
-        is_raw=event.is_raw,
-        is_gone=not event.is_raw and kept_from is not None and event.at < kept_from,
-    )
-
-
-def fact_of(name: str, value: str, *, environment: str, may_see_runs: bool) -> LinkedFact:
-    if name in LINKED_RUNS:
-        return LinkedFact(name, value, run_link(value, environment=environment, may_see_runs=may_see_runs))
-    link = LINKED.get(name)
-    return LinkedFact(name, value, link(value, environment=environment) if link else "")
-
-
-def run_link(run_id: str, *, environment: str, may_see_runs: bool) -> str:
-    """The page of a run; "" for those who may not see it."""
-    return run_url(run_id, environment=environment) if run_id and may_see_runs else ""
-
-
-def pruned_text(timeline: Timeline, *, zone: ZoneInfo) -> str:
-    """Says that raw events are gone; "" where they are not."""
-    if not timeline.is_pruned or timeline.raw_kept_from is None:
-        return ""
-    before = moment_text(timeline.raw_kept_from, zone=zone)
-    return f"Retention deleted the raw events before {before}. What they said of things is kept and shown."
-
-
 # A session -------------------------------------------------------------------------------------------------
 
 
-def session_context(
-    detail: SessionDetail, *, may_see_runs: bool, zone: ZoneInfo, now: datetime
-) -> dict[str, Any]:
+def session_context(detail: SessionDetail, *, frame: ThingFrame) -> dict[str, Any]:
     session, environment = detail.session, detail.environment
     started = session.started_at if session else None
     ended = session.ended_at if session else None
     facts = [
-        LinkedFact("Environment", environment),
-        LinkedFact("User (keyed hash)", detail.user_hash),
-        LinkedFact("Ended", precise_text(ended, zone=zone, now=now) if ended else ""),
-        *steps_of(detail, zone=zone, now=now),
+        LinkedFact(_("Environment"), environment),
+        LinkedFact(_("User (keyed hash)"), detail.user_hash),
+        LinkedFact(_("Ended"), frame.clock(ended) if ended else ""),
+        *steps_of(detail, frame=frame),
     ]
     return {
-        "kind": "Session",
+        "kind": "session",
+        "name": _("Session"),
+        "the_thing": _("The session"),
         "thing_id": detail.session_id,
         "tiles": [
-            Figure("Started", precise_text(started, zone=zone, now=now)),
-            Figure("Duration", session_length(detail)),
+            Figure(_("Started"), frame.clock(started)),
+            Figure(_("Duration"), session_length(detail)),
             *counts_of(detail),
         ],
         "facts": [fact for fact in facts if fact.text],
         "counts_note": counts_note(detail),
-        "drafts": [draft_row(draft, zone=zone, now=now) for draft in detail.drafts],
+        "drafts": [draft_row(draft, frame=frame) for draft in detail.drafts],
         "unnamed_drafts": unnamed_text(detail),
-        "runs": [run_row(run, may_see_runs=may_see_runs, zone=zone, now=now) for run in detail.runs],
-        "approvals": [
-            approval_row(approval, environment=environment, zone=zone, now=now)
-            for approval in detail.approvals
-        ],
+        "runs": [run_row(run, frame=frame) for run in detail.runs],
+        "approvals": [approval_row(approval, frame=frame) for approval in detail.approvals],
         "has_things": True,
-        **timeline_context(
-            detail.timeline,
-            environment=environment,
-            own=detail.session_id,
-            has_sessions=False,
-            may_see_runs=may_see_runs,
-            zone=zone,
-            now=now,
-        ),
+        **timeline_context(detail.timeline, own=detail.session_id, has_sessions=False, frame=frame),
     }
 
 
@@ -225,87 +105,87 @@ def counts_of(detail: SessionDetail) -> list[Figure]:
 
 def counts_note(detail: SessionDetail) -> str:
     if sum(detail.counts.values()) >= COUNTED_EVENTS:
-        return (
-            f"Chat messages, templates and tools are counted in {count_text(COUNTED_EVENTS)} of its events."
-        )
+        sentence = _("Chat messages, templates and tools are counted in %(count)s of its events.")
+        return sentence % {"count": count_text(COUNTED_EVENTS)}
     if detail.timeline.is_pruned:
-        return "Chat messages, templates and tools are counted in the raw events that are kept."
+        return _("Chat messages, templates and tools are counted in the raw events that are kept.")
     return ""
 
 
-def steps_of(detail: SessionDetail, *, zone: ZoneInfo, now: datetime) -> list[LinkedFact]:
+def steps_of(detail: SessionDetail, *, frame: ThingFrame) -> list[LinkedFact]:
     """The first of each step of the funnel."""
     session = detail.session
     if session is None:
         return []
     steps = (
-        ("First draft", session.draft_created_at),
-        ("First acceptance", session.draft_accepted_at),
-        ("First run", session.run_started_at),
-        ("First run completed", session.run_completed_at),
+        (_("First draft"), session.draft_created_at),
+        (_("First acceptance"), session.draft_accepted_at),
+        (_("First run"), session.run_started_at),
+        (_("First run completed"), session.run_completed_at),
     )
-    return [LinkedFact(name, precise_text(at, zone=zone, now=now)) for name, at in steps if at is not None]
+    return [LinkedFact(name, frame.clock(at)) for name, at in steps if at is not None]
 
 
 def unnamed_text(detail: SessionDetail) -> str:
     number = len(detail.creations)
-    return f"{count_text(number)} draft{pluralize(number)} created without an id" if number else ""
+    text = ngettext("%(count)s draft created without an id", "%(count)s drafts created without an id", number)
+    return text % {"count": count_text(number)} if number else ""
 
 
-def draft_row(draft: Draft, *, zone: ZoneInfo, now: datetime) -> ThingRow:
+def draft_row(draft: Draft, *, frame: ThingFrame) -> ThingRow:
     created = draft.created_at or draft.paired_created_at
     source = draft.source or draft.paired_source
     return ThingRow(
         thing_id=draft.draft_id,
         url=draft_url(draft.draft_id, environment=draft.environment),
         badge=draft_badge(draft),
-        begun=precise_text(created or draft.accepted_at or draft.edited_at, zone=zone, now=now),
+        begun=frame.clock(created or draft.accepted_at or draft.edited_at),
         length=between(created, draft.accepted_at),
-        note=f"from {source}" if source else "",
+        note=_("from %(source)s") % {"source": source} if source else "",
     )
 
 
 def draft_badge(draft: Draft | None) -> StateBadge:
     if draft is None:
-        return StateBadge(key="abandoned", label="Only named")
+        return StateBadge(key="abandoned", label=_("Only named"))
     if draft.accepted_at is not None:
-        return StateBadge(key="completed", label="Accepted")
+        return StateBadge(key="completed", label=_("Accepted"))
     if draft.rejected_at is not None:
-        return StateBadge(key="failed", label="Rejected")
-    return StateBadge(key="silent", label="Open")
+        return StateBadge(key="failed", label=_("Rejected"))
+    return StateBadge(key="silent", label=_("Open"))
 
 
-def run_row(run: WorkflowRun, *, may_see_runs: bool, zone: ZoneInfo, now: datetime) -> ThingRow:
+def run_row(run: WorkflowRun, *, frame: ThingFrame) -> ThingRow:
     length = taken(run)
     return ThingRow(
         thing_id=run.run_id,
-        url=run_link(run.run_id, environment=run.environment, may_see_runs=may_see_runs),
+        url=frame.run_url(run.run_id),
         badge=ending_badge(run),
-        begun=precise_text(run.started_at or run.first_seen_at, zone=zone, now=now),
+        begun=frame.clock(run.started_at or run.first_seen_at),
         length=DASH if length is None else seconds_text(length),
         note=run.workflow_name or run.workflow_id,
     )
 
 
-def approval_row(approval: ListedApproval, *, environment: str, zone: ZoneInfo, now: datetime) -> ThingRow:
+def approval_row(approval: ListedApproval, *, frame: ThingFrame) -> ThingRow:
     part = approval.request or approval.decision
     begun = approval.request.requested_at if approval.request else None
     return ThingRow(
         thing_id=approval.approval_id,
-        url=approval_url(approval.approval_id, environment=environment),
+        url=approval_url(approval.approval_id, environment=frame.environment),
         badge=approval_badge(approval),
-        begun=precise_text(begun, zone=zone, now=now),
+        begun=frame.clock(begun),
         length=wait_text(approval),
-        note="" if part is None or part.approval_id else "no approval id",
+        note="" if part is None or part.approval_id else _("no approval id"),
     )
 
 
 def approval_badge(approval: ListedApproval) -> StateBadge:
     if approval.decision is None:
-        return StateBadge(key="silent", label="Waiting")
+        return StateBadge(key="silent", label=_("Waiting"))
     if approval.decision.approved:
-        return StateBadge(key="completed", label="Approved")
-    return StateBadge(key="failed", label="Rejected")
+        return StateBadge(key="completed", label=_("Approved"))
+    return StateBadge(key="failed", label=_("Rejected"))
 
 
 def wait_text(approval: ListedApproval) -> str:
@@ -316,46 +196,40 @@ def wait_text(approval: ListedApproval) -> str:
 # A draft ---------------------------------------------------------------------------------------------------
 
 
-def draft_context(
-    detail: DraftDetail, *, may_see_runs: bool, zone: ZoneInfo, now: datetime
-) -> dict[str, Any]:
+def draft_context(detail: DraftDetail, *, frame: ThingFrame) -> dict[str, Any]:
     draft, environment = detail.draft, detail.environment
     accepted = draft.accepted_at if draft else None
     return {
-        "kind": "Draft",
+        "kind": "draft",
+        "name": _("Draft"),
+        "the_thing": _("The draft"),
         "thing_id": detail.draft_id,
         "badge": draft_badge(draft),
         "tiles": [
-            Figure("Created", precise_text(detail.created_at, zone=zone, now=now)),
-            Figure("Accepted", precise_text(accepted, zone=zone, now=now)),
-            Figure("Time to create", between(detail.created_at, accepted)),
-            Figure("Made from", detail.source or DASH),
-            Figure("Template", template_text(draft)),
-            Figure("Runs", count_text(len(detail.runs))),
+            Figure(_("Created"), frame.clock(detail.created_at)),
+            Figure(_("Accepted"), frame.clock(accepted)),
+            Figure(_("Time to create"), between(detail.created_at, accepted)),
+            Figure(_("Made from"), detail.source or DASH),
+            Figure(_("Template"), template_text(draft)),
+            Figure(_("Runs"), count_text(len(detail.runs))),
         ],
         "facts": [
             fact
             for fact in (
-                LinkedFact("Environment", environment),
+                LinkedFact(_("Environment"), environment),
                 *(
-                    LinkedFact("Session", name, session_url(name, environment=environment))
+                    LinkedFact(_("Session"), name, session_url(name, environment=environment))
                     for name in detail.sessions
                 ),
-                *moments_of(draft, zone=zone, now=now),
-                LinkedFact("Creation", "paired with one without an id" if detail.is_paired else ""),
+                *moments_of(draft, frame=frame),
+                LinkedFact(_("Creation"), _("paired with one without an id") if detail.is_paired else ""),
             )
             if fact.text
         ],
-        "runs": [run_row(run, may_see_runs=may_see_runs, zone=zone, now=now) for run in detail.runs],
+        "runs": [run_row(run, frame=frame) for run in detail.runs],
         "has_things": bool(detail.runs),
         **timeline_context(
-            detail.timeline,
-            environment=environment,
-            own=detail.draft_id,
-            has_sessions=len(detail.sessions) > 1,
-            may_see_runs=may_see_runs,
-            zone=zone,
-            now=now,
+            detail.timeline, own=detail.draft_id, has_sessions=len(detail.sessions) > 1, frame=frame
         ),
     }
 
@@ -365,61 +239,52 @@ def template_text(draft: Draft | None) -> str:
     if draft is None:
         return DASH
     if draft.template_inserted_at is not None:
-        return "inserted"
-    return "its source" if draft.has_template_source or draft.paired_source == "template" else "none"
+        return _("inserted")
+    is_source = draft.has_template_source or draft.paired_source == "template"
+    return _("its source") if is_source else _("none")
 
 
-def moments_of(draft: Draft | None, *, zone: ZoneInfo, now: datetime) -> Iterable[LinkedFact]:
+def moments_of(draft: Draft | None, *, frame: ThingFrame) -> Iterable[LinkedFact]:
     if draft is None:
         return []
     moments = (
-        ("Template inserted", draft.template_inserted_at),
-        ("Last edited", draft.edited_at),
-        ("Rejected", draft.rejected_at),
+        (_("Template inserted"), draft.template_inserted_at),
+        (_("Last edited"), draft.edited_at),
+        (_("Rejected"), draft.rejected_at),
     )
-    return [LinkedFact(name, precise_text(at, zone=zone, now=now)) for name, at in moments if at is not None]
+    return [LinkedFact(name, frame.clock(at)) for name, at in moments if at is not None]
 
 
 # An approval -----------------------------------------------------------------------------------------------
 
 
-def approval_context(
-    detail: ApprovalDetail, *, may_see_runs: bool, zone: ZoneInfo, now: datetime
-) -> dict[str, Any]:
+def approval_context(detail: ApprovalDetail, *, frame: ThingFrame) -> dict[str, Any]:
     approval, environment = detail.approval, detail.environment
     request, decision, part = approval.request, approval.decision, detail.part
     facts = [
-        LinkedFact("Environment", environment),
-        LinkedFact("Session", part.session_id, session_url(part.session_id, environment=environment)),
-        LinkedFact(
-            "Run", part.run_id, run_link(part.run_id, environment=environment, may_see_runs=may_see_runs)
-        ),
-        LinkedFact("Tools", tools_text(detail)),
-        LinkedFact("Context", request.context_type if request else ""),
-        LinkedFact("Approver (keyed hash)", decision.approver_hash if decision else ""),
-        LinkedFact("Approval id", "" if part.approval_id else "none: found by the key of its event"),
-        LinkedFact("Repeated", repeats_text(detail)),
+        LinkedFact(_("Environment"), environment),
+        LinkedFact(_("Session"), part.session_id, session_url(part.session_id, environment=environment)),
+        LinkedFact(_("Run"), part.run_id, frame.run_url(part.run_id)),
+        LinkedFact(_("Tools"), tools_text(detail)),
+        LinkedFact(_("Context"), request.context_type if request else ""),
+        LinkedFact(_("Approver (keyed hash)"), decision.approver_hash if decision else ""),
+        LinkedFact(_("Approval id"), "" if part.approval_id else _("none: found by the key of its event")),
+        LinkedFact(_("Repeated"), repeats_text(detail)),
     ]
     return {
-        "kind": "Approval",
+        "kind": "approval",
+        "name": _("Approval"),
+        "the_thing": _("The approval"),
         "thing_id": detail.approval_id,
         "badge": approval_badge(approval),
         "tiles": [
-            Figure("Requested", precise_text(request.requested_at if request else None, zone=zone, now=now)),
-            Figure("Decided", precise_text(decision.decided_at if decision else None, zone=zone, now=now)),
-            Figure("Waited", wait_text(approval)),
+            Figure(_("Requested"), frame.clock(request.requested_at if request else None)),
+            Figure(_("Decided"), frame.clock(decision.decided_at if decision else None)),
+            Figure(_("Waited"), wait_text(approval)),
         ],
         "facts": [fact for fact in facts if fact.text],
         "has_things": False,
-        **timeline_context(
-            detail.timeline,
-            environment=environment,
-            own=detail.approval_id,
-            has_sessions=True,
-            may_see_runs=may_see_runs,
-            zone=zone,
-            now=now,
-        ),
+        **timeline_context(detail.timeline, own=detail.approval_id, has_sessions=True, frame=frame),
     }
 
 
@@ -431,6 +296,9 @@ def tools_text(detail: ApprovalDetail) -> str:
 
 def repeats_text(detail: ApprovalDetail) -> str:
     """How many later events have the same approval id; they count nowhere."""
-    parts = [(detail.repeated_requests, "request"), (detail.repeated_decisions, "decision")]
-    words = [f"{count_text(number)} later {name}{pluralize(number)}" for number, name in parts if number]
-    return ", ".join(words)
+    requests, decisions = detail.repeated_requests, detail.repeated_decisions
+    parts = (
+        (requests, ngettext("%(count)s later request", "%(count)s later requests", requests)),
+        (decisions, ngettext("%(count)s later decision", "%(count)s later decisions", decisions)),
+    )
+    return ", ".join(text % {"count": count_text(number)} for number, text in parts if number)

@@ -14,6 +14,7 @@ from kpis.days import reporting_zone
 from kpis.reading.environments import UnknownEnvironment, choose_environment
 from kpis.reading.periods import FIRST_DATE, LAST_DATE
 from pages.page_request import environments_of, no_environment_page
+from pages.things.frame import ThingFrame
 from pages.things.texts import approval_context, draft_context, session_context
 from people.access import has_right, needs_right
 from people.models import Right
@@ -22,8 +23,8 @@ from workbench.timelines.approvals import UnknownApproval, read_approval
 from workbench.timelines.drafts import UnknownDraft, read_draft
 from workbench.timelines.sessions import UnknownSession, read_session
 
-# What makes a page's context of the environment, of whether the person may see runs, and of the moment of now.
-MakeContext = Callable[[str, bool, datetime], dict[str, Any]]
+# Reads the thing, and makes its page's context.
+MakeContext = Callable[[ThingFrame], dict[str, Any]]
 
 
 @require_safe
@@ -32,9 +33,9 @@ def show_session(request: HttpRequest, session_id: str) -> HttpResponse:
     """The page at /sessions/<id>/. `near` is a moment of a session that nothing but raw events knows."""
     near = read_moment(request.GET.get("near", ""))
 
-    def make(environment: str, may_see_runs: bool, now: datetime) -> dict[str, Any]:
-        detail = read_session(session_id, environment=environment, now=now, near=near)
-        return session_context(detail, may_see_runs=may_see_runs, zone=reporting_zone(), now=now)
+    def make(frame: ThingFrame) -> dict[str, Any]:
+        detail = read_session(session_id, environment=frame.environment, now=frame.now, near=near)
+        return session_context(detail, frame=frame)
 
     return show_thing(request, make)
 
@@ -51,9 +52,9 @@ def read_moment(text: str) -> datetime | None:
 def show_draft(request: HttpRequest, draft_id: str) -> HttpResponse:
     """The page at /drafts/<id>/."""
 
-    def make(environment: str, may_see_runs: bool, now: datetime) -> dict[str, Any]:
-        detail = read_draft(draft_id, environment=environment)
-        return draft_context(detail, may_see_runs=may_see_runs, zone=reporting_zone(), now=now)
+    def make(frame: ThingFrame) -> dict[str, Any]:
+        detail = read_draft(draft_id, environment=frame.environment)
+        return draft_context(detail, frame=frame)
 
     return show_thing(request, make)
 
@@ -63,9 +64,9 @@ def show_draft(request: HttpRequest, draft_id: str) -> HttpResponse:
 def show_approval(request: HttpRequest, approval_id: str) -> HttpResponse:
     """The page at /approvals/<id>/."""
 
-    def make(environment: str, may_see_runs: bool, now: datetime) -> dict[str, Any]:
-        detail = read_approval(approval_id, environment=environment)
-        return approval_context(detail, may_see_runs=may_see_runs, zone=reporting_zone(), now=now)
+    def make(frame: ThingFrame) -> dict[str, Any]:
+        detail = read_approval(approval_id, environment=frame.environment)
+        return approval_context(detail, frame=frame)
 
     return show_thing(request, make)
 
@@ -77,7 +78,13 @@ def show_thing(request: HttpRequest, make: MakeContext) -> HttpResponse:
         return no_environment_page(request)
     try:
         environment = choose_environment(request.GET.get("environment", ""), environments=names)
-        context = make(environment, has_right(request.user, Right.VIEW_RUNS), timezone.now())
+        frame = ThingFrame(
+            environment=environment,
+            may_see_runs=has_right(request.user, Right.VIEW_RUNS),
+            zone=reporting_zone(),
+            now=timezone.now(),
+        )
+        context = make(frame)
     except UnknownEnvironment:
         raise Http404("There is no environment of this name.") from None
     except (UnknownSession, UnknownDraft, UnknownApproval):

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.compute.usage import OTHER_ERRORS
@@ -22,6 +23,7 @@ from pages.usage.links import cost_change, count_change, csv_url, left_out_text,
 from pages.usage.sorting import PARAMETER, SortColumn, SortOrder, headings, sort_rows
 from people.access import has_right, needs_right
 from people.models import Right
+from web.languages import lazy_text
 
 DEFAULT_ORDER = "-runs"
 SHOWN_ERRORS = 3
@@ -61,36 +63,50 @@ class AgentText:
 
 
 COLUMNS: Sequence[SortColumn[AgentReading]] = (
-    SortColumn(name="agent", label="Agent", key=lambda row: row.agent.casefold(), is_text=True),
+    SortColumn(name="agent", label=lazy_text("Agent"), key=lambda row: row.agent.casefold(), is_text=True),
     SortColumn(
         name="runs",
-        label="Runs",
+        label=lazy_text("Runs"),
         key=lambda row: row.figures.usage.agent_runs,
-        hint="Runs that ended, cancelled ones included",
+        hint=lazy_text("Runs that ended, cancelled ones included"),
     ),
     SortColumn(
         name="failures",
-        label="Failure rate",
+        label=lazy_text("Failure rate"),
         key=lambda row: row.figures.failure_rate,
-        hint="Failed runs of those that completed or failed",
+        hint=lazy_text("Failed runs of those that completed or failed"),
     ),
-    SortColumn(name="trend", label="By day", key=lambda row: rise_of(row), hint="Failure rate by day"),
-    SortColumn(name="p50", label="p50", key=lambda row: row.p50, hint="Half of the runs took no longer"),
-    SortColumn(name="p95", label="p95", key=lambda row: row.p95, hint="95% of the runs took no longer"),
+    SortColumn(
+        name="trend",
+        label=lazy_text("By day"),
+        key=lambda row: rise_of(row),
+        hint=lazy_text("Failure rate by day"),
+    ),
+    SortColumn(
+        name="p50", label="p50", key=lambda row: row.p50, hint=lazy_text("Half of the runs took no longer")
+    ),
+    SortColumn(
+        name="p95", label="p95", key=lambda row: row.p95, hint=lazy_text("95% of the runs took no longer")
+    ),
     SortColumn(
         name="retries",
-        label="Retries",
+        label=lazy_text("Retries"),
         key=lambda row: row.figures.usage.retries,
-        hint="Runs that were no first attempt",
+        hint=lazy_text("Runs that were no first attempt"),
     ),
-    SortColumn(name="input", label="Tokens in", key=lambda row: row.figures.usage.input_tokens),
-    SortColumn(name="output", label="Tokens out", key=lambda row: row.figures.usage.output_tokens),
-    SortColumn(name="cost", label="Cost", key=lambda row: row.figures.usage.cost_usd, hint="As reported"),
+    SortColumn(name="input", label=lazy_text("Tokens in"), key=lambda row: row.figures.usage.input_tokens),
+    SortColumn(name="output", label=lazy_text("Tokens out"), key=lambda row: row.figures.usage.output_tokens),
+    SortColumn(
+        name="cost",
+        label=lazy_text("Cost"),
+        key=lambda row: row.figures.usage.cost_usd,
+        hint=lazy_text("As reported"),
+    ),
     SortColumn(
         name="errors",
-        label="Most frequent errors",
+        label=lazy_text("Most frequent errors"),
         key=lambda row: row.figures.failed,
-        hint="Sorted by failed runs",
+        hint=lazy_text("Sorted by failed runs"),
     ),
 )
 
@@ -102,14 +118,19 @@ def show_agents(request: HttpRequest) -> HttpResponse:
     environments = environments_of(request)
     if not environments:
         return no_environment_page(request)
+    page, context = read_agents_page(request, environments=environments)
+    context["may_export"] = has_right(request.user, Right.EXPORT)
+    return render(request, "pages/agents.html", context, status=page.status)
+
+
+def read_agents_page(request: HttpRequest, *, environments: list[str]) -> tuple[PageRequest, dict[str, Any]]:
+    """The page of the request's query, and what agents.html prints of it. Raises Http404."""
     names = [column.name for column in COLUMNS]
     order = SortOrder.from_query(request.GET.dict(), names=names, default=DEFAULT_ORDER)
     kept_order = "" if order.text == DEFAULT_ORDER else order.text
     page = usage_page_or_404(request, environments=environments, extra={PARAMETER: kept_order})
     reading = read_agents(environment=page.environment, range=page.range)
-    context = agents_context(reading, page=page, order=order)
-    context["may_export"] = has_right(request.user, Right.EXPORT)
-    return render(request, "pages/agents.html", context, status=page.status)
+    return page, agents_context(reading, page=page, order=order)
 
 
 def agents_context(reading: AgentsReading, *, page: PageRequest, order: SortOrder) -> dict[str, Any]:
@@ -123,7 +144,9 @@ def agents_context(reading: AgentsReading, *, page: PageRequest, order: SortOrde
         "tiles": make_tiles(reading.total),
         "headings": headings(COLUMNS, order=order, default=DEFAULT_ORDER, state=page.state),
         "agents": [make_text(row, reading=reading, page=page) for row in rows],
-        "left_out": left_out_text(len(reading.agents), things="agents"),
+        "left_out": left_out_text(
+            len(reading.agents), sentence=_("and %(count)s smaller agents, which the totals count")
+        ),
         "costs_url": reverse("costs") + page.state.shared().with_extra(by="agent").query(),
         "kpi_url": reverse("kpi", args=[FAILURE_RATE.slug]) + page.state.shared().query(breakdown="agent"),
         "csv_url": csv_url("api-agents", environment=page.environment, range=page.range),
@@ -150,14 +173,14 @@ def make_tiles(total: AgentReading) -> list[tuple[Figure, Change | None]]:
         cost_change(usage.cost_usd, used_before.cost_usd),
     )
     texts = (
-        Figure("Runs", count_text(usage.agent_runs)),
-        Figure("Failure rate", value_text(figures.failure_rate, unit="ratio")),
+        Figure(_("Runs"), count_text(usage.agent_runs)),
+        Figure(_("Failure rate"), value_text(figures.failure_rate, unit="ratio")),
         Figure("p50", value_text(total.p50, unit="seconds")),
         Figure("p95", value_text(total.p95, unit="seconds")),
-        Figure("Retries", count_text(usage.retries)),
-        Figure("Tokens in", compact_text(usage.input_tokens)),
-        Figure("Tokens out", compact_text(usage.output_tokens)),
-        Figure("Cost", dollars_text(usage.cost_usd)),
+        Figure(_("Retries"), count_text(usage.retries)),
+        Figure(_("Tokens in"), compact_text(usage.input_tokens)),
+        Figure(_("Tokens out"), compact_text(usage.output_tokens)),
+        Figure(_("Cost"), dollars_text(usage.cost_usd)),
     )
     return list(zip(texts, changes, strict=True))
 
@@ -170,7 +193,8 @@ def make_text(row: AgentReading, *, reading: AgentsReading, page: PageRequest) -
         runs=count_text(usage.agent_runs),
         runs_change=count_change(usage.agent_runs, row.previous.usage.agent_runs),
         rate=value_text(figures.failure_rate, unit="ratio"),
-        failed=f"{count_text(figures.failed)} of {count_text(figures.finished)}",
+        failed=_("%(part)s of %(whole)s")
+        % {"part": count_text(figures.failed), "whole": count_text(figures.finished)},
         rate_change=failure_change(figures, previous=row.previous),
         p50=value_text(row.p50, unit="seconds"),
         p95=value_text(row.p95, unit="seconds"),
@@ -182,7 +206,8 @@ def make_text(row: AgentReading, *, reading: AgentsReading, page: PageRequest) -
         errors=[error_link(name, number, agent=row.agent, page=page) for name, number in named_errors(row)],
         more_errors=more_errors(row),
         sparkline=make_sparkline(row.rates, target=None, is_open=is_open(reading)),
-        sparkline_label=f"Failure rate of {row.agent} by day: {rates_text(row.rates)}",
+        sparkline_label=_("Failure rate of %(agent)s by day: %(values)s")
+        % {"agent": row.agent, "values": rates_text(row.rates)},
     )
 
 
@@ -199,7 +224,7 @@ def more_errors(row: AgentReading) -> str:
     """How many failed runs the row's errors leave out; "" for none."""
     shown = sum(number for _, number in named_errors(row))
     others = sum(number for _, number in row.error_types) - shown
-    return f"{count_text(others)} others" if others else ""
+    return _("%(count)s others") % {"count": count_text(others)} if others else ""
 
 
 def is_open(reading: AgentsReading) -> bool:
@@ -217,6 +242,6 @@ def rise_of(row: AgentReading) -> float | None:
 def rates_text(rates: Sequence[float | None]) -> str:
     known = [rate for rate in rates if rate is not None]
     if not known:
-        return "no values"
+        return _("no values")
     low, high, last = (value_text(rate, unit="ratio") for rate in (min(known), max(known), known[-1]))
-    return f"between {low} and {high}, last {last}"
+    return _("between %(low)s and %(high)s, last %(last)s") % {"low": low, "high": high, "last": last}

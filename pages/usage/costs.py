@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kpis.days import local_day
@@ -17,6 +18,8 @@ from kpis.formatting import (
     count_text,
     date_text,
     dollars_text,
+    localized,
+    mark,
     percent_text,
     value_text,
 )
@@ -34,19 +37,63 @@ from kpis.reading.usage.breakdown import (
 from pages.kpi.headline import Change
 from pages.page_controls import Link, PageControls
 from pages.page_request import PageRequest, PageState, environments_of, no_environment_page
+from pages.period_names import range_text
 from pages.stacks import StackBar, StackSeries, make_stacks, round_top
 from pages.usage.links import COST, cost_change, csv_url, left_out_text, runs_url, usage_page_or_404
 from pages.usage.sorting import PARAMETER, SortColumn, SortOrder, headings, sort_rows
 from people.access import has_right, needs_right
 from people.models import Right
+from web.languages import lazy_text
 
 BY_DAY = "day"
-TABS = {"workflow": "Workflow", "agent": "Agent", "model": "Model", BY_DAY: "Day"}
+TABS = {
+    "workflow": lazy_text("Workflow"),
+    "agent": lazy_text("Agent"),
+    "model": lazy_text("Model"),
+    BY_DAY: lazy_text("Day"),
+}
+# What the page says of the table of a tab.
+TITLES = {
+    "workflow": lazy_text("By workflow"),
+    "agent": lazy_text("By agent"),
+    "model": lazy_text("By model"),
+    BY_DAY: lazy_text("By day"),
+}
+PICTURE_TITLES = {
+    "workflow": lazy_text("Costs by workflow"),
+    "agent": lazy_text("Costs by agent"),
+    "model": lazy_text("Costs by model"),
+    BY_DAY: lazy_text("Costs by day"),
+}
+CAPTIONS = {
+    "workflow": lazy_text("Costs by workflow in %(range)s. The links in the headings sort it."),
+    "agent": lazy_text("Costs by agent in %(range)s. The links in the headings sort it."),
+    "model": lazy_text("Costs by model in %(range)s. The links in the headings sort it."),
+    BY_DAY: lazy_text("Costs by day in %(range)s. The links in the headings sort it."),
+}
+LEFT_OUT = {
+    "workflow": lazy_text("and %(count)s smaller workflows, which the totals count"),
+    "agent": lazy_text("and %(count)s smaller agents, which the totals count"),
+    "model": lazy_text("and %(count)s smaller models, which the totals count"),
+    BY_DAY: "",
+}
+CHART_LABELS = {
+    "workflow": lazy_text(
+        "Cost by day and workflow: at most %(most)s a day. The table below has every figure."
+    ),
+    "agent": lazy_text("Cost by day and agent: at most %(most)s a day. The table below has every figure."),
+    "model": lazy_text("Cost by day and model: at most %(most)s a day. The table below has every figure."),
+    BY_DAY: lazy_text("Cost by day and day: at most %(most)s a day. The table below has every figure."),
+}
 DEFAULT_TAB = "workflow"
 # As many as portal.css has colours for; the smaller ones are drawn as one.
 MOST_COLOURS = 6
 # What a value is called that is none.
-WITHOUT = {"workflow": "No workflow", "agent": "No agent", "model": "No model"}
+WITHOUT = {
+    "workflow": lazy_text("No workflow"),
+    "agent": lazy_text("No agent"),
+    "model": lazy_text("No model"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,20 +134,38 @@ class StackedChart:
 
 COLUMNS: Sequence[SortColumn[CostRow]] = (
     SortColumn(name="name", label="", key=lambda row: row.order, is_text=True),
-    SortColumn(name="cost", label="Cost", key=lambda row: row.usage.cost_usd, hint="Reported and estimated"),
-    SortColumn(name="change", label="Change", key=lambda row: row.change, hint="Against the previous period"),
-    SortColumn(name="share", label="Share", key=lambda row: row.share, hint="Of the range's cost"),
-    SortColumn(name="reported", label="Reported", key=lambda row: row.usage.reported_usd),
+    SortColumn(
+        name="cost",
+        label=lazy_text("Cost"),
+        key=lambda row: row.usage.cost_usd,
+        hint=lazy_text("Reported and estimated"),
+    ),
+    SortColumn(
+        name="change",
+        label=lazy_text("Change"),
+        key=lambda row: row.change,
+        hint=lazy_text("Against the previous period"),
+    ),
+    SortColumn(
+        name="share",
+        label=lazy_text("Share"),
+        key=lambda row: row.share,
+        hint=lazy_text("Of the range's cost"),
+    ),
+    SortColumn(name="reported", label=lazy_text("Reported"), key=lambda row: row.usage.reported_usd),
     SortColumn(
         name="estimated",
-        label="Estimated",
+        label=lazy_text("Estimated"),
         key=lambda row: row.usage.estimated_usd,
-        hint="Minutes of runs of which nothing reports a cost",
+        hint=lazy_text("Minutes of runs of which nothing reports a cost"),
     ),
-    SortColumn(name="input", label="Tokens in", key=lambda row: row.usage.input_tokens),
-    SortColumn(name="output", label="Tokens out", key=lambda row: row.usage.output_tokens),
+    SortColumn(name="input", label=lazy_text("Tokens in"), key=lambda row: row.usage.input_tokens),
+    SortColumn(name="output", label=lazy_text("Tokens out"), key=lambda row: row.usage.output_tokens),
     SortColumn(
-        name="calls", label="Model calls", key=lambda row: row.usage.calls, hint="As spans report them"
+        name="calls",
+        label=lazy_text("Model calls"),
+        key=lambda row: row.usage.calls,
+        hint=lazy_text("As spans report them"),
     ),
 )
 
@@ -112,6 +177,13 @@ def show_costs(request: HttpRequest) -> HttpResponse:
     environments = environments_of(request)
     if not environments:
         return no_environment_page(request)
+    page, context = read_costs_page(request, environments=environments)
+    context["may_export"] = has_right(request.user, Right.EXPORT)
+    return render(request, "pages/costs.html", context, status=page.status)
+
+
+def read_costs_page(request: HttpRequest, *, environments: list[str]) -> tuple[PageRequest, dict[str, Any]]:
+    """The page of the request's query, and what costs.html prints of it. Raises Http404."""
     tab = tab_or_404(request.GET.get("by", ""))
     columns, default = columns_of(tab), default_order(tab)
     order = SortOrder.from_query(
@@ -125,9 +197,7 @@ def show_costs(request: HttpRequest) -> HttpResponse:
         by=None if tab == BY_DAY else UsageDimension(tab),
         computed_until=computed_until_of(page.environment),
     )
-    context = costs_context(comparison, page=page, tab=tab, order=order)
-    context["may_export"] = has_right(request.user, Right.EXPORT)
-    return render(request, "pages/costs.html", context, status=page.status)
+    return page, costs_context(comparison, page=page, tab=tab, order=order)
 
 
 def tab_or_404(name: str) -> str:
@@ -160,7 +230,9 @@ def costs_context(
             page, computed_until=current.computed_until, previous=comparison.previous.range
         ),
         "fault": page.fault,
-        "tab": TABS[tab],
+        "tab_title": TITLES[tab],
+        "picture_title": PICTURE_TITLES[tab],
+        "caption": CAPTIONS[tab] % {"range": range_text(page.range)},
         "tabs": tab_links(page.state, current=tab),
         "total": dollars_text(current.total.cost_usd),
         "change": cost_change(current.total.cost_usd, comparison.previous.total.cost_usd),
@@ -170,11 +242,16 @@ def costs_context(
         "headings": headings(columns, order=order, default=default_order(tab), state=page.state),
         "rows": [make_text(row, has_change=tab != BY_DAY) for row in shown],
         "sum": make_text(sum_row(current), has_change=tab != BY_DAY),
-        "left_out": left_out_text(len(current.slices), things=f"{TABS[tab].lower()}s"),
-        "rate": f"{settings.COST_USD_PER_MINUTE:g}",
+        "left_out": left_out_text(len(current.slices), sentence=LEFT_OUT[tab]),
+        "rate": rate_text(settings.COST_USD_PER_MINUTE),
         "kpi_url": reverse("kpi", args=[COST.slug]) + page.state.shared().query(),
         "csv_url": csv_url("api-costs", environment=page.environment, range=page.range, by=tab),
     }
+
+
+def rate_text(usd: float) -> str:
+    """Exactly as it is set: $0.0125."""
+    return mark("TEXT_DOLLARS").format(localized(f"{usd:g}"))
 
 
 def tab_links(state: PageState, *, current: str) -> list[Link]:
@@ -191,12 +268,12 @@ def tab_links(state: PageState, *, current: str) -> list[Link]:
 def make_tiles(comparison: UsageComparison) -> list[Figure]:
     usage, before = comparison.current.total, comparison.previous.total
     return [
-        Figure("Reported", dollars_text(usage.reported_usd)),
-        Figure("Estimated", dollars_text(usage.estimated_usd)),
-        Figure("Previous period", value_text(None if before == Usage() else before.cost_usd, unit="usd")),
-        Figure("Tokens in", compact_text(usage.input_tokens)),
-        Figure("Tokens out", compact_text(usage.output_tokens)),
-        Figure("Model calls", count_text(usage.calls)),
+        Figure(_("Reported"), dollars_text(usage.reported_usd)),
+        Figure(_("Estimated"), dollars_text(usage.estimated_usd)),
+        Figure(_("Previous period"), value_text(None if before == Usage() else before.cost_usd, unit="usd")),
+        Figure(_("Tokens in"), compact_text(usage.input_tokens)),
+        Figure(_("Tokens out"), compact_text(usage.output_tokens)),
+        Figure(_("Model calls"), count_text(usage.calls)),
     ]
 
 
@@ -245,7 +322,7 @@ def day_rows(reading: UsageReading) -> list[CostRow]:
 
 def sum_row(reading: UsageReading) -> CostRow:
     return CostRow(
-        name="All",
+        name=_("All"),
         order="",
         url="",
         usage=reading.total,
@@ -288,8 +365,7 @@ def make_chart(reading: UsageReading, *, tab: str) -> StackedChart | None:
         legend=series,
         ticks=[dollars_text(top), dollars_text(top / 2), dollars_text(0)],
         days=list(dict.fromkeys([days[0], days[len(days) // 2], days[-1]])),
-        label=f"Cost by day and {TABS[tab].lower()}: at most {dollars_text(highest)} a day. "
-        "The table below has every figure.",
+        label=CHART_LABELS[tab] % {"most": dollars_text(highest)},
     )
 
 
@@ -312,8 +388,8 @@ def make_hints(series: Sequence[StackSeries], *, days: Sequence[str]) -> list[st
 
 def day_series(reading: UsageReading) -> list[StackSeries]:
     series = [
-        make_series("1", "Reported", [usage.reported_usd for usage in reading.series]),
-        make_series("none", "Estimated", [usage.estimated_usd for usage in reading.series]),
+        make_series("1", _("Reported"), [usage.reported_usd for usage in reading.series]),
+        make_series("none", _("Estimated"), [usage.estimated_usd for usage in reading.series]),
     ]
     return [part for part in series if any(part.values)]
 
@@ -329,7 +405,7 @@ def slice_series(reading: UsageReading, *, tab: str) -> list[StackSeries]:
     others = named[MOST_COLOURS:]
     if others:
         values = [total_of(of_day).cost_usd for of_day in zip(*(part.series for part in others), strict=True)]
-        series.append(make_series("other", f"{len(others)} others", values))
+        series.append(make_series("other", _("%(count)s others") % {"count": len(others)}, values))
     return series + [
         make_series("none", WITHOUT[tab], costs_of(part.series)) for part in costly if not part.value
     ]

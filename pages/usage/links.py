@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from kpis.formatting import change_text
+from kpis.formatting import change_text, count_text
 from kpis.reading.periods import Range
 from kpis.reading.usage.breakdown import USAGE_LIMIT
 from kpis.registry import REGISTRY
@@ -54,10 +55,13 @@ def count_change(current: int, previous: int) -> Change | None:
         return None
     text = change_text(current, previous, unit="count")
     arrow = "flat" if text.startswith("±") else "up" if current > previous else "down"
-    return Change(text=text, tone="flat", arrow=arrow, words="neither better nor worse")
+    return Change(text=text, tone="flat", arrow=arrow, words=_("neither better nor worse"))
 
 
-def left_out_text(number: int, *, things: str) -> str:
-    """What a table of many rows says of those that it does not have; "" where it has all."""
+def left_out_text(number: int, *, sentence: str) -> str:
+    """What a table of many rows says of those that it does not have; "" where it has all.
+
+    The sentence has a place for their `count`.
+    """
     left_out = number - USAGE_LIMIT
-    return f"and {left_out:,} smaller {things}, which the totals count" if left_out > 0 else ""
+    return sentence % {"count": count_text(left_out)} if left_out > 0 else ""

@@ -21,22 +21,27 @@ from django.utils import timezone
 
 from people.invitations import accept_invitation, invitation_for
 from people.single_sign_on.claims import apply_claims, kept_claims, merged, verified_mail
+from web.languages import lazy_text
 
 PROVIDER_ID = "oidc"
 LONGEST_UID = 191
 CONFIGURATION_SECONDS = 10 * 60
 # Code → what the sign-in page says.
 FAULTS: Mapping[str, str] = {
-    "sign_on_failed": "The provider did not sign you in. Try again.",
-    "sign_on_cancelled": "You were not signed in.",
-    "sign_on_unreachable": "The provider does not answer at this moment. Try again in a few minutes.",
-    "sign_on_mail_domain": "Accounts with your mail address are not let in.",
-    "sign_on_mail_unverified": (
+    "sign_on_failed": lazy_text("The provider did not sign you in. Try again."),
+    "sign_on_cancelled": lazy_text("You were not signed in."),
+    "sign_on_unreachable": lazy_text(
+        "The provider does not answer at this moment. Try again in a few minutes."
+    ),
+    "sign_on_mail_domain": lazy_text("Accounts with your mail address are not let in."),
+    "sign_on_mail_unverified": lazy_text(
         "There is an account with your mail address, and your provider does not say that the address is yours."
     ),
-    "sign_on_account_taken": "The account with your mail address cannot be used with this provider.",
-    "sign_on_no_account": "You have no account here. An administrator can invite you.",
-    "local_sign_in_off": "Sign in through your provider.",
+    "sign_on_account_taken": lazy_text(
+        "The account with your mail address cannot be used with this provider."
+    ),
+    "sign_on_no_account": lazy_text("You have no account here. An administrator can invite you."),
+    "local_sign_in_off": lazy_text("Sign in through your provider."),
 }
 
 

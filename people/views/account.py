@@ -16,6 +16,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from people import mailing
@@ -34,7 +35,7 @@ CEREMONY_SECONDS = 10 * 60
 def show_account(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     context = {
-        "role": role_of(user),
+        "role": role_text(user),
         "limit": limit_of(user),
         "has_second_factor": has_second_factor(user),
         "sessions": UserSession.objects.filter(user=user).count(),
@@ -42,6 +43,12 @@ def show_account(request: HttpRequest) -> HttpResponse:
         "sign_on_name": settings.OIDC_NAME,
     }
     return render(request, "people/account.html", context)
+
+
+def role_text(user: User) -> str:
+    """ "" for somebody without a role."""
+    role = role_of(user)
+    return _(role.label) if role else ""
 
 
 class SecondFactorView(IndexView):
@@ -59,7 +66,7 @@ class SessionsView(ListUserSessionsView):
         else:
             own = UserSession.objects.filter(user=request.user, pk=int(chosen)) if is_number(chosen) else []
             ended = sum(end_session(session) for session in own)
-        messages.success(request, f"Sessions ended: {ended}.")
+        messages.success(request, _("Sessions ended: %(count)s.") % {"count": ended})
         return redirect("usersessions_list")
 
 
@@ -102,7 +109,8 @@ def needs_local_sign_in(view: Any) -> Any:
 
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated and not may_sign_in_locally(request.user):
-            messages.info(request, f"You sign in through {settings.OIDC_NAME}: your password is there.")
+            sentence = _("You sign in through %(provider)s: your password is there.")
+            messages.info(request, sentence % {"provider": settings.OIDC_NAME})
             return redirect("account")
         return cast(HttpResponseBase, view(request, *args, **kwargs))
 

@@ -10,12 +10,13 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from people.forms import AcceptanceForm
 from people.invitations import InvitationUnusable, accept_invitation, find_invitation
-from people.models import Invitation
+from people.models import Invitation, Role
 
 
 @sensitive_post_parameters()
@@ -47,6 +48,7 @@ def answer_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespo
 def context_of(invitation: Invitation, *, form: AcceptanceForm) -> dict[str, Any]:
     return {
         "invitation": invitation,
+        "role": _(Role(invitation.role).label),
         "form": form if settings.LOCAL_SIGN_IN else None,
         "has_sign_on": bool(settings.OIDC_ISSUER),
         "sign_on_name": settings.OIDC_NAME,

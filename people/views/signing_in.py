@@ -16,9 +16,10 @@ from people.forms import SignInForm
 from people.single_sign_on.provider import FAULTS
 from people.views.refusals import NO_COUNT
 from web.errors import RETRY_AFTER_SECONDS
+from web.languages import lazy_text
 
 LOCKED_OUT = "too_many_login_attempts"
-SIGN_IN_FAULTS = {**FAULTS, "passkey": "The passkey was not accepted."}
+SIGN_IN_FAULTS = {**FAULTS, "passkey": lazy_text("The passkey was not accepted.")}
 
 
 class SignInView(LoginView):

@@ -1,10 +1,13 @@
 import re
+from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from kpis.registry import DEFINITIONS
+from people.models import OverviewVisit
 from tests.kpis.builders import (
     NOW,
     make_bucket,
@@ -99,24 +102,28 @@ def test_has_no_inline_script_style_or_foreign_address(reader: Client, path: str
 
 
 @pytest.mark.parametrize("days", [1, 56])
-def test_shows_the_overview_in_thirteen_queries(
+def test_shows_the_overview_in_twenty_one_queries(
     reader: Client, days: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_environment()
     make_days(days)
+    OverviewVisit.objects.create(
+        user=User.objects.get(), environment="production", last_looked_at=NOW - timedelta(days=3)
+    )
 
     # Session, user, two of rights, environments, the person's limit; freshness, targets, baselines,
-    # other origins, two ranges of buckets; alerts.
-    with django_assert_num_queries(13):
+    # other origins, two ranges of buckets and where they begin; users and sessions; alerts. Their last visit, its two ranges
+    # and annotations; their arrangement.
+    with django_assert_num_queries(21):
         reader.get("/")
 
 
 @pytest.mark.parametrize("days", [1, 56])
-def test_shows_a_kpi_in_fifteen_queries_at_most(
+def test_shows_a_kpi_in_seventeen_queries_at_most(
     reader: Client, days: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_environment()
     make_days(days)
 
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(17):
         reader.get(ADOPTION, {"breakdown": "origin", "compare": "1", "range": "90d"})

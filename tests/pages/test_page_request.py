@@ -3,8 +3,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kpis.reading.environments import UnknownEnvironment
-from kpis.reading.periods import Granularity, InvalidRange, recent_days
+from kpis.reading.periods import CalendarUnit, Granularity, InvalidRange, calendar_range, recent_days
 from kpis.registry import REGISTRY, Kpi
+from pages.page_controls import range_links
 from pages.page_request import PageRequest, PageState
 from tests.builders import NOW
 
@@ -15,7 +16,7 @@ EVERYTHING = {
     "range": "7d",
     "granularity": "hour",
     "breakdown": "workflow",
-    "compare": "1",
+    "compare": "year",
 }
 QUERIES = {
     "defaults": {},
@@ -68,7 +69,7 @@ def test_takes_only_environment_and_range_to_another_page() -> None:
 def test_keeps_the_rest_when_other_dates_are_chosen() -> None:
     fields = PageState.from_query(EVERYTHING, kpi=COST).kept_fields()
 
-    assert fields == {"granularity": "hour", "breakdown": "workflow", "compare": "1"}
+    assert fields == {"granularity": "hour", "breakdown": "workflow", "compare": "year"}
 
 
 @pytest.mark.parametrize(("name", "days"), [("", 28), ("7d", 7), ("90d", 90)])
@@ -76,6 +77,26 @@ def test_shows_recent_days(name: str, days: int) -> None:
     shown = PageState.from_query({"range": name}).range(zone=ZONE, now=NOW)
 
     assert shown == recent_days(days, zone=ZONE, now=NOW)
+
+
+def test_shows_the_quarter_before_this_one() -> None:
+    shown = PageState.from_query({"range": "last_quarter"}).range(zone=ZONE, now=NOW)
+
+    assert shown == calendar_range(CalendarUnit.QUARTER, zone=ZONE, now=NOW, back=1)
+
+
+def test_names_every_range_and_links_to_it() -> None:
+    links = range_links(PageState(environment="demo", preset="month"))
+
+    assert [(link.label, link.url.rpartition("=")[2], link.is_current) for link in links] == [
+        ("7 days", "7d", False),
+        ("28 days", "demo", False),
+        ("90 days", "90d", False),
+        ("This month", "month", True),
+        ("Last month", "last_month", False),
+        ("This quarter", "quarter", False),
+        ("Last quarter", "last_quarter", False),
+    ]
 
 
 def test_prefers_a_named_range_to_dates() -> None:
@@ -103,6 +124,14 @@ def test_refuses_more_than_a_thousand_periods() -> None:
         state.range(zone=ZONE, now=NOW)
 
 
+@pytest.mark.parametrize("name", ["90d", "last_quarter"])
+def test_refuses_as_many_periods_of_a_range_that_has_a_name(name: str) -> None:
+    page = page_request({"environment": "demo", "range": name, "granularity": "hour"}, kpi=COST)
+
+    assert page.fault is not None
+    assert (page.status, page.state.granularity) == (400, Granularity.DAY)
+
+
 def hours_until(end: str) -> PageState:
     return PageState.from_query({"from": "2026-01-01", "to": end, "granularity": "hour"})
 
@@ -120,7 +149,7 @@ def test_asks_for_what_the_address_says() -> None:
 
 @pytest.mark.django_db
 def test_keeps_nothing_of_a_kpi_s_page_on_another() -> None:
-    query = {"granularity": "hour", "compare": "1"}
+    query = {"granularity": "hour", "compare": "year"}
 
     assert page_request(query).state == PageState()
 

@@ -1,9 +1,11 @@
+import gzip
+
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
-from web.middleware import ProxyHeadersMiddleware
+from web.middleware import PageCompressionMiddleware, ProxyHeadersMiddleware
 
 STRICT = "default-src 'self'"
 
@@ -69,3 +71,33 @@ def test_no_script_within_a_page_of_the_admin_runs(client: Client) -> None:
     assert "script-src 'self' 'unsafe-eval'" in policy
     assert "script-src-attr 'none'" in policy
     assert "style-src 'self' 'unsafe-inline'" in policy
+
+
+COMPRESSES = {"accept-encoding": "gzip"}
+
+
+def answer_of(response: HttpResponse, **headers: str) -> HttpResponse:
+    middleware = PageCompressionMiddleware(lambda _: response)
+    answer = middleware(RequestFactory().get("/", headers=headers))
+    assert isinstance(answer, HttpResponse)
+    return answer
+
+
+def test_a_page_is_compressed_for_who_takes_it() -> None:
+    page = "<p>text</p>" * 100
+
+    compressed = answer_of(HttpResponse(page), **COMPRESSES)
+
+    assert compressed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(compressed.content).decode() == page
+    assert "Accept-Encoding" in compressed["Vary"]
+    assert answer_of(HttpResponse(page)).content.decode() == page
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Content-Type": "application/json"}, {"Content-Type": "text/html", "ETag": '"a"'}]
+)
+def test_what_is_no_page_or_has_an_etag_is_not_compressed(headers: dict[str, str]) -> None:
+    answer = answer_of(HttpResponse("text" * 100, headers=headers), **COMPRESSES)
+
+    assert "Content-Encoding" not in answer.headers

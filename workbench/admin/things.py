@@ -192,7 +192,7 @@ class EventCountAdmin(ReadOnlyModelAdmin):
 
 @admin.register(TouchedBucket)
 class TouchedBucketAdmin(ReadOnlyModelAdmin):
-    list_display = ("id", "environment", "bucket_start")
+    list_display = ("id", "environment", "bucket_start", "cause")
     list_filter = (EnvironmentFilter,)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import BooleanField, CharField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext as _
 
 from workbench.dialect import current
 from workbench.durations import RUN
@@ -154,18 +155,20 @@ def read_choice(
     names = tuple(allowed)
     for field, values in ((name, choice.wanted), (f"not_{name}", choice.unwanted)):
         if len(values) > MOST_VALUES:
-            raise BadRunFilter(f"It takes {MOST_VALUES} values at most.", field=field)
+            sentence = _("It takes %(number)s values at most.")
+            raise BadRunFilter(sentence % {"number": MOST_VALUES}, field=field)
         for value in values:
             check_text(value, field=field)
             if names and value not in names:
-                raise BadRunFilter(f"It takes {', '.join(names)}.", field=field)
+                raise BadRunFilter(_("It takes %(names)s.") % {"names": ", ".join(names)}, field=field)
     return choice
 
 
 def check_text(value: str, *, field: str) -> str:
     """The value. Raises BadRunFilter for one that no column can hold."""
     if len(value) > LONGEST_VALUE or "\0" in value:
-        raise BadRunFilter(f"It takes up to {LONGEST_VALUE} printable characters.", field=field)
+        sentence = _("It takes up to %(number)s printable characters.")
+        raise BadRunFilter(sentence % {"number": LONGEST_VALUE}, field=field)
     return value
 
 
@@ -176,5 +179,5 @@ def read_seconds(text: str, *, field: str) -> float | None:
     found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([a-z]{0,3})\s*", text)
     unit = UNIT_SECONDS.get(found[2] or "s") if found else None
     if found is None or unit is None or float(found[1]) * unit > MOST_SECONDS:
-        raise BadRunFilter("It takes a duration like 90, 1.5 s, 20 min or 2 h.", field=field)
+        raise BadRunFilter(_("It takes a duration like 90, 1.5 s, 20 min or 2 h."), field=field)
     return float(found[1]) * unit

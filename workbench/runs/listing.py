@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from workbench.buckets import EPOCH
 from workbench.models import ApprovalRequest, WorkflowRun
@@ -43,7 +44,9 @@ class Cursor:
             return None
         found = re.fullmatch(r"([0-9]{1,17})-([0-9]{1,18})", text)
         if found is None:
-            raise BadRunFilter("It takes what a page's link gives.", field="newer" if is_newer else "older")
+            raise BadRunFilter(
+                _("It takes what a page's link gives."), field="newer" if is_newer else "older"
+            )
         return cls(moment=EPOCH + timedelta(microseconds=int(found[1])), pk=int(found[2]), is_newer=is_newer)
 
     def __str__(self) -> str:

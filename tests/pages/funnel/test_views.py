@@ -50,7 +50,7 @@ def test_says_where_people_stop_and_shows_each_step_with_its_changes(reader: Cli
     assert "1 Session started 1,000 +100%" in text
     assert "2 Draft created 800 +166.7%" in text
     assert "80% +20 points against the previous period, better" in text
-    assert "against the previous period, better 400 sessions stopped after draft created 50% most" in text
+    assert "against the previous period, better 400 sessions stopped after creating a draft 50% most" in text
     assert "5 Run completed 300 +50%" in text
     assert "100% no change against the previous period, unchanged 30%" in text
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from pages.polling import fragments
+from pages.polling.fragments import fragments
 from people.models import Role
 from tests.builders import NOW
 from tests.kpis.builders import make_environment

@@ -26,8 +26,8 @@ def test_a_session_leads_to_its_things(reader: Client) -> None:
     text, page = words(reader, "/sessions/s-1/"), links(reader, "/sessions/s-1/")
 
     assert "Chat messages 1 Templates suggested 1" in text
-    assert "d-1 from chat Accepted 2 Feb, 10:03:00 2 min" in text
-    assert "ap/1 Approved 2 Feb, 10:07:00 2 min" in text
+    assert "d-1 from chat Accepted begun 2 Feb, 10:03:00 2 min" in text
+    assert "ap/1 Approved begun 2 Feb, 10:07:00 2 min" in text
     assert '"/drafts/d-1/?environment=production"' in page
     assert '"/approvals/ap/1/?environment=production"' in page
     assert "https://example.com" not in page
