@@ -20,7 +20,7 @@ BUNDLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>
 PRODUCTION := PUBLIC_URL=https://kpi.example.com TRUSTED_PROXIES=10.0.0.0/8 HOST=0.0.0.0 DEBUG=false
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix docs bench faults bundle
+.PHONY: help run test lint fix docs messages bench faults bundle
 
 help:  ## This list
 	@echo 'make <verb>, where the verb is one of'
@@ -57,6 +57,9 @@ docs: $(INSTALLED)  ## Write what follows from the plan, the KPIs and the metric
 	$(PY) manage.py export_rules
 	$(PY) manage.py export_dashboards
 	$(PY) -m tests.clients.sdk.table
+
+messages: $(INSTALLED_DEV)  ## Write the catalogues of texts anew (locale/), with what is new and without what is gone
+	$(PY) -m tests.languages
 
 bench: $(INSTALLED_DEV) bundle  ## Measure, and print ratios
 	@$(PY) -m benchmarks $(ARGS)

@@ -37,9 +37,11 @@ SCHEDULE: Mapping[str, tuple[str, float | crontab]] = {
     "shrink the log": ("config.shrink_log", 10 * 60),
     "work on the quarantine": ("telemetry.work_on_quarantine", 3),
     "send notices": ("telemetry.send_notices", 60),
+    "send digests": ("digests.send", 60),
     # As often as config.processes.watch expects it.
     "look for alerts": ("config.look_for_alerts", 20),
     "note the uses of keys": ("telemetry.note_key_uses", 60),
+    "keep visits": ("people.keep_visits", 5 * 60),
     "forget ended sessions": ("people.forget_ended_sessions", crontab(minute="37")),
     "sum objectives up": ("objectives.sum_up", crontab(minute="23")),
     "make partitions": ("telemetry.make_partitions", crontab(minute="7")),

@@ -148,8 +148,11 @@ def pairs(name: str) -> dict[str, str]:
 def origin(name: str) -> str:
     """`scheme://host` or `scheme://host:port` of an http or https address, in lower case; "" where it is not set."""
     value = text(name)
-    if not value:
-        return ""
+    return parsed_origin(value, name=name) if value else ""
+
+
+def parsed_origin(value: str, *, name: str) -> str:
+    """Raises ImproperlyConfigured for what is no origin; the sentence names the variable."""
     try:
         parts = urlsplit(value)
         is_origin = parts.port != 0 and bool(parts.hostname) and parts.scheme in {"http", "https"}
@@ -158,6 +161,11 @@ def origin(name: str) -> str:
     if not is_origin or "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ImproperlyConfigured(f"{name} is {value!r}; it takes an origin, like https://kpi.example.com.")
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def origins(name: str) -> list[str]:
+    """A list of comma-separated origins, each as `origin` takes it."""
+    return [parsed_origin(word, name=name) for word in words(name)]
 
 
 def hosts_of(origin: str) -> list[str]:

@@ -35,7 +35,12 @@ SECRETS = (
         re.compile(r"((?:^|[?&\s'\"])(?:key|token|api_key|writekey|code|state)=)[^\s&'\"]+", re.IGNORECASE),
         r"\1…",
     ),
-    (re.compile(r"((?:^|/)(?:array|v1/projects|invitations|password/reset)/)[^\s/'\"]+"), r"\1…"),
+    (
+        re.compile(
+            r"((?:^|/)(?:array|v1/projects|invitations|shared|embed|digests/unsubscribe|password/reset)/)[^\s/'\"]+"
+        ),
+        r"\1…",
+    ),
 )
 # What databases add to their messages: the values of a row.
 ROW = re.compile(r"(?:DETAIL:|CONTEXT:|Failing row contains|Key \().*", re.DOTALL)

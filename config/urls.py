@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import set_language
 
 from config.favicon import favicon
 from config.health.views import HealthView, runbook
@@ -18,6 +19,8 @@ urlpatterns = [
     path("api/", include("alerts.webhook.urls")),
     path("api/", include("objectives.urls")),
     path("", include("pages.urls")),
+    path("", include("digests.urls")),
+    path("language/", set_language, name="set_language"),
     path("favicon.ico", favicon, name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

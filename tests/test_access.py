@@ -110,6 +110,7 @@ ACTIONS: Mapping[tuple[str, str], str] = {
     ("kpis.enteredcount", "delete_selected"): "no no yes yes",
     ("kpis.target", "delete_selected"): "no no yes yes",
     ("people.invitation", "revoke_selected"): "no no yes yes",
+    ("sharing.sharedlink", "revoke_selected"): "no no yes yes",
     ("telemetry.apikey", "revoke_selected"): "no no yes yes",
     ("telemetry.noticeroute", "delete_selected"): "no no yes yes",
     ("telemetry.maintenancewindow", "end_selected"): "no no yes yes",

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from unfold.decorators import action, display
 
 from config.admin.accounts import actor_of
@@ -110,7 +111,7 @@ def hand_over(request: HttpRequest, invitation: Invitation, *, token: str) -> No
     """Mail the link; where no mail can be sent, show it this once."""
     url = request.build_absolute_uri(reverse("invitation", args=[token]))
     if mailing.is_configured():
-        context = {"url": url, "role": invitation.get_role_display(), "expires_at": invitation.expires_at}
+        context = {"url": url, "role": _(Role(invitation.role).label), "expires_at": invitation.expires_at}
         get_adapter(request).send_mail("people/email/invitation", invitation.email, context)
         messages.success(request, f"The link was mailed to {invitation.email}.")
         return

@@ -47,13 +47,24 @@ AUDITED: tuple[dict[str, Any], ...] = (
     {"model": "telemetry.MaintenanceWindow"},
     {"model": "telemetry.NoticeRoute"},
     {"model": "telemetry.PlanVersion", "include_fields": ["digest", "version"]},
+    {
+        "model": "digests.DigestSubscription",
+        "mask_fields": ["webhook"],
+        "exclude_fields": ["next_due_at"],
+    },
     {"model": "kpis.Target", "exclude_fields": ["created_at"]},
     {"model": "kpis.Baseline", "exclude_fields": ["created_at"]},
     {"model": "kpis.Annotation", "exclude_fields": ["created_at"]},
     {"model": "kpis.EnteredCount", "exclude_fields": ["created_at"]},
+    {
+        "model": "sharing.SharedLink",
+        "mask_fields": ["digest"],
+        "exclude_fields": ["created_at", "last_used_at"],
+    },
 )
-# Models that people may change or act upon in the admin, and that are not audited; with the reason.
+# Models that people may change or act upon, and that are not audited; with the reason.
 EXEMPT: dict[str, str] = {
+    "people.OverviewArrangement": "how a page looks to one person, which changes nothing for others",
     "telemetry.QuarantinedEvent": "posts write it; its replay or removal is a QuarantineJob",
     "telemetry.RejectionGroup": "posts write it; its replay or removal is a QuarantineJob",
     "usersessions.UserSession": "each sign-in writes it; people.sessions notes that one was ended",

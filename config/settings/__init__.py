@@ -70,6 +70,9 @@ NOTICE_SHARE_PERCENT = env.number("NOTICE_SHARE_PERCENT", default=5, minimum=0.1
 NOTICE_QUIET_DAYS = env.integer("NOTICE_QUIET_DAYS", default=7, minimum=1, maximum=31)
 ALERT_EXPIRY_HOURS = env.number("ALERT_EXPIRY_HOURS", default=25, minimum=0.1, maximum=744)
 
+# Where people may have digests posted to: hosts, with the port where it is not the usual one.
+DIGEST_CHAT_HOSTS = env.words("DIGEST_CHAT_HOSTS", default=["hooks.slack.com"])
+
 # Retries --------------------------------------------------------------------------------------------------
 
 # A system check judges them (workbench/checks.py).
@@ -124,7 +127,9 @@ INSTALLED_APPS = [
     "kpis",
     "alerts",
     "objectives",
+    "sharing",
     "pages",
+    "digests",
     "metrics",
 ]
 
@@ -135,6 +140,7 @@ MIDDLEWARE = [
     "web.request_ids.RequestIdMiddleware",
     "audit.acting.AuditMiddleware",
     "web.middleware.ProxyHeadersMiddleware",
+    "web.middleware.PageCompressionMiddleware",
     # Above all that may answer by itself: their headers are on redirects and static files too.
     "web.middleware.ContentSecurityPolicyMiddleware",
     "web.middleware.PermissionsPolicyMiddleware",
@@ -143,11 +149,15 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "web.middleware.CacheControlMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # Above what answers with a text.
+    "web.languages.LanguageMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    # Above what reads who somebody is.
+    "pages.polling.admissions.AdmittedPollsMiddleware",
     "people.second_factor.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.admin_faults.AdminFaultsMiddleware",
@@ -169,8 +179,11 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
                 "telemetry.maintenance.banner",
             ],
+            # Every page has texts to translate.
+            "builtins": ["django.templatetags.i18n"],
         },
     },
 ]
@@ -183,9 +196,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Moments are UTC everywhere; only days are days of REPORTING_TIME_ZONE.
 USE_TZ = True
 TIME_ZONE = "UTC"
-LANGUAGE_CODE = "en-gb"
-USE_I18N = False
-# ISO dates in the admin, in place of en-gb's.
+# What programs read is in this language, and pages for whom nothing else fits (docs/languages.md).
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+# How each language writes dates and numbers.
 FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "/static/"
@@ -210,6 +229,8 @@ CORS_URLS_REGEX = browsers.CORS_URLS_REGEX
 CORS_ALLOW_METHODS = ["POST"]
 CORS_ALLOW_HEADERS = browsers.CORS_ALLOW_HEADERS
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
+# Pages of these origins may show a shared chart in a frame. Nothing else of the portal can be framed.
+EMBED_ALLOWED_ORIGINS = env.origins("EMBED_ALLOWED_ORIGINS")
 
 # People ---------------------------------------------------------------------------------------------------
 
@@ -270,6 +291,8 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user",
     "reauthenticate": "10/m/user",
     "invitation": "10/m/ip",
+    # A wiki page has several frames, and an office one address.
+    "shared_page": "240/m/ip",
     # Each begins a session that is stored.
     "begin_passkey": "30/m/ip",
     "begin_sign_on": "30/m/ip",

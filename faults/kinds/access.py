@@ -49,13 +49,14 @@ PROTOCOL_POSTS = (
 )
 PROTOCOL_CONFIGS = r"\^((flags|decide|sourceConfig)/.*|array/.*|v1/projects/.*)"
 PAGES = (
-    r"|kpis/<slug:slug>/|live/|runs/|runs/<path:run_id>/|agents/|costs/|funnel/|funnel/sessions/|alerts/|plan/.*|slos/|runbooks/<slug:name>/|login/.*|logout/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
+    r"|kpis/<slug:slug>/|live/|runs/|runs/<path:run_id>/|agents/|costs/|funnel/|funnel/sessions/|alerts/|plan/.*|slos/|runbooks/<slug:name>/|login/.*|logout/|language/|favicon\.ico|healthz|readyz|account/.*|.*password/reset/.*"
     r"|invitations/<str:token>/|runs/<path:run_id>/retry/|annotations/.*"
-    r"|kpis/<slug:slug>/counted/|sessions/<path:session_id>/|drafts/<path:draft_id>/|approvals/<path:approval_id>/"
+    r"|shared-links/.*|shared/<str:token>/|embed/<str:token>/"
+    r"|overview/arrange/|kpis/<slug:slug>/counted/|kpis/<slug:slug>/changes/|sessions/<path:session_id>/|drafts/<path:draft_id>/|approvals/<path:approval_id>/"
 )
 
 # Apps whose tables are in the admin.
-TABLES = "alerts|audit|auth|kpis|objectives|people|telemetry|usersessions|workbench"
+TABLES = "alerts|audit|auth|digests|kpis|objectives|people|sharing|telemetry|usersessions|workbench"
 
 # The first that matches counts. Posts have no body and no CSRF token: they show who is stopped, and at what.
 RULES: Sequence[Rule] = (
@@ -65,10 +66,12 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"admin/.*", "302", {STAFF: ANY}),
     Rule(
         "GET",
-        r"|kpis/<slug:slug>/|agents/|costs/|funnel/|alerts/|plan/|slos/|runbooks/<slug:name>/",
+        r"|kpis/<slug:slug>/|kpis/<slug:slug>/changes/|agents/|costs/|funnel/|alerts/|plan/|slos/|runbooks/<slug:name>/",
         "302",
         {PEOPLE: "200", "user": "403"},
     ),
+    # Buttons post to it.
+    Rule("GET", r"overview/arrange/", "405"),
     # Analysts annotate. The one that is asked for is not there.
     Rule(
         "GET", r"annotations/add/", "302", {PEOPLE: "403", f"analyst operator {STAFF}": "200", "staff": "403"}
@@ -79,6 +82,16 @@ RULES: Sequence[Rule] = (
         "302",
         {PEOPLE: "403", f"analyst operator {STAFF}": "404", "staff": "403"},
     ),
+    # Analysts share pages. The form is asked for no page. Strangers who have no link find nothing.
+    Rule("GET", r"shared-links/", "302", {PEOPLE: "403", f"analyst operator {STAFF}": "200", "staff": "403"}),
+    Rule(
+        "GET",
+        r"shared-links/add/",
+        "302",
+        {PEOPLE: "403", f"analyst operator {STAFF}": "404", "staff": "403"},
+    ),
+    Rule("GET", r"shared-links/<int:pk>/revoke/", "405"),
+    Rule("GET", r"shared/<str:token>/|embed/<str:token>/", "404"),
     # Events are for analysts, and those who may do more.
     Rule("GET", r"live/", "302", {PEOPLE: "403", f"analyst operator {STAFF}": "200", "staff": "403"}),
     # Neither the event nor the rejected one that is asked for is there. The latter is for analysts.
@@ -120,9 +133,21 @@ RULES: Sequence[Rule] = (
     Rule("GET", r".*password/reset/.*", "200"),
     # Those who have no second factor, and no password with which they could prove who they are.
     Rule("GET", r"account/(confirm/.*|second-factor/.+|password/.*)", "302", {PEOPLE: ANY}),
+    # Analysts subscribe to digests.
+    Rule(
+        "GET",
+        r"account/digest/(preview/|preview/mail/)?",
+        "302",
+        {PEOPLE: "403", f"analyst operator {STAFF}": "200", "staff": "403"},
+    ),
+    Rule("GET", r"account/digest/send/", "405"),
+    # The token belongs to no subscription. Who knows one needs neither a session nor a token of a form.
+    Rule("GET", r"digests/unsubscribe/<str:token>/", "404"),
+    Rule("POST", r"digests/unsubscribe/<str:token>/", "404"),
     Rule("GET", r"account/.*", "302", {PEOPLE: "200"}),
     Rule("GET", r"logout/", "405"),
-    Rule("GET", r"favicon\.ico", "302"),
+    # A GET changes nothing, and leads back to where it came from.
+    Rule("GET", r"favicon\.ico|language/", "302"),
     Rule("GET", r"healthz|readyz|api/docs/|api/schema/", "200"),
     Rule("GET", r"metrics|api/workbench/metrics", "200"),
     Rule("GET", r"api/health/", "403", {NOBODY: "401", f"metrics admin-key {STAFF}": "200"}),
@@ -131,7 +156,7 @@ RULES: Sequence[Rule] = (
     Rule("GET", r"api/erasures/<int:pk>/", "401", {KEYS: "403", "admin-key": "404"}),
     Rule(
         "GET",
-        r"api/(kpis|slos|agents|costs|funnel|annotations)/.*",
+        r"api/(activity|kpis|slos|agents|costs|funnel|annotations)/.*",
         "403",
         {NOBODY: "401", f"read {READERS}": "200"},
     ),
@@ -160,7 +185,9 @@ RULES: Sequence[Rule] = (
     Rule("POST", r"api/runs/<path:run_id>/retry/", "403"),
     # A key of scope annotate is none of these roles.
     Rule("POST", r"api/annotations/", "401", {KEYS: "403"}),
-    Rule("POST", r"api/(kpis|runs|slos|agents|costs|funnel)/.*", "403", {NOBODY: "401", "read": "405"}),
+    Rule(
+        "POST", r"api/(activity|kpis|runs|slos|agents|costs|funnel)/.*", "403", {NOBODY: "401", "read": "405"}
+    ),
     Rule("POST", r"api/plan/events/.*", "403", {NOBODY: "401", "read": "405"}),
     Rule("POST", r"api/plan/.*", "403", {NOBODY: "401", "ingest read metrics admin-key": "405"}),
     Rule("POST", r"api/workbench/telemetry", "401", {KEYS: "403", "ingest": "400"}),

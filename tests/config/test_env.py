@@ -271,6 +271,15 @@ def test_an_address_that_is_no_origin_is_refused(monkeypatch, value):
         env.origin("NAME")
 
 
+def test_origins_are_a_list_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAME", "https://Wiki.example.com/, http://10.1.2.3:8000")
+    assert env.origins("NAME") == ["https://wiki.example.com", "http://10.1.2.3:8000"]
+
+    monkeypatch.setenv("NAME", "https://wiki.example.com,*")
+    with pytest.raises(ImproperlyConfigured, match="NAME is '\\*'"):
+        env.origins("NAME")
+
+
 def test_a_template_of_links_has_its_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK", "https://traces.example.com/{id}")
 

@@ -111,6 +111,8 @@ def test_no_request_leaves_a_key_in_the_log(fails: bool, log: io.StringIO, setti
         f"Basic {MARKER}",
         f"GET /array/{MARKER}/config?x=1 and /v1/projects/{MARKER}/settings",
         f"?key={MARKER}&api_key={MARKER}",
+        f"GET /shared/{MARKER}/ and /embed/{MARKER}/",
+        f"POST /digests/unsubscribe/{MARKER}/",
         f"GET /invitations/{MARKER}/ and /password/reset/1-{MARKER}/",
         f"/login/sso/callback/?code={MARKER}&state={MARKER}",
     ],
