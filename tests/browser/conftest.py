@@ -1,4 +1,6 @@
-"""A portal for all of these tests: they only read, so it is started once.
+"""A portal for tests that only read: started once for a module.
+
+Those of another module may write, and empty the tables behind them.
 
 A visit is a new tab that notes what a page must not do: errors, warnings, requests to elsewhere.
 """
@@ -21,9 +23,16 @@ from pytest_django.live_server_helper import LiveServer
 from kpis.registry import DEFINITIONS, Kind
 from objectives.definitions import get_objectives
 from people.models import Role
+from telemetry.models import QuarantinedEvent
 from tests.alerts.builders import make_alert
 from tests.builders import NOW, make_secret
-from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment
+from tests.kpis.builders import (
+    make_baseline,
+    make_bucket,
+    make_durations,
+    make_environment,
+    make_later_change,
+)
 from tests.kpis.funnel_builders import make_funnel
 from tests.kpis.usage_builders import make_failures, make_usage
 from tests.objectives.builders import count
@@ -37,7 +46,7 @@ from tests.workbench.runs.builders import (
     make_open_run,
     make_run,
 )
-from workbench.models import Session, WorkflowRun
+from workbench.models import Draft, Session, WorkflowRun
 
 FRONTEND = Path(settings.BASE_DIR) / "frontend"
 BUNDLE = Path(settings.BASE_DIR) / "static" / "build" / "charts.js"
@@ -45,11 +54,15 @@ BUNDLE = Path(settings.BASE_DIR) / "static" / "build" / "charts.js"
 
 @dataclass(frozen=True, kw_only=True)
 class Portal:
-    """A running portal; the session is that of a signed-in person, the secret that of a key that posts."""
+    """A running portal; the session is that of a signed-in person, the secret that of a key that posts.
+
+    `rejected` is the key of an event that was rejected.
+    """
 
     origin: str
     session: str
     secret: str = ""
+    rejected: int = 0
 
 
 @dataclass
@@ -73,7 +86,7 @@ class Visit:
             self.faults.append(text)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def portal(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Portal]:
     """Its rows are committed for its threads to read, and removed at the end."""
     with django_db_blocker.unblock(), modify_settings(ALLOWED_HOSTS={"append": "localhost"}):
@@ -81,7 +94,8 @@ def portal(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
         secret = make_secret()
         fill_live(secret, now=timezone.now())
         server = LiveServer("localhost")
-        yield Portal(origin=server.url, session=sign_in(), secret=secret)
+        rejected = QuarantinedEvent.objects.latest("pk").pk
+        yield Portal(origin=server.url, session=sign_in(), secret=secret, rejected=rejected)
         server.stop()
         call_command("flush", interactive=False, verbosity=0)
 
@@ -101,6 +115,7 @@ def fill() -> None:
                 # Of 100, or in micro-dollars.
                 share = (30 + number) * (1_000_000 if kpi.kind is Kind.SUM else 1)
                 make_bucket(kpi.slug, period_start=start, numerator=share, denominator=100)
+        fill_breakdown(start, number=number)
         fill_usage(start, number=number)
         make_funnel(90 + number, 60, 40, 30, 30, sources=["chat"], seconds=600 + number, period_start=start)
     fill_alerts(now)
@@ -108,11 +123,22 @@ def fill() -> None:
     fill_runs(now)
 
 
+def fill_breakdown(start: datetime, *, number: int) -> None:
+    """Six workflows with a cost, of which one has a long name; and every fourth day changed afterwards."""
+    for workflow in ("triage", "x" * 60, "report", "cleanup", "onboarding", "matching"):
+        make_bucket(
+            "execution-cost", dimension="workflow", value=workflow, period_start=start, numerator=1_000_000
+        )
+    if number % 4 == 1:
+        make_later_change("approval-rate", date=start.date(), first_changed_at=start + timedelta(days=1))
+
+
 def fill_sessions(now: datetime) -> None:
-    """Two that stopped after a draft, of which one has the longest id that there can be."""
+    """Two that stopped after a draft, of which one has the longest id that there can be; and that draft."""
     for session in ("s-1", "s" * 128):
         moments = {"started_at": now - timedelta(hours=2), "funnel_created_at": now - timedelta(hours=1)}
         Session.objects.create(environment="production", session_id=session, funnel_steps=2, **moments)
+    Draft.objects.create(environment="production", draft_id="d-1", created_at=now - timedelta(hours=1))
 
 
 def fill_runs(now: datetime) -> None:
@@ -143,7 +169,7 @@ def fill_runs(now: datetime) -> None:
         failure = {"status": "failed", "error_type": "Timeout"} if number == 2 else {}
         make_agent(f"a-{number}", parent_span_id=parent, **fields | failure)
         make_call(f"a-{number}", run="failed", parent_span_id=f"span-a-{number}", called_at=now)
-    decide(make_approval(run="failed", back=NOW - now))
+    decide(make_approval(run="failed", approval_id="ap-1", back=NOW - now))
     make_approval(run="failed", back=NOW - now)
 
 

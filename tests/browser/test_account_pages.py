@@ -5,12 +5,14 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import Portal, Visit, open_tab
-from tests.browser.test_kpi_pages import AXE
+from tests.browser.looking import faults_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 OWN_PATHS = ("/account/", "/account/second-factor/", "/account/password/", "/account/sessions/")
 ENTRANCE_PATHS = ("/login/", "/password/reset/", "/invitations/x/")
+# An invitation that nobody made.
+NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"
 
 
 @pytest.fixture
@@ -21,30 +23,14 @@ def stranger(portal: Portal, browser: Browser) -> Iterator[Visit]:
     visit.page.context.close()
 
 
-def faults_of(visit: Visit, path: str, *, axe: str) -> list[str]:
-    """Faults of accessibility, and what is wider than a phone."""
-    visit.page.set_viewport_size({"width": 375, "height": 800})
-    page = visit.goto(path)
-    page.evaluate(axe)
-    width = page.evaluate("document.documentElement.scrollWidth")
-    return [*page.evaluate(AXE), *([f"{width} wide"] if width > 375 else [])]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", OWN_PATHS)
-def test_ones_own_account_fits_and_is_accessible(visit: Visit, axe: str, path: str, scheme: str) -> None:
-    visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-
+def test_ones_own_account_fits_and_is_accessible(visit: Visit, axe: str, path: str) -> None:
     assert faults_of(visit, path, axe=axe) == []
-    assert visit.faults == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ENTRANCE_PATHS)
-def test_entrances_fit_and_are_accessible(stranger: Visit, axe: str, path: str, scheme: str) -> None:
-    stranger.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-
-    assert faults_of(stranger, path, axe=axe) == []
+def test_entrances_fit_and_are_accessible(stranger: Visit, axe: str, path: str) -> None:
+    assert set(faults_of(stranger, path, axe=axe)) <= {NOT_FOUND}
 
 
 def test_the_menu_of_the_account_opens_without_javascript(visit_without_script: Visit) -> None:

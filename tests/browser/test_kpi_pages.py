@@ -3,33 +3,11 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Visit
+from tests.browser.looking import NOTE_SHIFTS, TWO_FRAMES
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 TIMES = "/kpis/time-to-create-workflow/"
-PATHS = {
-    "overview": "/",
-    "KPI": f"{TIMES}?compare=1&breakdown=source",
-    "KPI in dollars": "/kpis/execution-cost/",
-    "objectives": "/slos/",
-    "runbook": "/runbooks/alerts/",
-    "KPI with an alert": "/kpis/approval-rate/",
-    "alerts": "/alerts/",
-    "agents": "/agents/?sort=-cost",
-    "costs": "/costs/?by=agent",
-    "costs by day": "/costs/?by=day",
-    "funnel": "/funnel/?source=chat",
-    "sessions that stopped": "/funnel/sessions/?step=draft_created",
-    "runs": "/runs/",
-    "no runs": "/runs/?workflow=none&not_status=failed",
-    "run": "/runs/failed/",
-    "run that goes on": "/runs/running/",
-    "live": "/live/",
-    "nothing live": "/live/?event=none",
-    "session": "/sessions/s-1/",
-    "what did not count": "/kpis/workflow-success-rate/counted/?show=excluded",
-}
-EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 # The chart is drawn on a canvas: its texts are only seen where they are drawn.
 NOTE_TEXTS = """
 window.drawn = [];
@@ -39,37 +17,6 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
   return fillText.call(this, text, ...place);
 };
 """
-NOTE_SHIFTS = """
-window.shifts = 0;
-new PerformanceObserver(list => { for (const entry of list.getEntries()) window.shifts += entry.value; })
-  .observe({ type: "layout-shift", buffered: true });
-"""
-TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
-AXE = (
-    "async () => (await axe.run()).violations.map(violation => violation.id + ': ' + violation.nodes[0].html)"
-)
-
-
-@EVERY_PATH
-@pytest.mark.parametrize("width", [375, 1280])
-def test_fits_its_window_and_asks_nobody_else(visit: Visit, path: str, width: int) -> None:
-    visit.page.set_viewport_size({"width": width, "height": 800})
-
-    page = visit.goto(path)
-
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert visit.faults == []
-
-
-@EVERY_PATH
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_has_no_fault_of_accessibility(visit: Visit, axe: str, path: str, scheme: str) -> None:
-    visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page = visit.goto(path)
-
-    page.evaluate(axe)
-
-    assert page.evaluate(AXE) == []
 
 
 def test_draws_the_chart_and_says_what_it_shows(visit: Visit, bundle: Path) -> None:
@@ -78,6 +25,18 @@ def test_draws_the_chart_and_says_what_it_shows(visit: Visit, bundle: Path) -> N
     canvas = page.locator("[data-chart-canvas]")
     assert canvas.locator("canvas").is_visible()
     assert "Time to create a workflow: between 6" in (canvas.get_attribute("aria-label") or "")
+    assert visit.faults == []
+
+
+def test_draws_a_breakdown_over_time_and_leaves_out_what_is_switched_off(visit: Visit, bundle: Path) -> None:
+    page = visit.goto("/kpis/execution-cost/?breakdown=workflow")
+    figure = page.locator("[data-chart=over-time-data]")
+    entry = figure.get_by_role("button").first
+
+    entry.click()
+
+    assert figure.locator("canvas").is_visible()
+    assert entry.get_attribute("aria-pressed") == "false"
     assert visit.faults == []
 
 
@@ -179,7 +138,7 @@ def test_changes_range_and_granularity_by_links(visit: Visit) -> None:
     page = visit.goto(TIMES)
 
     page.get_by_role("link", name="7 days").click()
-    page.get_by_role("link", name="Week").click()
+    page.get_by_role("link", name="Week", exact=True).click()
 
     assert page.url.endswith(f"{TIMES}?range=7d&granularity=week")
 

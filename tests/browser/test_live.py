@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
+from pages.polling.fragments import fragments
 from tests.browser.conftest import Portal, Visit, fill_live, sign_in
 from tests.builders import make_secret
 from tests.kpis.builders import make_environment
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def portal(live_server: LiveServer) -> Portal:
     """With rows of its own: the others' tests only read."""
+    fragments.forget()
     now, secret = timezone.now(), make_secret()
     make_environment(computed_until=now)
     fill_live(secret, now=now)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from pages.polling import fragments
+from pages.polling.fragments import fragments
 from telemetry import keys
 from telemetry.models import Scope
 from tests.browser.conftest import Portal, open_tab, sign_in
