@@ -11,6 +11,7 @@ import psycopg
 
 from benchmarks import (
     erasure,
+    first_views,
     fold,
     hostile,
     ingest_batch,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "spans": spans,
     "scrape": scrape,
     "viewers": viewers,
+    "first_views": first_views,
 }
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 

@@ -33,7 +33,7 @@ from config.processes import startup
 from config.server import garbage
 from kpis.compute import rollup
 from metrics.collector import snapshots
-from pages.polling import fragments
+from pages.polling.fragments import fragments
 from people.models import Role
 from people.roles import give_role
 from telemetry import keys
@@ -45,6 +45,7 @@ from telemetry.lifecycle import erasure, partitions
 from telemetry.models import ApiKey, Environment, Erasure, Scope, SubjectKind
 from telemetry.plan.schema import MAX_BATCH_EVENTS
 from workbench.erasure import steps
+from workbench.models import ApprovalDecision, Draft
 
 ENVIRONMENT = "production"
 SOURCE = "bench"
@@ -298,6 +299,18 @@ class Visitor:
 
 
 visitor = Visitor()
+
+
+def things_with_pages() -> dict[str, str]:
+    """The ids of a session, a draft and an approval, of the newest decision and acceptance.
+
+    Raises ValueError for an environment without them: what Django raises cannot be sent to another process.
+    """
+    decision = ApprovalDecision.objects.exclude(approval_id="").order_by("decided_at").last()
+    draft = Draft.objects.exclude(accepted_at=None).order_by("accepted_at").last()
+    if decision is None or draft is None:
+        raise ValueError("too few events: no approval was decided, or no draft accepted")
+    return {"session": decision.session_id, "draft": draft.draft_id, "approval": decision.approval_id}
 
 
 def time_page(*, path: str) -> float:

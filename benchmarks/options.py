@@ -18,6 +18,8 @@ class Options:
     # Events in the two portals of (d) and of (j).
     small_environment: int = 10_000
     large_environment: int = 1_000_000
+    # GETs of a page in a round of (d), two at least.
+    gets: int = 20
     # Scrapes in a round of (j), and the names that it posts.
     scrapes: int = 10
     names: int = 10_000
@@ -51,8 +53,9 @@ def quick(server_url: str) -> Options:
         events=1_000,
         history_factor=2,
         seconds=0.2,
-        small_environment=100,
-        large_environment=1_000,
+        small_environment=3_000,
+        large_environment=6_000,
+        gets=2,
         scrapes=2,
         names=300,
         every_worst_case=2_000,

@@ -14,6 +14,8 @@ import pytest
 
 from benchmarks import memory
 from benchmarks.__main__ import BENCHMARKS, main
+from benchmarks.first_views import PAGES as FIRST_VIEWED
+from benchmarks.reading import PAGES
 from config.processes.supervisor import die_with_parent
 from tests import services
 
@@ -34,10 +36,7 @@ LINES = {
         "cost at 2 x history, at none",
     ],
     ("reading", "memory"): [
-        "/kpis/time-to-create-workflow/",
-        "/kpis/template-suggestion-rate/",
-        "/",
-        "/metrics",
+        *PAGES,
         "all, after 900 against 300",
     ],
     ("tracing",): [
@@ -62,6 +61,7 @@ LINES = {
         for viewed in ("/runs/", "/live/")
         for line in (f"posts, 4 on {viewed}", f"p50 of /, 4 on {viewed}", f"p50 of /runs/, 4 on {viewed}")
     ],
+    ("first_views",): [*FIRST_VIEWED],
     ("spans",): ["their events, against the door"],
     ("hostile", "erasure"): [
         "checked",
