@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from telemetry.intake.advice import what_to_send
 from telemetry.models import QuarantinedEvent
-from telemetry.plan import TrackingPlan
+from telemetry.plan import PropertyDefinition, TrackingPlan
 
 SHOWN = 20
 # Rows that are looked at for a code, a source or a client: the index has the names only.
@@ -82,7 +82,12 @@ def faults_of(row: QuarantinedEvent, *, plan: TrackingPlan) -> list[EventFault]:
 
 def taken_by(plan: TrackingPlan, *, event: str, field: str) -> str:
     """What the property takes: `one of: chat, template, blank`; "" for what is no property of the plan."""
+    part = property_at(plan, event=event, field=field)
+    return what_to_send(part) if part else ""
+
+
+def property_at(plan: TrackingPlan, *, event: str, field: str) -> PropertyDefinition | None:
+    """The property that the field of an error names; None for what is no property of the plan."""
     definition = plan.events.get(event)
     name = field.removeprefix("properties.").partition(".")[0].partition("[")[0]
-    part = definition.by_name.get(name) if definition and field.startswith("properties.") else None
-    return what_to_send(part) if part else ""
+    return definition.by_name.get(name) if definition and field.startswith("properties.") else None

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from telemetry.intake.allowance import events_matching
 from telemetry.keys import BadKeyName, create_key
-from telemetry.models import Scope
+from telemetry.models import Environment, Scope
 from telemetry.plan import get_plan
 from web.moments import in_utc
 
@@ -34,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--notes", default="", help="what people should know of it")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        is_new = not Environment.objects.filter(name=options["environment"]).exists()
         try:
             key, secret = create_key(
                 scope=options["scope"],
@@ -48,6 +49,10 @@ class Command(BaseCommand):
         except BadKeyName as error:
             raise CommandError(str(error)) from error
         self.stdout.write(secret)
+        if is_new:
+            self.stderr.write(
+                f"The environment {key.environment_id} is new: it was created with its first key."
+            )
         self.stderr.write(f"Created the key {key}. It is not shown again.")
 
 
