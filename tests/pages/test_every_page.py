@@ -112,8 +112,8 @@ def test_shows_the_overview_in_twenty_one_queries(
     )
 
     # Session, user, two of rights, environments, the person's limit; freshness, targets, baselines,
-    # other origins, two ranges of buckets and where they begin; users and sessions; alerts. Their last visit, its two ranges
-    # and annotations; their arrangement.
+    # other origins, two ranges of buckets and where they begin; users and sessions; alerts. Their last visit,
+    # its two ranges and annotations; their arrangement.
     with django_assert_num_queries(21):
         reader.get("/")
 
