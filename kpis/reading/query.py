@@ -78,9 +78,9 @@ class KpiQuery:
         granularity: Granularity,
         against: Against = Against.PREVIOUS,
     ) -> "KpiQuery":
-        """The same KPIs over the range to compare with (see compared_range), without a breakdown."""
+        """The same KPIs over the range to compare with (see compared_range); of a breakdown the totals alone."""
         previous = compared_range(self.range, against=against, until=computed_until)
-        return replace(self, range=previous, granularity=granularity, breakdown="")
+        return replace(self, range=previous, granularity=granularity, has_slice_series=False, top=0)
 
 
 def read_sums(query: KpiQuery, *, computed_until: datetime | None) -> SumTable:

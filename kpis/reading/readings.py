@@ -46,7 +46,10 @@ class KpiReading:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A KPI over a range, and over an earlier range that it is compared with."""
+    """A KPI over a range, and over an earlier range that it is compared with.
+
+    The previous reading has the slices of the current one, in their order and without series.
+    """
 
     current: KpiReading
     previous: KpiReading
@@ -57,6 +60,14 @@ class Comparison:
         return judge_change(
             self.current.kpi, current=self.current.total.estimate, previous=self.previous.total.estimate
         )
+
+    @property
+    def slice_changes(self) -> list[ValueChange | None]:
+        """Of the slices, in their order."""
+        return [
+            judge_change(self.current.kpi, current=part.total.estimate, previous=before.total.estimate)
+            for part, before in zip(self.current.slices, self.previous.slices, strict=True)
+        ]
 
 
 def read_kpi(
@@ -147,8 +158,21 @@ def _compare(
     before = query.before(
         computed_until=context.computed_until, granularity=previous_granularity, against=against
     )
-    pairs = zip(_read(query, context=context), _read(before, context=context), strict=True)
-    return [Comparison(current=current, previous=previous) for current, previous in pairs]
+    readings = _read(query, context=context)
+    table = read_sums(before, computed_until=context.computed_until)
+    return [
+        Comparison(
+            current=reading,
+            previous=make_reading(
+                reading.kpi,
+                query=before,
+                table=table,
+                context=context,
+                values=[part.value for part in reading.slices],
+            ),
+        )
+        for reading in readings
+    ]
 
 
 def _load_context(query: KpiQuery, *, now: datetime) -> EvaluationContext:
@@ -161,11 +185,22 @@ def _read(query: KpiQuery, *, context: EvaluationContext) -> list[KpiReading]:
     return [make_reading(kpi, query=query, table=table, context=context) for kpi in query.kpis]
 
 
-def make_reading(kpi: Kpi, *, query: KpiQuery, table: SumTable, context: EvaluationContext) -> KpiReading:
-    """The KPI's reading from the sums that the query asked for, without a database query."""
+def make_reading(
+    kpi: Kpi,
+    *,
+    query: KpiQuery,
+    table: SumTable,
+    context: EvaluationContext,
+    values: Sequence[str] | None = None,
+) -> KpiReading:
+    """The KPI's reading from the sums that the query asked for, without a database query.
+
+    Its slices are those of the `values`, or of the largest.
+    """
     yardstick = context.yardstick(kpi, range=query.range, periods=table.periods)
     whole = evaluate_slice(yardstick, sums=table.by_period(kpi))
-    values = table.values(kpi, dimension=query.breakdown) if query.breakdown else []
+    if values is None:
+        values = table.values(kpi, dimension=query.breakdown) if query.breakdown else []
     return KpiReading(
         kpi=kpi,
         environment=query.environment,
