@@ -1,7 +1,7 @@
 """The events of the environment `demo`: a made-up team at work, the same for the same seed.
 
 What they show: adoption grows as people join; drafts are accepted sooner every week; the assistant suggests
-enough templates; the domain experts' templates are used too seldom; one workflow fails too often.
+enough templates; the domain experts' templates are used too seldom; one workflow fails too often since a release.
 """
 
 from collections.abc import Iterator

@@ -10,11 +10,14 @@ from itertools import groupby
 import msgspec
 from django.conf import settings
 
+from kpis import annotations
+from kpis.annotations import Note
 from kpis.compute import rollup
 from kpis.demo.day import Event, moment_of
 from kpis.demo.events import DEFAULT_DAYS, demo_events
 from kpis.demo.mistakes import MISTAKEN_SESSION, demo_mistakes
 from kpis.demo.present import present_events
+from kpis.demo.team import RELEASE_DAY
 from kpis.models import Baseline, EnteredCount, Target
 from telemetry import keys
 from telemetry.intake.ingest import ingest_events
@@ -28,6 +31,8 @@ OLD_CLIENT = "workbench-web/1.9"
 POST_HOURS = 12
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
+RELEASE_ID = "invoice-matching-2.0"
+RELEASE_TEXT = "Released invoice-matching 2.0"
 BASELINE_KPI = "time-to-create-workflow"
 BASELINE_SECONDS = Decimal(1800)
 BASELINE_METHOD = (
@@ -55,7 +60,8 @@ class DemoLoad:
 
 
 def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
-    """Bring the environment `demo` up to now: events, a baseline, targets, entered counts, and the KPIs of all.
+    """Bring the environment `demo` up to now: events, a baseline, targets, a release, entered counts, and
+    the KPIs of all.
 
     The first load covers the last `days` UTC days, today included. Safe to repeat: a later load continues
     where the last one ended or was interrupted. Right after a complete load it adds nothing.
@@ -73,6 +79,7 @@ def load_demo(*, now: datetime, days: int = DEFAULT_DAYS) -> DemoLoad:
         duplicates += result.duplicates
         rejected += result.rejected
     set_baseline_and_targets(first_day=first_day)
+    note_release(key, first_day=first_day, now=now)
     enter_counts(first_day=first_day, until=now.astimezone(UTC).date())
     rollup.bring_up_to_date(now=now)
     return DemoLoad(
@@ -158,6 +165,13 @@ def set_baseline_and_targets(*, first_day: date) -> None:
         effective_from=first_day,
         defaults={"value": BASELINE_SECONDS, "method": BASELINE_METHOD, "sample_size": 42},
     )
+
+
+def note_release(key: ApiKey, *, first_day: date, now: datetime) -> None:
+    """What a deployment would note, once its day has come."""
+    at = datetime.combine(first_day + timedelta(days=RELEASE_DAY), time(), UTC)
+    if at <= now:
+        annotations.annotate_once(Note(text=RELEASE_TEXT, at=at), key=key, client_id=RELEASE_ID, now=now)
 
 
 def enter_counts(*, first_day: date, until: date) -> None:

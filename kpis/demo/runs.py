@@ -6,7 +6,7 @@ from random import Random
 
 from kpis.demo.day import Day
 from kpis.demo.model_calls import call_models
-from kpis.demo.team import FOUNDING_USERS
+from kpis.demo.team import FOUNDING_USERS, RELEASE_GROWTH
 
 RESTRICTED_TOOLS = ("refund_payment", "change_contract", "restart_service", "send_letter")
 ERRORS = ("Timeout", "ToolFailed", "InvalidInput", "RateLimited")
@@ -18,11 +18,15 @@ MODELS = {"model-small": 0.0006, "model-medium": 0.004, "model-large": 0.018}
 
 @dataclass(frozen=True, kw_only=True)
 class Workflow:
-    """A published workflow: how long it takes, how often it fails, its agents and its schedule."""
+    """A published workflow: how long it takes, how often it fails, its agents and its schedule.
+
+    `released_failure_rate` is how often it fails since the release; None for as often as before.
+    """
 
     name: str
     median_seconds: float
     failure_rate: float
+    released_failure_rate: float | None = None
     agents: tuple[str, ...]
     scheduled_a_day: int = 0
     trigger: str = "schedule"
@@ -41,7 +45,8 @@ WORKFLOWS = (
     Workflow(
         name="invoice-matching",
         median_seconds=95,
-        failure_rate=0.16,
+        failure_rate=0.06,
+        released_failure_rate=0.3,
         agents=("retriever", "matcher"),
         scheduled_a_day=5,
     ),
@@ -147,12 +152,18 @@ def run_workflow(
             day, agent, workflow=workflow, session=session, run=run, trace=trace, now=end, median=share
         )
     end += day.seconds(median=5 if workflow.agents else share, spread=0.4)
-    failed = day.chance(workflow.failure_rate * (3 if is_bad_day(day) else 1))
+    failed = day.chance(failure_rate_of(workflow, day=day) * (3 if is_bad_day(day) else 1))
     status = "failed" if failed else day.random.choices(("completed", "cancelled"), weights=(97, 3))[0]
     day.add("workbench.workflow_run_completed", session=session, at=end, status=status,
             durationMs=(end - now) // timedelta(milliseconds=1) if day.chance(0.9) else None,
             errorType=day.random.choice(ERRORS) if failed else None, **names)  # fmt: skip
     return FailedRun(run=run, at=end) if failed else None
+
+
+def failure_rate_of(workflow: Workflow, *, day: Day) -> float:
+    if day.growth < RELEASE_GROWTH or workflow.released_failure_rate is None:
+        return workflow.failure_rate
+    return workflow.released_failure_rate
 
 
 def is_bad_day(day: Day) -> bool:

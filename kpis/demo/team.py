@@ -2,6 +2,9 @@
 
 # The days over which the team comes to use the workbench; later days are like the last of them.
 GROWTH_DAYS = 60
+# The day, counted from 0, on which a workflow is released that fails more often than before.
+RELEASE_DAY = 42
+RELEASE_GROWTH = RELEASE_DAY / (GROWTH_DAYS - 1)
 USERS = 26
 FOUNDING_USERS = 9
 # Hour of the day around which a session starts, and its standard deviation: a morning and an afternoon.
