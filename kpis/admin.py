@@ -50,9 +50,9 @@ from kpis.models import (
     UsageBucket,
     UsersBucket,
 )
-from kpis.previews import EffectText, effect_texts
-from kpis.reading.effects import effects_of
-from kpis.reading.past_values import PastValue
+from kpis.setting_goals.effects import effects_of
+from kpis.setting_goals.past_values import PastValue
+from kpis.setting_goals.previews import EffectText, effect_texts
 from telemetry.admin.big_tables import LimitedModelAdmin, ReadOnlyModelAdmin
 from telemetry.admin.filters import EnvironmentFilter, choice_filter
 from telemetry.admin.formatting import compact_duration

@@ -15,9 +15,9 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 from kpis import registry
 from kpis.days import day_start, local_day, reporting_zone
 from kpis.models import Baseline, EnteredCount, Target
-from kpis.reading.past_values import NoPastValue, past_value
 from kpis.reading.periods import FIRST_DATE, LAST_DATE
 from kpis.registry import Kind, Kpi
+from kpis.setting_goals.past_values import NoPastValue, past_value
 from people.access import environments_allowed, limit_of
 from telemetry.models import Environment
 

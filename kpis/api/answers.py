@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from kpis.reading.evaluation import Evaluation, Slice
 from kpis.reading.periods import Period, Range
 from kpis.reading.readings import Comparison, KpiReading
+from kpis.reading.shifts import KpiShift, shift_of
 from kpis.registry import Kind, Kpi
 from kpis.statistics.changes import ValueChange
 from kpis.statistics.estimates import method_of
@@ -43,9 +44,10 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "total": evaluation_json(reading.kpi, reading.total),
         "previous": period_json(comparison.previous.range),
         "change": change_json(comparison.change),
+        "shift": shift_json(shift_of(reading.kpi, reading.series)),
         "series": series_json(reading.kpi, reading.series),
         "excluded": dict(reading.excluded),
-        **breakdown_json(reading),
+        **breakdown_json(comparison),
     }
 
 
@@ -90,13 +92,17 @@ def period_json(period: Period) -> dict[str, str]:
     return {"from": rfc3339(period.start), "to": rfc3339(period.end)}
 
 
-def breakdown_json(reading: KpiReading) -> dict[str, Any]:
+def breakdown_json(comparison: Comparison) -> dict[str, Any]:
     """Empty without a breakdown."""
+    reading = comparison.current
     if not reading.breakdown:
         return {}
     return {
         "dimension": reading.breakdown,
-        "breakdown": [slice_json(reading.kpi, part) for part in reading.slices],
+        "breakdown": [
+            slice_json(reading.kpi, part, change=change)
+            for part, change in zip(reading.slices, comparison.slice_changes, strict=True)
+        ],
         "breakdown_left_out": reading.slices_left_out,
         **other_json(reading),
     }
@@ -115,10 +121,12 @@ def other_json(reading: KpiReading) -> dict[str, Any]:
     }
 
 
-def slice_json(kpi: Kpi, part: Slice) -> dict[str, Any]:
+def slice_json(kpi: Kpi, part: Slice, *, change: ValueChange | None) -> dict[str, Any]:
     return {
         "value": part.value,
         "total": evaluation_json(kpi, part.total),
+        "change": change_json(change),
+        "shift": shift_json(shift_of(kpi, part.series)),
         "series": series_json(kpi, part.series),
     }
 
@@ -162,6 +170,12 @@ def change_json(change: ValueChange | None) -> dict[str, Any] | None:
             "judgement": change.judgement,
         }
     )
+
+
+def shift_json(shift: KpiShift | None) -> dict[str, Any] | None:
+    if shift is None:
+        return None
+    return {"from": rfc3339(shift.period.start), "before": shift.before, "since": shift.since}
 
 
 def sums_json(kpi: Kpi, evaluation: Evaluation) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 from kpis.formatting import value_text
-from kpis.reading.effects import Effect, Rejudged
 from kpis.reading.evaluation import (
     NOT_MEASURABLE,
     OFF_TARGET,
@@ -15,6 +14,7 @@ from kpis.reading.evaluation import (
     TOO_FEW_EVENTS,
 )
 from kpis.registry import Kpi
+from kpis.setting_goals.effects import Effect, Rejudged
 
 # What one day does, and several, whose verdict becomes this.
 BECOMING = {

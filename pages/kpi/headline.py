@@ -61,14 +61,19 @@ class Headline:
     def from_comparison(cls, comparison: Comparison, *, state: PageState) -> Self:
         """Without a change where the page compares with nothing."""
         current, previous = comparison.current, comparison.previous
-        change = change_text_of(comparison.change, kpi=current.kpi) if state.compares else None
         return cls(
             total=EvaluationText.from_evaluation(current.total, kpi=current.kpi),
             previous_value=value_text(previous.total.value, unit=current.kpi.unit),
             badge=badge_of(current),
-            change=change and replace(change, against=COMPARED_PHRASES[state.against]),
+            change=change_against(comparison.change, kpi=current.kpi, state=state),
             note=note_of(current),
         )
+
+
+def change_against(change: ValueChange | None, *, kpi: Kpi, state: PageState) -> Change | None:
+    """With the name of what the page compares with; None where it compares with nothing."""
+    text = change_text_of(change, kpi=kpi) if state.compares else None
+    return text and replace(text, against=COMPARED_PHRASES[state.against])
 
 
 def note_of(reading: KpiReading) -> str:

@@ -28,8 +28,9 @@ from pages.annotating import add_url, annotation_texts
 from pages.counted_links import counted_url
 from pages.kpi.change_texts import SHOWN_DAYS, ChangedText, changes_url
 from pages.kpi.chart import make_chart, previous_values
-from pages.kpi.headline import Headline
+from pages.kpi.headline import Change, Headline, change_against
 from pages.kpi.over_time import SHOWN_VALUES, OverTime
+from pages.kpi.shift_texts import ShiftText
 from pages.kpi.texts import EXCLUSIONS, EvaluationText, PeriodText, period_texts, slice_label, value_name
 from pages.page_controls import PageControls, breakdown_links
 from pages.page_request import (
@@ -56,13 +57,16 @@ SET_BY = lazy_text("Set by")
 class SliceRow:
     """A value of the breakdown. `size` is its sample, or a sum's value, as a whole number.
 
-    `url` is what counted of it, "" for no link.
+    `url` is what counted of it, "" for no link. Its change is None where the page compares with nothing. Only the
+    values that are shown over time have a shift.
     """
 
     label: str
     url: str
     evaluation: EvaluationText
     size: int
+    change: Change | None
+    shift: ShiftText | None
 
 
 @require_safe
@@ -194,7 +198,7 @@ def kpi_context(
         "value_name": value_name(kpi),
         "periods": periods[::-1],
         "too_few": too_few_text(current),
-        **breakdown_context(current, periods=periods, state=state, may_explore=may_explore),
+        **breakdown_context(comparison, periods=periods, state=state, may_explore=may_explore),
         **definition_context(current, may_explore=may_explore),
         "compared_name": compared_name,
         "overview_url": reverse("overview") + state.compared().query(),
@@ -214,6 +218,7 @@ def headline_context(comparison: Comparison, *, state: PageState) -> dict[str, A
     return {
         "headline": headline,
         "compared_words": within(compared_name_of(state)),
+        "shift": ShiftText.from_series(comparison.current.series, reading=comparison.current),
         "tiles": make_tiles(headline, compared_name=compared_name_of(state)),
         "percentiles": headline.total.percentiles if comparison.current.total.denominator else [],
     }
@@ -232,11 +237,12 @@ def definition_context(reading: KpiReading, *, may_explore: bool) -> dict[str, A
 
 
 def breakdown_context(
-    reading: KpiReading, *, periods: Sequence[PeriodText], state: PageState, may_explore: bool
+    comparison: Comparison, *, periods: Sequence[PeriodText], state: PageState, may_explore: bool
 ) -> dict[str, Any]:
     """What _slices.html and _over_time.html print."""
+    reading = comparison.current
     return {
-        "slices": make_slices(reading, has_links=may_explore),
+        "slices": make_slices(comparison, state=state, has_links=may_explore),
         "slices_left_out": reading.slices_left_out,
         "over_time": OverTime.from_reading(reading, periods=periods, state=state),
         "breakdown": state.breakdown,
@@ -272,16 +278,19 @@ def link_to_counted(reading: KpiReading, **parts: str) -> str:
     return counted_url(reading.kpi.slug, environment=reading.environment, period=reading.range, **parts)
 
 
-def make_slices(reading: KpiReading, *, has_links: bool) -> list[SliceRow]:
+def make_slices(comparison: Comparison, *, state: PageState, has_links: bool) -> list[SliceRow]:
     """The largest values of the breakdown, the largest first."""
+    reading = comparison.current
     return [
         SliceRow(
             label=slice_label(part.value),
             url=link_to_counted(reading, breakdown=reading.breakdown, value=part.value) if has_links else "",
             evaluation=EvaluationText.from_evaluation(part.total, kpi=reading.kpi),
             size=size_of(part.total, kpi=reading.kpi),
+            change=change_against(change, kpi=reading.kpi, state=state),
+            shift=ShiftText.from_series(part.series, reading=reading),
         )
-        for part in reading.slices
+        for part, change in zip(reading.slices, comparison.slice_changes, strict=True)
     ]
 
 

@@ -71,6 +71,18 @@ class ChangeSerializer(serializers.Serializer[Any]):
     )
 
 
+class ShiftSerializer(serializers.Serializer[Any]):
+    """Since when a proportion is another one."""
+
+    before = serializers.FloatField(help_text="The value of all periods before")
+    since = serializers.FloatField(help_text="The value from then on")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`from` is a word of Python's own."""
+        moment = serializers.DateTimeField(help_text="The start of the first period that is different")
+        return {"from": moment, **super().get_fields()}
+
+
 class PeriodSerializer(FiguresSerializer):
     period_start = serializers.DateTimeField()
     period_end = serializers.DateTimeField(help_text="Not included")
@@ -80,6 +92,8 @@ class PeriodSerializer(FiguresSerializer):
 class SliceSerializer(serializers.Serializer[Any]):
     value = serializers.CharField(help_text="A value of the dimension")
     total = FiguresSerializer()
+    change = ChangeSerializer(allow_null=True, help_text="null: one of the two has no value")
+    shift = ShiftSerializer(allow_null=True, help_text="null: none that is more than noise")
     series = PeriodSerializer(many=True)
 
 
@@ -142,6 +156,7 @@ class KpiSerializer(HeadSerializer):
     total = FiguresSerializer(help_text="Over all periods of the series together")
     previous = PreviousSerializer()
     change = ChangeSerializer(allow_null=True, help_text="null: one of the two has no value")
+    shift = ShiftSerializer(allow_null=True, help_text="null: none that is more than noise")
     series = PeriodSerializer(many=True, help_text="Periods that are not computed yet are left out")
     excluded = serializers.DictField(
         child=serializers.IntegerField(), help_text="What could not be measured, counted by reason"

@@ -120,7 +120,15 @@ def test_answers_the_values_of_a_breakdown_and_how_many_more_there_are() -> None
     answer = comparison_json(make_comparison(breakdown="workflow", slices=[part]))
 
     assert answer["dimension"] == "workflow"
-    assert answer["breakdown"] == [{"value": "triage", "total": EVALUATION_JSON, "series": []}]
+    assert answer["breakdown"] == [
+        {
+            "value": "triage",
+            "total": EVALUATION_JSON,
+            "change": {"previous_value": 2.5, "difference": 0.0, "interval": None, "judgement": None},
+            "shift": None,
+            "series": [],
+        }
+    ]
     assert answer["breakdown_left_out"] == 7
 
 

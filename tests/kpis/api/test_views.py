@@ -86,6 +86,7 @@ def test_answers_a_ratio_as_documented(reader: Client) -> None:
             "is_too_close_to_call": False,
         },
         "previous": {"from": "2026-02-07T00:00:00Z", "to": "2026-02-09T00:00:00Z"},
+        "shift": None,
         "change": None,
         "series": [
             {
@@ -209,6 +210,26 @@ def test_answers_a_breakdown(reader: Client) -> None:
     assert [(part["value"], part["total"]["value"], len(part["series"])) for part in body["breakdown"]] == [
         ("triage", 1.0, 1)
     ]
+
+
+def test_answers_since_when_a_value_of_a_breakdown_is_another_one_and_how_it_changed(reader: Client) -> None:
+    make_environment()
+    for day, completed in [(-2, 20), (0, 20), (1, 4)]:
+        for dimension, value in [("", ""), ("workflow", "triage")]:
+            make_bucket(
+                "workflow-success-rate",
+                dimension=dimension,
+                value=value,
+                numerator=completed,
+                denominator=20,
+                period_start=DAY + timedelta(days=day),
+            )
+
+    body = answer(reader, "/api/kpis/workflow-success-rate/", breakdown="workflow", to="2026-02-12")
+
+    part = body["breakdown"][0]
+    assert body["shift"] == part["shift"] == {"from": "2026-02-11T00:00:00Z", "before": 1.0, "since": 0.2}
+    assert (part["change"]["previous_value"], part["change"]["judgement"]) == (1.0, "down")
 
 
 def test_answers_the_top_of_a_breakdown_and_all_others_as_one(reader: Client) -> None:

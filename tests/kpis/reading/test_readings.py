@@ -351,6 +351,26 @@ def test_compares_with_the_totals_of_the_largest_slices() -> None:
     assert current.slices_left_out == 1
 
 
+def test_compares_each_slice_with_itself() -> None:
+    """Also where others were the largest before; what was not there before has no change."""
+    make_environment()
+    rows = [("a", 5, 10, 0), ("b", 20, 20, 0), ("a", 30, 30, -3), ("c", 40, 40, -3)]
+    for value, numerator, denominator, day in rows:
+        make_bucket(
+            RUNS,
+            dimension="workflow",
+            value=value,
+            numerator=numerator,
+            denominator=denominator,
+            period_start=DAY + day * ONE_DAY,
+        )
+
+    comparison = compare(RUNS, breakdown="workflow", slices=2)
+
+    assert [part.value for part in comparison.previous.slices] == ["b", "a"]
+    assert [change and change.difference for change in comparison.slice_changes] == [None, -0.5]
+
+
 def make_parts(kpi: str, dimension: str, *counts: tuple[int, int], **fields: Any) -> None:
     """A row for each of the values v0, v1 and so on, with numerator and denominator."""
     for number, (numerator, denominator) in enumerate(counts):

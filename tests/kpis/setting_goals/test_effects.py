@@ -8,11 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from kpis.days import reporting_zone
 from kpis.models import Target
-from kpis.reading.effects import MOST_DAYS, Effect, effects_of
 from kpis.reading.evaluation import OFF_TARGET, ON_TARGET, TOO_FEW_EVENTS
 from kpis.reading.periods import Granularity, recent_days
 from kpis.reading.readings import read_kpi
 from kpis.registry import REGISTRY
+from kpis.setting_goals.effects import MOST_DAYS, Effect, effects_of
 from tests.builders import NOW
 from tests.kpis.builders import make_baseline, make_bucket, make_durations, make_environment, make_target
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from kpis.reading.past_values import NoPastValue, PastValue, past_value
 from kpis.registry import REGISTRY
+from kpis.setting_goals.past_values import NoPastValue, PastValue, past_value
 from tests.builders import NOW
 from tests.kpis.builders import make_bucket, make_durations, make_environment
 

@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from kpis.previews import MOST_ROWS, effect_texts, sentence_of
-from kpis.reading.effects import Effect, Rejudged
 from kpis.reading.evaluation import OFF_TARGET, ON_TARGET, TOO_CLOSE_TO_CALL, TOO_FEW_EVENTS
 from kpis.registry import REGISTRY
+from kpis.setting_goals.effects import Effect, Rejudged
+from kpis.setting_goals.previews import MOST_ROWS, effect_texts, sentence_of
 
 FIRST = date(2026, 3, 1)
 

@@ -236,6 +236,27 @@ def test_says_what_the_chart_shows_without_a_script(reader: Client) -> None:
     assert "between 20% and 40%, last 20%. The table below has every figure." in text
 
 
+def test_says_since_when_a_workflow_fails_more_often_and_how_it_changed(reader: Client) -> None:
+    make_environment()
+    for day, completed in [(-3, 20), (2, 4)]:
+        for dimension, value in [("", ""), ("workflow", "triage")]:
+            make_bucket(
+                "workflow-success-rate",
+                dimension=dimension,
+                value=value,
+                numerator=completed,
+                denominator=20,
+                period_start=DAY + timedelta(days=day),
+            )
+
+    recently = words(reader, "/kpis/workflow-success-rate/", breakdown="workflow", range="7d")
+    longer = words(reader, "/kpis/workflow-success-rate/", breakdown="workflow")
+
+    assert recently.count("against the previous period, worse") == 2
+    assert "since then" not in recently
+    assert longer.count("Worse since 12 Feb 2026 : 100% before, 20% since then") == 2
+
+
 def test_breaks_down_by_a_dimension(reader: Client) -> None:
     make_environment()
     make_bucket("execution-cost", dimension="workflow", value="triage", numerator=2_000_000, denominator=4)
