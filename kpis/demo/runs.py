@@ -46,7 +46,7 @@ WORKFLOWS = (
         name="invoice-matching",
         median_seconds=95,
         failure_rate=0.06,
-        released_failure_rate=0.3,
+        released_failure_rate=0.36,
         agents=("retriever", "matcher"),
         scheduled_a_day=5,
     ),

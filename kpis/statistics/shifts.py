@@ -13,8 +13,7 @@ from itertools import accumulate
 from math import log
 from statistics import NormalDist
 
-# A page shows many series, so a false one in a hundred: stricter than the level of the intervals.
-LEVEL = 0.99
+from kpis.statistics.intervals import LEVEL
 
 
 @dataclass(frozen=True, slots=True)

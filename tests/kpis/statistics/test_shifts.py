@@ -12,9 +12,9 @@ def days(*parts: tuple[int, int, int]) -> list[Counts]:
     return [Counts(successes, trials) for number, successes, trials in parts for _ in range(number)]
 
 
-@pytest.mark.parametrize(("splits", "chi_squared"), [(1, 6.635), (10, 10.828)])
+@pytest.mark.parametrize(("splits", "chi_squared"), [(1, 3.841), (5, 6.635), (50, 10.828)])
 def test_asks_what_the_tables_of_chi_squared_give_for_the_level(splits: int, chi_squared: float) -> None:
-    """One degree of freedom, at 0.01 and 0.001."""
+    """One degree of freedom, at 0.05, 0.01 and 0.001."""
     assert threshold(splits) == pytest.approx(chi_squared, abs=5e-4)
 
 
@@ -51,7 +51,7 @@ def test_takes_no_single_bad_day_for_a_shift() -> None:
     assert find_shift(week * 4, minimum_sample=20) is None
 
 
-def test_finds_none_in_99_of_100_series_that_did_not_shift() -> None:
+def test_finds_none_in_95_of_100_series_that_did_not_shift() -> None:
     dice = Random(1)
     found = 0
     for _ in range(500):
@@ -62,4 +62,4 @@ def test_finds_none_in_99_of_100_series_that_did_not_shift() -> None:
         ]
         found += find_shift(series, minimum_sample=20) is not None
 
-    assert found <= 5
+    assert found <= 25
