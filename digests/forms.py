@@ -78,7 +78,17 @@ class DigestForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes n
 
     class Meta:
         model = DigestSubscription
-        fields = ("is_active", "frequency", "weekday", "hour", "time_zone", "environments", "kpis", "by_mail")
+        fields = (
+            "is_active",
+            "frequency",
+            "weekday",
+            "hour",
+            "time_zone",
+            "language",
+            "environments",
+            "kpis",
+            "by_mail",
+        )
         widgets = {"frequency": forms.RadioSelect}
 
     def __init__(self, *args: Any, environments: Sequence[str], **kwargs: Any) -> None:

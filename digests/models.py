@@ -38,6 +38,12 @@ class DigestSubscription(models.Model):
     weekday = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(6)])
     hour = models.PositiveSmallIntegerField(default=8, validators=[MaxValueValidator(23)])
     time_zone = models.CharField(max_length=64, help_text="A name like Europe/Berlin")
+    language = models.CharField(
+        max_length=8,
+        choices=settings.LANGUAGES,
+        default=settings.LANGUAGE_CODE,
+        help_text="That of its letters",
+    )
     # Names. An empty list: every environment that the person may see when it is sent.
     environments = models.JSONField(default=list, blank=True)
     # Slugs. An empty list: every KPI.

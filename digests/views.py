@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -55,7 +55,7 @@ MAIL_POLICY = {
 @needs_right(Right.SUBSCRIBE)
 def show_digest(request: HttpRequest) -> HttpResponse:
     """The page at /account/digest/."""
-    subscription = subscription_of(cast(User, request.user))
+    subscription = own_subscription(request)
     form = DigestForm(
         request.POST or None,
         instance=subscription,
@@ -77,6 +77,15 @@ def show_digest(request: HttpRequest) -> HttpResponse:
         "chat_hosts": settings.DIGEST_CHAT_HOSTS,
     }
     return render(request, "digests/settings.html", context, status=400 if form.errors else 200)
+
+
+def own_subscription(request: HttpRequest) -> DigestSubscription:
+    """Of who asks. Until they say otherwise it is in the language in which they see the portal."""
+    subscription = subscription_of(cast(User, request.user))
+    language = get_language()
+    if subscription.pk is None and language in dict(settings.LANGUAGES):
+        subscription.language = language
+    return subscription
 
 
 def saved_text(subscription: DigestSubscription) -> str:
@@ -120,12 +129,10 @@ def sending_rows(subscription: DigestSubscription) -> list[dict[str, Any]]:
 def show_preview(request: HttpRequest) -> HttpResponse:
     """The page at /account/digest/preview/: the newest digest as mail, as text, and as it is posted to Slack."""
     letter = letter_for(request)
-    with override(settings.LANGUAGE_CODE):
-        text, chat = letter.text(), chat_texts(letter)
     context = {
         "letter": letter,
-        "text": text,
-        "chat": chat,
+        "text": letter.text(),
+        "chat": chat_texts(letter),
         "frequency": letter.digest.frequency,
         "frequencies": [(value, _(label)) for value, label in DigestFrequency.choices],
     }
@@ -138,14 +145,12 @@ def show_preview(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 def show_mail(request: HttpRequest) -> HttpResponse:
     """The HTML part of the mail as it is, which the preview has in a frame."""
-    letter = letter_for(request)
-    with override(settings.LANGUAGE_CODE):
-        return HttpResponse(letter.html())
+    return HttpResponse(letter_for(request).html())
 
 
 def letter_for(request: HttpRequest) -> Letter:
     """Of the days that were due last. `?frequency=` shows the other kind; an unknown one is a 404."""
-    subscription = subscription_of(cast(User, request.user))
+    subscription = own_subscription(request)
     frequency = request.GET.get("frequency", "") or subscription.frequency
     if frequency not in DigestFrequency.values:
         raise Http404("There is no digest of this frequency.")
@@ -153,9 +158,7 @@ def letter_for(request: HttpRequest) -> Letter:
     subscription.origin = request.build_absolute_uri("/")
     now = timezone.now()
     slot = latest_slot(DigestClock.of(subscription), now=now)
-    # As it is sent, whatever language its reader has here: the worker knows no reader's language.
-    with override(settings.LANGUAGE_CODE):
-        return preview_of(subscription, slot=slot, now=now)
+    return preview_of(subscription, slot=slot, now=now)
 
 
 def chat_texts(letter: Letter) -> list[str]:

@@ -8,6 +8,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
+from django.utils.translation import override
 
 from digests.letters.content import Digest, make_digest
 from digests.letters.writing import chat_message, news_of, plain_digest
@@ -21,25 +22,39 @@ from telemetry.models import Environment
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """A digest with the links that belong to its subscription; "" where no address of the portal is known."""
+    """A digest with the links that belong to its subscription; "" where no address of the portal is known.
+
+    All its texts are in its own language, whoever asks for them.
+    """
 
     digest: Digest
+    language: str
     settings_url: str
     unsubscribe_url: str
 
+    @property
+    def subject(self) -> str:
+        with override(self.language):
+            return self.digest.subject
+
     def text(self) -> str:
-        return plain_digest(self.digest, settings_url=self.settings_url, unsubscribe_url=self.unsubscribe_url)
+        links = {"settings_url": self.settings_url, "unsubscribe_url": self.unsubscribe_url}
+        with override(self.language):
+            return plain_digest(self.digest, **links)
 
     def html(self) -> str:
-        context = {
+        context: dict[str, Any] = {
             "letter": self,
             "digest": self.digest,
-            "parts": [(part, news_of(part)) for part in self.digest.parts],
+            "language": self.language,
         }
-        return render_to_string("digests/mail.html", context)
+        with override(self.language):
+            context["parts"] = [(part, news_of(part)) for part in self.digest.parts]
+            return render_to_string("digests/mail.html", context)
 
     def chat(self) -> dict[str, Any]:
-        return chat_message(self.digest, settings_url=self.settings_url)
+        with override(self.language):
+            return chat_message(self.digest, settings_url=self.settings_url)
 
 
 def letter_of(sending: DigestSending, *, now: datetime) -> Letter:
@@ -60,18 +75,20 @@ def write_letter(
     subscription: DigestSubscription, *, frequency: DigestFrequency, days: Range, now: datetime
 ) -> Letter:
     origin = origin_of(subscription)
-    digest = make_digest(
-        frequency=frequency,
-        range=days,
-        environments=environments_in(subscription),
-        kpis=subscription.kpis,
-        origin=origin,
-        now=now,
-    )
+    with override(subscription.language):
+        digest = make_digest(
+            frequency=frequency,
+            range=days,
+            environments=environments_in(subscription),
+            kpis=subscription.kpis,
+            origin=origin,
+            now=now,
+        )
     has_links = bool(origin and subscription.pk)
     ending = reverse("digest-unsubscribe", args=[token_of(subscription)]) if has_links else ""
     return Letter(
         digest=digest,
+        language=subscription.language,
         settings_url=f"{origin}{reverse('digest')}" if has_links else "",
         unsubscribe_url=f"{origin}{ending}" if has_links else "",
     )
@@ -95,7 +112,7 @@ def mail_of(sending: DigestSending, letter: Letter) -> EmailMultiAlternatives:
     if letter.unsubscribe_url.startswith("https://"):
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail = EmailMultiAlternatives(
-        subject=letter.digest.subject,
+        subject=letter.subject,
         body=letter.text(),
         to=[sending.subscription.user.email],
         headers=headers,

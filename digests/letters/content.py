@@ -3,17 +3,20 @@
 It asks the same readings as the overview and has the texts from there, so that its figures are those of the pages.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Self
 
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from digests.letters.bars import DigestBar, make_bars
 from digests.models import DigestFrequency
 from kpis.days import local_day, reporting_zone
-from kpis.formatting import moment_text
+from kpis.formatting import date_text, day_of_year_text, moment_text
 from kpis.reading.evaluation import OFF_TARGET
 from kpis.reading.periods import Granularity, Range
 from kpis.reading.readings import Comparison, compare_kpis
@@ -21,13 +24,20 @@ from pages.kpi.headline import Change, Headline
 from pages.kpi.news import came_back, left_target, size_of_change
 from pages.kpi.texts import summary_text
 from pages.page_request import PageState
+from web.languages import lazy_text
 from web.moments import rfc3339
 
 # What the bars of a digest are: the hours of its day, or the days of its week.
 GRANULARITIES = {DigestFrequency.DAILY: Granularity.HOUR, DigestFrequency.WEEKLY: Granularity.DAY}
-NAMES = {DigestFrequency.DAILY: "Daily digest", DigestFrequency.WEEKLY: "Weekly digest"}
-BEFORE = {DigestFrequency.DAILY: "the day before", DigestFrequency.WEEKLY: "the week before"}
-BARS = {DigestFrequency.DAILY: "By hour", DigestFrequency.WEEKLY: "By day"}
+NAMES = {
+    DigestFrequency.DAILY: lazy_text("Daily digest"),
+    DigestFrequency.WEEKLY: lazy_text("Weekly digest"),
+}
+BEFORE = {
+    DigestFrequency.DAILY: lazy_text("the day before"),
+    DigestFrequency.WEEKLY: lazy_text("the week before"),
+}
+BARS = {DigestFrequency.DAILY: lazy_text("By hour"), DigestFrequency.WEEKLY: lazy_text("By day")}
 # Colours of static/portal/tokens.css on white, since a mail has no style sheet. Words stand beside each.
 COLOURS = {"good": "#12704a", "bad": "#b02a30", "few": "#7d5800", "close": "#7d5800"}
 OTHER_COLOUR = "#5a5f67"
@@ -60,7 +70,7 @@ class KpiLine:
     def from_comparison(cls, comparison: Comparison, *, url: str) -> Self:
         current, headline = comparison.current, Headline.from_comparison(comparison, state=PageState())
         return cls(
-            title=current.kpi.title,
+            title=_(current.kpi.title),
             url=url,
             value=headline.total.value,
             previous=headline.previous_value,
@@ -91,7 +101,7 @@ class KpiLine:
         """+5.3 points, better; +2 points, within noise; "" where there is nothing to compare."""
         if self.change is None:
             return ""
-        return ", ".join(dict.fromkeys([self.change.text, self.change.words]))
+        return ", ".join(dict.fromkeys([self.change.text, str(self.change.words)]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,16 +152,25 @@ class Digest:
 
     @property
     def bars_are(self) -> str:
-        return BARS[self.frequency]
+        return str(BARS[self.frequency])
 
     @property
     def subject(self) -> str:
         """Weekly digest, 16 to 22 Mar 2026: 2 left their target, 3 changed."""
+        news = ", ".join(self._news()) or _("nothing changed beyond noise")
+        return _("%(name)s, %(period)s: %(news)s") % {
+            "name": self.name,
+            "period": self.period,
+            "news": news,
+        }
+
+    def _news(self) -> Iterator[str]:
         left = sum(len(part.left) for part in self.parts)
         changed = sum(len(part.changed) for part in self.parts)
-        news = [f"{left} left {'its' if left == 1 else 'their'} target"] if left else []
-        news += [f"{changed} changed"] if changed else []
-        return f"{self.name}, {self.period}: {', '.join(news) or 'nothing changed beyond noise'}"
+        if left:
+            yield ngettext("%(count)s left its target", "%(count)s left their target", left) % {"count": left}
+        if changed:
+            yield _("%(count)s changed") % {"count": changed}
 
 
 def make_digest(
@@ -173,9 +192,9 @@ def make_digest(
     }
     return Digest(
         frequency=frequency,
-        name=NAMES[frequency],
+        name=str(NAMES[frequency]),
         period=period_text(range),
-        before=BEFORE[frequency],
+        before=str(BEFORE[frequency]),
         zone=range.zone.key,
         parts=[
             make_part(comparisons, environment=name, kpis=kpis, origin=origin)
@@ -224,7 +243,7 @@ def part_note(comparison: Comparison) -> str:
     if is_computed(comparison) or reading.computed_until is None:
         return ""
     until = moment_text(reading.computed_until, zone=reading.range.zone)
-    return f"Computed until {until}: later events are not in these figures yet."
+    return _("Computed until %(until)s: later events are not in these figures yet.") % {"until": until}
 
 
 def period_text(range: Range) -> str:
@@ -232,11 +251,11 @@ def period_text(range: Range) -> str:
     first = local_day(range.start, zone=range.zone)
     last = local_day(range.end - timedelta(microseconds=1), zone=range.zone)
     if first == last:
-        return f"{first.day} {first:%b %Y}"
-    return f"{short_date(first, beside=last)} to {last.day} {last:%b %Y}"
+        return date_text(first)
+    return _("%(first)s to %(last)s") % {"first": short_date(first, beside=last), "last": date_text(last)}
 
 
 def short_date(day: date, *, beside: date) -> str:
     if day.year != beside.year:
-        return f"{day.day} {day:%b %Y}"
-    return f"{day.day}" if day.month == beside.month else f"{day.day} {day:%b}"
+        return date_text(day)
+    return date_format(day, "TEXT_DAY_OF_MONTH") if day.month == beside.month else day_of_year_text(day)

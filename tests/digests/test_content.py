@@ -223,3 +223,17 @@ def test_a_long_section_ends_with_a_whole_line() -> None:
 
     assert cut(text) == "\n".join([*["x" * 1_000] * 2, "…"])
     assert cut("short") == "short"
+
+
+def test_a_letter_is_in_the_persons_language_whoever_makes_it() -> None:
+    make_target(SUGGESTIONS, "0.3", since=date(2026, 1, 1))
+    weeks(SUGGESTIONS, before=400, now=200)
+
+    german = letter(language="de")
+
+    assert (
+        german.subject == "Wöchentlicher Bericht, 9. bis 15. Feb 2026: 1 hat ihr Ziel verlassen, 1 geändert"
+    )
+    assert "Ziel verlassen\n- Vorschlagsquote für Vorlagen: 20" in german.text()
+    assert '<html lang="de">' in german.html()
+    assert "zum Vergleich: die Woche davor" in str(german.chat())

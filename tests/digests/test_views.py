@@ -39,6 +39,7 @@ def form(**fields: Any) -> dict[str, Any]:
         "weekday": "0",
         "hour": "8",
         "time_zone": "Europe/Berlin",
+        "language": "en",
         "by_mail": "on",
         "webhook_url": "",
     }
@@ -70,6 +71,7 @@ def test_a_person_subscribes(client: Client, ada: User) -> None:
         ({"environments": ["secret"]}, "Select a valid choice"),
         ({"kpis": ["no-kpi"]}, "Select a valid choice"),
         ({"time_zone": "Mars/Olympus"}, "Select a valid choice"),
+        ({"language": "xx"}, "Select a valid choice"),
         ({"hour": "24"}, "Select a valid choice"),
         ({"weekday": "7"}, "Select a valid choice"),
         ({"frequency": "hourly"}, "Select a valid choice"),
@@ -136,6 +138,12 @@ def test_one_is_sent_now_to_who_has_settings(client: Client, ada: User) -> None:
 
     assert states() == [("asked 2026-02-15T12:00", "mail", "pending")]
     assert "Waits" in answer.content.decode()
+
+
+def test_a_first_digest_is_in_the_language_of_the_page(client: Client, ada: User) -> None:
+    page = client.get("/account/digest/preview/", headers={"Accept-Language": "de"}).content.decode()
+
+    assert "Wöchentlicher Bericht" in page
 
 
 def test_the_preview_shows_all_forms(client: Client, ada: User) -> None:

@@ -16,6 +16,7 @@ THOUSAND_SEPARATOR = ""
 # The portal's own pages: for the filter `date`, and for kpis.formatting.
 TEXT_DAY = "j M Y"
 TEXT_DAY_OF_YEAR = "j M"
+TEXT_DAY_OF_MONTH = "j"
 TEXT_MONTH = "M Y"
 TEXT_LONG_DAY = "j F Y"
 TEXT_MOMENT = "j M Y H:i"
