@@ -138,10 +138,13 @@
     );
   }
 
+  // The environment, what is shown, and its first and last day, as files of tables are named (pages/exporting/answers.py).
   function fileName(area, ending) {
-    const { pictureTitle, pictureWords } = namesOf(area);
-    const words = `${pictureTitle} ${pictureWords}`.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-    return `${words.join("-").slice(0, 120)}.${ending}`;
+    const { pictureTitle, pictureSubject = "" } = namesOf(area);
+    const { environment, dates } = document.getElementById("content").dataset;
+    const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
+    const shown = wordsOf(`${environment} ${pictureTitle} ${pictureSubject}`).join("-").slice(0, 120);
+    return `${[shown, ...wordsOf(dates)].join("-")}.${ending}`;
   }
 
   function save(blob, name) {

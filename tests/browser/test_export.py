@@ -24,6 +24,11 @@ def saved(visit: Visit, path: str, *, format: str, to: Path) -> bytes:
     with page.expect_download() as download:
         page.locator(f"[data-picture-as={format}]").first.click()
     assert download.value.suggested_filename.endswith(f".{format}")
+    # A run is named by its id, and not by a range.
+    assert re.match(
+        r"production-.*-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d\.|production-.*-failed\.",
+        download.value.suggested_filename,
+    )
     download.value.save_as(to)
     return to.read_bytes()
 

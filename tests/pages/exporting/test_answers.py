@@ -155,6 +155,28 @@ def test_moments_are_written_in_full(operator: Client) -> None:
     assert rows_of(operator, "/runs/?csv=runs")[0]["Started"].endswith("+00:00")
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/?csv=kpis&range=7d", "production-overview-2026-02-09-2026-02-15.csv"),
+        ("/runs/?csv=runs&range=24h", "production-runs-2026-02-14-2026-02-15.csv"),
+        (
+            "/plan/?csv=events&from=2026-02-01&to=2026-02-03",
+            "production-plan-events-2026-02-01-2026-02-02.csv",
+        ),
+        ("/slos/?csv=ingest-availability", "production-slos-ingest-availability-2026-01-18-2026-02-15.csv"),
+        ("/alerts/?csv=firing", "alerts-firing-2026-02-15.csv"),
+        ("/sessions/s-1/?csv=runs", "production-session-s-1-runs.csv"),
+        (
+            "/kpis/workflow-success-rate/counted/?csv=rows",
+            "production-kpi-counted-workflow-success-rate-2026-01-19-2026-02-15.csv",
+        ),
+    ],
+)
+def test_the_name_of_a_file_says_environment_and_range(operator: Client, path: str, name: str) -> None:
+    assert operator.get(path).headers["Content-Disposition"] == f'attachment; filename="{name}"'
+
+
 def test_viewers_are_shown_no_link_and_get_no_file(client: Client) -> None:
     make_environment()
     client.force_login(make_person("eve", role=Role.VIEWER))
