@@ -76,3 +76,19 @@ def test_a_page_is_a_report_on_one_sheet(visit: Visit, path: str, sheets: int) -
 
     assert re.findall(rb"/Count (\d+)", pdf)[:1] == [str(sheets).encode()]
     assert visit.faults == []
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_overview_is_one_sheet_with_alerts_and_changes_on_it(visit: Visit, language: str) -> None:
+    visit.page.set_extra_http_headers({"Accept-Language": language})
+    page = visit.goto("/?range=7d")
+    titles = page.locator(".alert-title")
+    # A sentence that takes two lines each.
+    page.evaluate(
+        "document.querySelectorAll('.alert-title').forEach((title) => title.append(' x'.repeat(30)))"
+    )
+
+    pdf = page.pdf(prefer_css_page_size=True)
+
+    assert (titles.count(), page.locator(".change").count() > 0) == (3, True)
+    assert re.findall(rb"/Count (\d+)", pdf)[:1] == [b"1"]
