@@ -230,7 +230,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "admin api apps checks tasks",
         "urls",
     ),
-    "sharing": ("models", "links", "admin apps"),
+    "sharing": ("models", "links", "admin apps tasks"),
     "metrics.dashboards": (
         "panels queries",
         "shapes variables",
