@@ -13,6 +13,7 @@ from digests.addresses import hint_of, parse_webhook, seal_webhook
 from digests.models import DigestFrequency, DigestSubscription
 from kpis.formatting import words_of
 from kpis.registry import DEFINITIONS
+from people import mailing
 from web.languages import lazy_text
 from workbench.retries.addresses import BadUrl
 
@@ -25,6 +26,9 @@ REGIONS = (
     "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
 )  # fmt: skip
 LONGEST_ADDRESS = 500
+NO_MAIL_SERVER = lazy_text(
+    "No mail can be sent: an operator must set EMAIL_URL to a mail server. Untick it, and choose Slack instead."
+)
 
 
 @cache
@@ -121,14 +125,16 @@ class DigestForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes n
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("by_mail") and not self.instance.user.email:
             self.add_error("by_mail", _("Your account has no mail address: an administrator enters it."))
+        elif cleaned.get("by_mail") and cleaned.get("is_active") and not mailing.is_configured():
+            self.add_error("by_mail", NO_MAIL_SERVER)
         if cleaned.get("is_active") and not self.has_way_out(cleaned):
             self.add_error(None, _("Choose mail or Slack, or both."))
         return cleaned
 
     def has_way_out(self, cleaned: dict[str, Any]) -> bool:
         keeps_webhook = self.has_webhook and not cleaned.get("forgets_webhook")
-        # A fault of the address is said beside it.
-        has_new = bool(cleaned.get("webhook_url")) or "webhook_url" in self.errors
+        # A fault of the address, and of mail, is said beside it.
+        has_new = bool(cleaned.get("webhook_url")) or bool({"webhook_url", "by_mail"} & set(self.errors))
         return bool(cleaned.get("by_mail")) or has_new or keeps_webhook
 
     def chosen(self) -> DigestSubscription:

@@ -60,7 +60,9 @@ def show_digest(request: HttpRequest) -> HttpResponse:
         request.POST or None,
         instance=subscription,
         environments=environments_of(request),
-        initial={} if subscription.pk else {"by_mail": bool(subscription.user.email)},
+        initial={}
+        if subscription.pk
+        else {"by_mail": mailing.is_configured() and bool(subscription.user.email)},
     )
     if form.is_valid():
         subscription = form.chosen()

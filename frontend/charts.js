@@ -70,6 +70,11 @@ function tokens(...names) {
   return colours;
 }
 
+// ECharts writes it into attributes as it is.
+function fontFamily() {
+  return getComputedStyle(document.body).fontFamily.replaceAll('"', "'");
+}
+
 function element(name, className, ...content) {
   const made = Object.assign(document.createElement(name), { className });
   made.append(...content);
@@ -113,12 +118,23 @@ const FLAGS = {
 };
 const AT_THE_FOOT = ["changed"];
 
-function makeFlags({ key, name, values }, look) {
+// The numbers of the notes below a picture, which are in the order of time.
+function noteNumbers(data) {
+  const name = data.lines.find(({ key }) => key === "annotation")?.name;
+  let number = 0;
+  return data.periods.map(({ figures }) => figures.filter(([called]) => called === name).map(() => ++number).join(", "));
+}
+
+function makeFlags({ key, name, values }, look, { notes = [], ink }) {
   const border = look.stroke === "none" ? {} : { borderColor: look.stroke, borderWidth: parseFloat(look.strokeWidth) };
   return {
     name, data: values.map((value) => (AT_THE_FOOT.includes(key) && value !== null ? 0 : value)),
     type: "line", xAxisIndex: 2, yAxisIndex: 2, z: 4, silent: true, showAllSymbol: true,
     ...FLAGS[key], itemStyle: { color: look.fill, ...border }, lineStyle: { width: 0 },
+    label: {
+      show: key === "annotation" && notes.length > 0, position: "bottom", distance: 8, color: ink, fontSize: 11,
+      formatter: ({ dataIndex }) => notes[dataIndex],
+    },
   };
 }
 
@@ -156,10 +172,9 @@ function makeLine({ key, name, values }, look, hasBand) {
   };
 }
 
-function makeOption(data, entries) {
+function makeOption(data, entries, { isPicture = false } = {}) {
   const [ink, soft, rule] = tokens("ink", "ink-soft", "line");
-  // ECharts writes it into attributes as it is.
-  const font = getComputedStyle(document.body).fontFamily.replaceAll('"', "'");
+  const font = fontFamily();
   const labels = { color: soft, fontSize: 12, fontFamily: font };
   const category = { type: "category", data: data.periods.map(({ label }) => label), axisTick: { show: false }, axisLine: { lineStyle: { color: rule } } };
   const shown = data.lines.filter(({ key }) => entries.get(key).getAttribute("aria-pressed") === "true");
@@ -195,7 +210,7 @@ function makeOption(data, entries) {
     series: shown.flatMap((line) => {
       const look = getComputedStyle(entries.get(line.key).querySelector("[data-chart-look]"));
       if (line.key === "interval") return makeBand(line, look, valueAxis.max);
-      if (line.key in FLAGS) return makeFlags(line, look);
+      if (line.key in FLAGS) return makeFlags(line, look, { notes: isPicture ? noteNumbers(data) : [], ink });
       return line.is_bar ? makeBars(line, look) : makeLine(line, look, shown.some(({ key }) => key === "interval"));
     }),
   };
@@ -204,7 +219,7 @@ function makeOption(data, entries) {
 // The values of a breakdown: lines, or bars on top of each other whose axis holds the whole stack.
 function makeBreakdown(data, entries) {
   const [ink, soft, rule, surface] = tokens("ink", "ink-soft", "line", "surface");
-  const font = getComputedStyle(document.body).fontFamily;
+  const font = fontFamily();
   const labels = { color: soft, fontSize: 12, fontFamily: font };
   const shown = data.lines.filter(({ key }) => entries.get(key).getAttribute("aria-pressed") === "true");
   const heights = data.is_stacked
@@ -283,7 +298,7 @@ function draw(figure) {
   new ResizeObserver(() => {
     if (!("printing" in document.documentElement.dataset)) chart.resize();
   }).observe(canvas);
-  canvas.addEventListener("drawpicture", ({ detail }) => drawPicture(makeOptionOf(data, entries), detail));
+  canvas.addEventListener("drawpicture", ({ detail }) => drawPicture(makeOptionOf(data, entries, { isPicture: true }), detail));
   followPaper(chart, canvas, update);
   document.addEventListener("themechange", update);
 }

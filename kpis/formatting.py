@@ -1,10 +1,10 @@
 """Numbers and moments as text, for people, as the reader's language writes them (config/formats).
 
-Programs get unrounded numbers, from the API.
+Programs get unrounded numbers, from the API. A file of a page's table takes them from ComputableText.
 """
 
-from datetime import date, datetime
-from typing import NamedTuple
+from datetime import UTC, date, datetime
+from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, get_format
@@ -31,6 +31,37 @@ class Figure(NamedTuple):
     text: str
 
 
+class ComputableText(str):
+    """A text as it is shown; `raw` is its value as programs write it, `unit` what that is in, or the zone of a moment.
+
+    A text that is made of it, like a sentence, is a plain one again.
+    """
+
+    raw: str
+    unit: str
+
+    # Copying makes the text first and sets the attributes afterwards, so they have defaults.
+    def __new__(cls, text: str, *, raw: str = "", unit: str = "") -> Self:
+        made = super().__new__(cls, text)
+        made.raw, made.unit = raw, unit
+        return made
+
+
+def measured(text: str, *, value: float, unit: str) -> ComputableText:
+    """A number in its unit (`ratio`, `seconds`, `usd`, `count`), not rounded for people."""
+    return ComputableText(text, raw=str(value) if isinstance(value, int) else f"{value:.15g}", unit=unit)
+
+
+def at_moment(text: str, *, moment: datetime) -> ComputableText:
+    """A moment in UTC (RFC 3339)."""
+    return ComputableText(text, raw=moment.astimezone(UTC).isoformat(), unit="UTC")
+
+
+def on_day(text: str, *, day: date) -> ComputableText:
+    """A day (ISO 8601); the page knows the zone."""
+    return ComputableText(text, raw=day.isoformat(), unit="date")
+
+
 def value_text(value: float | None, *, unit: str) -> str:
     """A value of the unit `ratio`, `seconds` or `usd`; a dash for None."""
     if value is None:
@@ -53,7 +84,8 @@ def interval_text(low: float | None, high: float | None, *, unit: str) -> str:
 
 def percent_text(ratio: float, *, decimals: int = 1) -> str:
     """0.314 as 31.4%; without zeros at its end."""
-    return mark("TEXT_PERCENT").format(percent_number(ratio, decimals=decimals))
+    text = mark("TEXT_PERCENT").format(percent_number(ratio, decimals=decimals))
+    return measured(text, value=ratio, unit="ratio")
 
 
 def percent_number(ratio: float, *, decimals: int = 1) -> str:
@@ -74,6 +106,10 @@ def mark(name: str) -> str:
 
 def duration_text(seconds: float) -> str:
     """The two largest units that say something: <0.001 s, 0.42 s, 12.3 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    return measured(_duration(seconds), value=seconds, unit="seconds")
+
+
+def _duration(seconds: float) -> str:
     # Rounded before it is compared, so that 59.96 s is 1 min and not 60 s.
     if round(seconds, 1) < MINUTE:
         return _short_duration(seconds)
@@ -102,18 +138,19 @@ def _two_units(whole: int, *, large: int, small: int, names: tuple[str, str]) ->
 def dollars_text(amount: float) -> str:
     """$1,234.56; below a cent with four decimals."""
     number = f"{amount:,.4f}" if 0 < amount < 0.01 else f"{amount:,.2f}"
-    return mark("TEXT_DOLLARS").format(localized(number))
+    return measured(mark("TEXT_DOLLARS").format(localized(number)), value=amount, unit="usd")
 
 
 def count_text(number: float) -> str:
-    return localized(f"{number:,.0f}")
+    return measured(localized(f"{number:,.0f}"), value=number, unit="count")
 
 
 def compact_text(number: float) -> str:
     """About so many: 950, 12.3k, 4.56M, 7.8B."""
     for least, size in COMPACT_UNITS:
         if number >= least:
-            return with_unit(localized(f"{number / size:.3g}"), size=size)
+            text = with_unit(localized(f"{number / size:.3g}"), size=size)
+            return measured(text, value=number, unit="count")
     return count_text(number)
 
 
@@ -148,7 +185,7 @@ def _sign(number: float) -> str:
 
 def date_text(day: date) -> str:
     """15 Feb 2026."""
-    return date_format(day, "TEXT_DAY")
+    return on_day(date_format(day, "TEXT_DAY"), day=day)
 
 
 def month_text(day: date) -> str:
@@ -164,7 +201,7 @@ def day_of_year_text(day: date) -> str:
 def moment_text(moment: datetime, *, zone: ZoneInfo) -> str:
     """15 Feb 2026, 13:00 in the zone."""
     local = moment.astimezone(zone)
-    return f"{date_text(local.date())}, {local:%H:%M}"
+    return at_moment(f"{date_text(local.date())}, {local:%H:%M}", moment=moment)
 
 
 def words_of(code: str) -> str:

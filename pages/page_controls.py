@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from kpis.formatting import moment_text, words_of
-from kpis.reading.periods import Against, Range
+from kpis.reading.periods import Against, Range, dates_of
 from kpis.reading.readings import Comparison
 from kpis.registry import Kpi
 from pages.page_request import (
@@ -19,6 +19,7 @@ from pages.page_request import (
     PRESETS,
     PageRequest,
     PageState,
+    moment_part,
 )
 from pages.period_names import COMPARED_NAMES, COMPARED_PHRASES, previous_note, range_text
 from web.languages import lazy_text
@@ -42,6 +43,7 @@ class Link:
 class PageControls:
     """`granularities` are empty on a page that always shows days, `comparisons` on one without a choice of them.
 
+    `dates` is the range for the name of a file, `fixed_query` the query of the page as it is now, for ever.
     `compared_name` says what `previous_text` is of the range (`compared_phrase`: after "against"), and
     `previous_note` how it ends. `hidden` are the form's hidden fields. `is_open` says that the range is computed to
     somewhere within it.
@@ -55,6 +57,8 @@ class PageControls:
     start: str
     end: str
     range_text: str
+    dates: str
+    fixed_query: str
     previous_text: str
     compared_name: str
     compared_phrase: str
@@ -102,6 +106,8 @@ class PageControls:
             start=f"{shown_range.start.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
             end=f"{shown_range.end.astimezone(zone):%Y-%m-%d}" if state.is_custom else "",
             range_text=range_text(shown_range),
+            dates=dates_of(shown_range),
+            fixed_query=fixed_query(page),
             previous_text=range_text(previous),
             compared_name=COMPARED_NAMES[state.against] if state.compares else "",
             compared_phrase=COMPARED_PHRASES[state.against] if state.compares else "",
@@ -115,6 +121,12 @@ class PageControls:
             is_custom=state.is_custom,
             hidden=state.kept_fields(),
         )
+
+
+def fixed_query(page: PageRequest) -> str:
+    """The query of the same page with its environment and the ends of its range, which do not move on with the days."""
+    start, end = (moment_part(at, zone=page.range.zone) for at in (page.range.start, page.range.end))
+    return page.state.query(environment=page.environment, preset="", start=start, end=end)
 
 
 def environment_links(page: PageRequest) -> list[Link]:

@@ -159,6 +159,13 @@ class PageState:
         return replace(self, extra=tuple({**dict(self.extra), **parts}.items()))
 
 
+def moment_part(moment: datetime, *, zone: ZoneInfo) -> str:
+    """The moment as a date where it is a midnight of the zone, else as RFC 3339: what `from` and `to` take."""
+    local = moment.astimezone(zone)
+    is_midnight = (local.hour, local.minute) == (0, 0)
+    return f"{local:%Y-%m-%d}" if is_midnight else local.isoformat()
+
+
 @dataclass(frozen=True, kw_only=True)
 class PageRequest:
     """A page of an environment, as a person asked for it. With a fault, state and range are the defaults."""

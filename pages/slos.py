@@ -89,6 +89,7 @@ def show_slos(request: HttpRequest) -> HttpResponse:
         "cards": [make_card(reading, zone=page.range.zone) for reading in readings],
         "environments": environment_links(page),
         "environment": page.environment,
+        "dates": f"{readings[0].days[0].date}-{readings[0].days[-1].date}",
         "time_zone": page.range.zone.key,
         "now": moment_text(page.now, zone=page.range.zone),
         "now_iso": page.now.isoformat(),

@@ -30,6 +30,11 @@ def approval_url(approval_id: str, *, environment: str) -> str:
     return thing_url("approval", approval_id, environment=environment)
 
 
+def rejected_url(pk: int) -> str:
+    """The page of a rejected event, for who may explore."""
+    return reverse("plan-rejected", args=[pk])
+
+
 def thing_url(name: str, thing_id: str, **query: str) -> str:
     """The page of that name; "" for an id that no path can hold: browsers leave . and .. out of a path."""
     if not thing_id or {".", ".."} & set(thing_id.split("/")):

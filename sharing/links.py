@@ -29,6 +29,9 @@ MOST_OPEN_LINKS = 100
 # How often the use of a link is written, and for how long the list shows one that is over.
 USE_INTERVAL = timedelta(minutes=5)
 SHOWN_AFTER_END = timedelta(days=30)
+# After their end, rows are kept for so long; of those that are older a night deletes so many at a time.
+KEPT_AFTER_END = timedelta(days=90)
+MOST_FORGOTTEN = 1000
 
 
 class LinkUnusable(LookupError):
@@ -138,3 +141,15 @@ def revoke_link(link: SharedLink, *, now: datetime) -> bool:
         return False
     trail.note(Verb.CHANGED, subject=link, before_and_after={"revoked_at": (None, now)})
     return True
+
+
+def forget_ended(*, now: datetime) -> int:
+    """Delete links that ended or were revoked more than 90 days ago, some at a time; returns how many. Safe to repeat.
+
+    The audit notes each, as it noted who made it.
+    """
+    # No index: a person has 100 open links at most, and a night reads the table once.
+    before = now - KEPT_AFTER_END
+    old = SharedLink.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)).order_by("pk")
+    keys = list(old.values_list("pk", flat=True)[:MOST_FORGOTTEN])
+    return SharedLink.objects.filter(pk__in=keys).delete()[0] if keys else 0

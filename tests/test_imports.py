@@ -182,7 +182,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
     "kpis.reading.activity": ("users",),
     "kpis.reading.usage": ("breakdown", "agents"),
     "pages": (
-        "page_request period_names polling runbook sparkline verdicts",
+        "page_request period_names polling runbook sparkline templatetags verdicts",
         "counted_links day_bars page_controls stacks thing_links",
         "alerting annotating exporting",
         "runs",
@@ -229,7 +229,7 @@ FLOORS: Mapping[str, tuple[str, ...]] = {
         "admin api apps checks tasks",
         "urls",
     ),
-    "sharing": ("models", "links", "admin apps"),
+    "sharing": ("models", "links", "admin apps tasks"),
     "metrics.dashboards": (
         "panels queries",
         "shapes variables",

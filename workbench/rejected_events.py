@@ -13,8 +13,9 @@ SEARCHED_REJECTIONS = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class RejectedMention:
-    """A refused event that names the thing; `code` is that of its first error."""
+    """A refused event that names the thing; `code` is that of its first error, `pk` its place in the quarantine."""
 
+    pk: int
     received_at: datetime
     event: str
     source: str
@@ -33,6 +34,7 @@ def rejected_events(naming: Q, *, environment: str) -> list[RejectedMention]:
     )
     return [
         RejectedMention(
+            pk=row.pk,
             received_at=row.received_at,
             event=row.event,
             source=row.source,

@@ -183,7 +183,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "telemetry.maintenance.banner",
             ],
             # Every page has texts to translate.
-            "builtins": ["django.templatetags.i18n"],
+            "builtins": ["django.templatetags.i18n", "pages.templatetags.computable"],
         },
     },
 ]

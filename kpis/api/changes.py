@@ -12,10 +12,9 @@ from rest_framework.response import Response
 
 from kpis.api.access import ReadView
 from kpis.api.answers import period_json
-from kpis.api.csv_export import REPEATED_FIELDS, CsvRenderer
+from kpis.api.csv_export import REPEATED_FIELDS, CsvRenderer, file_headers
 from kpis.api.parameters import KnownFormats, range_of
 from kpis.api.schemas.kpis import PreviousSerializer
-from kpis.api.usage import file_headers
 from kpis.api.views import ERRORS, RANGE_PARAMETERS, kpi_of, refuse_export_without_right
 from kpis.changed.days import MOST_CHANGES, NotedChange, NotedFigures, changes_within
 from kpis.changed.goals import GoalChange, GoalTerms, goal_changes
@@ -115,7 +114,8 @@ class ChangesView(ReadView):
             "has_more": has_more,
             "goals": goal_documents(goal_changes(kpi, environment=environment, range=asked)),
         }
-        return Response(answer, headers=file_headers(request, f"{kpi.slug}-changes-{environment}"))
+        headers = file_headers(request, f"{kpi.slug}-changes", environment=environment, range=asked)
+        return Response(answer, headers=headers)
 
 
 def change_document(change: NotedChange) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from kpis.reading.periods import Range, dates_of
 
 # A spreadsheet runs a cell that begins like this as a formula. The minus sign has no simpler form in Unicode.
 FORMULA_STARTS = frozenset("=+-@|%\u2212")
@@ -42,6 +45,14 @@ class CsvRenderer(BaseRenderer):
     @staticmethod
     def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
         return rows_of(answer)
+
+
+def file_headers(request: Request, name: str, *, environment: str, range: Range) -> dict[str, str]:
+    """The header that names the file where the answer is CSV: production-costs-2026-02-01-2026-02-28.csv."""
+    if request.accepted_renderer.format != CsvRenderer.format:
+        return {}
+    file_name = f"{environment or 'none'}-{name}-{dates_of(range)}.csv"
+    return {"Content-Disposition": f'attachment; filename="{file_name}"'}
 
 
 def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:

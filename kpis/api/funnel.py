@@ -11,10 +11,9 @@ from rest_framework.response import Response
 
 from kpis.api.access import ReadView
 from kpis.api.answers import range_json
-from kpis.api.csv_export import CsvRenderer
+from kpis.api.csv_export import CsvRenderer, file_headers
 from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, range_of
 from kpis.api.schemas.funnel import FunnelSerializer
-from kpis.api.usage import file_headers
 from kpis.api.views import ERRORS, RANGE_PARAMETERS, refuse_export_without_right
 from kpis.reading.evaluation import NO_EVENTS
 from kpis.reading.funnel import FunnelComparison, FunnelReading, StepReading, compare_funnel, known_sources
@@ -83,8 +82,9 @@ class FunnelView(ReadView):
             )
         except InvalidRange as error:
             raise bad_range(error) from error
+        headers = file_headers(request, "funnel", environment=environment, range=comparison.current.range)
         answer = funnel_json(comparison, parameters=parameters, compares=compares)
-        return Response(answer, headers=file_headers(request, f"funnel-{environment}"))
+        return Response(answer, headers=headers)
 
 
 def filter_of(parameters: Mapping[str, str]) -> SessionFilter:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from kpis.api.access import ReadView
 from kpis.api.answers import range_json
-from kpis.api.csv_export import CsvRenderer
+from kpis.api.csv_export import CsvRenderer, file_headers
 from kpis.api.parameters import KnownFormats, bad_parameter, bad_range, range_of
 from kpis.api.schemas.usage import AgentListSerializer, CostsSerializer
 from kpis.api.views import ERRORS, RANGE_PARAMETERS, refuse_export_without_right
@@ -79,7 +79,8 @@ class AgentsView(ReadView):
             reading = read_agents(environment=environment, range=range_of(parameters, now=timezone.now()))
         except InvalidRange as error:
             raise bad_range(error) from error
-        return Response(agents_json(reading), headers=file_headers(request, f"agents-{environment}"))
+        headers = file_headers(request, "agents", environment=environment, range=reading.range)
+        return Response(agents_json(reading), headers=headers)
 
 
 class CostsView(ReadView):
@@ -117,7 +118,8 @@ class CostsView(ReadView):
             )
         except InvalidRange as error:
             raise bad_range(error) from error
-        return Response(costs_json(comparison, by=by), headers=file_headers(request, f"costs-{environment}"))
+        headers = file_headers(request, "costs", environment=environment, range=comparison.current.range)
+        return Response(costs_json(comparison, by=by), headers=headers)
 
 
 def dimension_of(name: str) -> UsageDimension | None:
@@ -199,10 +201,3 @@ def days_json(series: Sequence[Usage], *, periods: Sequence[Period]) -> list[dic
         }
         for period, usage in zip(periods, series, strict=True)
     ]
-
-
-def file_headers(request: Request, name: str) -> dict[str, str]:
-    """The header that names the file where the answer is CSV."""
-    if request.accepted_renderer.format != CsvRenderer.format:
-        return {}
-    return {"Content-Disposition": f'attachment; filename="{name}.csv"'}

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from kpis.api.access import ReadView
 from kpis.api.answers import comparison_json, list_json
-from kpis.api.csv_export import CsvRenderer
+from kpis.api.csv_export import CsvRenderer, file_headers
 from kpis.api.parameters import (
     KnownFormats,
     bad_parameter,
@@ -23,7 +23,7 @@ from kpis.api.parameters import (
 from kpis.api.schemas.kpis import ErrorSerializer, KpiListSerializer, KpiSerializer
 from kpis.reading.periods import Against, Granularity, InvalidRange
 from kpis.reading.query import BREAKDOWN_LIMIT, UnknownDimension, UnknownKpi, find_kpi
-from kpis.reading.readings import Comparison, KpiReading, compare_kpi, compare_kpis
+from kpis.reading.readings import Comparison, compare_kpi, compare_kpis
 from kpis.registry import Kpi
 from people.access import has_right
 from people.models import Right
@@ -122,7 +122,7 @@ class KpiView(ReadView):
         kpi = kpi_of(slug)
         environment = self.environment(request, name=parameters["environment"])
         comparison = read(kpi, parameters, environment=environment)
-        headers = file_headers(request, comparison.current)
+        headers = file_headers(request, kpi.slug, environment=environment, range=comparison.current.range)
         return Response(comparison_json(comparison), headers=headers)
 
 
@@ -190,11 +190,3 @@ def top_of(parameters: Mapping[str, str]) -> int:
     if not 1 <= top <= MOST_TOP:
         raise bad_parameter(f"top: It takes a whole number from 1 to {MOST_TOP}.")
     return top
-
-
-def file_headers(request: Request, reading: KpiReading) -> dict[str, str]:
-    """The header that names the file where the answer is CSV."""
-    if request.accepted_renderer.format != CsvRenderer.format:
-        return {}
-    name = f"{reading.kpi.slug}-{reading.environment or 'none'}.csv"
-    return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -113,6 +113,12 @@ def last_date(period: Period, *, zone: ZoneInfo) -> date:
     return local_day(period.end - timedelta(microseconds=1), zone=zone)
 
 
+def dates_of(shown_range: Range) -> str:
+    """The first and the last day, 2026-02-01-2026-02-28, for the names of files."""
+    zone = shown_range.zone
+    return f"{local_day(shown_range.start, zone=zone)}-{last_date(shown_range, zone=zone)}"
+
+
 def recent_days(days: int, *, zone: ZoneInfo, now: datetime) -> Range:
     """The range of `days` days that ends with the end of today."""
     today = local_day(now, zone=zone)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from alerts.reading import RECENT, firing, recent
-from kpis.days import reporting_zone
+from kpis.days import local_day, reporting_zone
 from pages.alerting.texts import alert_texts
 from pages.page_controls import Link
 from pages.page_request import environments_of
@@ -29,6 +29,8 @@ def show_alerts(request: HttpRequest) -> HttpResponse:
         "firing": alert_texts(firing(now=now, limit=limit, environment=environment), zone=zone, now=now),
         "recent": alert_texts(recent(now=now, limit=limit, environment=environment), zone=zone, now=now),
         "recent_days": RECENT.days,
+        "environment": environment,
+        "dates": local_day(now, zone=zone).isoformat(),
         "environments": filter_links(names, current=environment),
         "time_zone": zone.key,
     }

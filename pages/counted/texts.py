@@ -15,6 +15,7 @@ from kpis.formatting import (
     count_text,
     dollars_text,
     duration_text,
+    measured,
     moment_text,
     words_of,
     words_within,
@@ -76,7 +77,8 @@ def amount_text(row: CountedRow, *, kpi: Kpi) -> str:
     if kpi.kind is Kind.SUM:
         if isinstance(row.thing, WorkflowRun):
             cost = estimate_cost(found.numerator, usd_per_minute=usd_per_minute())
-            return f"\N{ALMOST EQUAL TO}{dollars_text(cost / MICROSECONDS)}"
+            text = f"\N{ALMOST EQUAL TO}{dollars_text(cost / MICROSECONDS)}"
+            return measured(text, value=cost / MICROSECONDS, unit="usd")
         return dollars_text(found.numerator / MICROSECONDS)
     label = kpi.numerator_label
     if max(found.numerator, found.denominator) == 1:
@@ -90,7 +92,8 @@ def not_among(label: str) -> str:
 
 
 def numbered(number: int, label: str) -> str:
-    return _("%(count)s %(things)s") % {"count": count_text(number), "things": words_within(label)}
+    text = _("%(count)s %(things)s") % {"count": count_text(number), "things": words_within(label)}
+    return measured(text, value=number, unit="count")
 
 
 def label_of(thing: Model, *, frame: ThingFrame) -> ThingLabel:

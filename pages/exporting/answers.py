@@ -1,12 +1,15 @@
 """Answers a page's table as CSV: the page itself is made, in the state of its URL, and its table is taken."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
+from html import unescape
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.http import content_disposition_header
 from django.utils.translation import override
 
 from kpis.api.csv_export import write_csv
@@ -16,6 +19,10 @@ from people.models import Right
 
 PARAMETER = "csv"
 PageView = Callable[..., HttpResponse]
+# What the page's <main> says of the state that it shows.
+STATE_PART = re.compile(r'data-(environment|dates)="([^"]*)"')
+# A table that is its page needs no name beside the page's.
+WHOLE_PAGES = {"overview": "kpis", "runs": "runs", "kpi-counted": "rows", "funnel-sessions": "sessions"}
 
 
 def with_csv(view: PageView) -> PageView:
@@ -44,9 +51,22 @@ def csv_answer(page: str, *, name: str, request: HttpRequest) -> HttpResponse:
         rows = read_table(page, name=name)
     except NoSuchTable:
         raise Http404("The page has no such table.") from None
-    route = request.resolver_match.url_name if request.resolver_match else ""
+    match = request.resolver_match
+    route, subjects = (match.url_name or "", match.kwargs.values()) if match else ("", ())
+    file_name = make_file_name(page, route=route, subjects=[str(subject) for subject in subjects], table=name)
     headers = {
-        "Content-Disposition": f'attachment; filename="{route}-{name}.csv"',
+        "Content-Disposition": content_disposition_header(True, file_name) or "attachment",
         "Content-Language": settings.LANGUAGE_CODE,
     }
     return HttpResponse(write_csv(rows), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def make_file_name(page: str, *, route: str, subjects: list[str], table: str) -> str:
+    """production-overview-2026-01-01-2026-01-28.csv: the environment, what is shown, and its first and last day.
+
+    `subjects` are what the page is about: a KPI, an event, the id of a thing.
+    """
+    state = {name: unescape(value) for name, value in STATE_PART.findall(page.partition("<main")[2][:1000])}
+    shown = [route, *subjects, "" if WHOLE_PAGES.get(route) == table else table]
+    words = re.findall(r"\w+", " ".join([state.get("environment", ""), *shown, state.get("dates", "")]))
+    return "-".join(words)[:150] + ".csv"

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from kpis.formatting import duration_text, moment_text
 from kpis.reading.funnel import FunnelComparison, compare_funnel
+from kpis.reading.periods import dates_of
 from pages.funnel.state import FunnelRequest, funnel_request_or_404
 from pages.funnel.texts import DONE, step_texts, verdict_of
 from pages.page_controls import PageControls, environment_links, range_links
@@ -111,6 +112,7 @@ def show_stopped_sessions(request: HttpRequest) -> HttpResponse:
         "done": DONE[step],
         "words": asked.words,
         "range_text": range_text(page.range),
+        "dates": dates_of(page.range),
         "time_zone": page.range.zone.key,
         "sessions": [session_text(session, asked=asked) for session in found.sessions],
         "newest_url": page.state.link() if place else "",

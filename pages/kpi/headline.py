@@ -5,7 +5,7 @@ from typing import Self
 
 from django.utils.translation import gettext as _
 
-from kpis.formatting import change_text, value_text
+from kpis.formatting import change_text, measured, value_text
 from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE
 from kpis.reading.readings import Comparison, KpiReading
 from kpis.registry import Direction, Kpi
@@ -87,9 +87,12 @@ def change_text_of(change: ValueChange | None, *, kpi: Kpi) -> Change | None:
     """None where one of the two values is missing. A difference is better or worse only where it is more than noise."""
     if change is None:
         return None
-    text = change_text(change.current, change.previous, unit=kpi.unit)
+    shown = change_text(change.current, change.previous, unit=kpi.unit)
+    # The difference itself, in the KPI's unit; the text may be in per cent of the previous value.
+    text = measured(shown, value=change.difference, unit=kpi.unit)
     if text.startswith("±"):
-        return Change(text=_("no change"), tone="flat", arrow="flat", words=_("unchanged"))
+        text = measured(_("no change"), value=change.difference, unit=kpi.unit)
+        return Change(text=text, tone="flat", arrow="flat", words=_("unchanged"))
     if change.judgement in NOTES:
         note = NOTES[change.judgement]
         return Change(text=text, tone="flat", arrow="noise", words=note, note=note)

@@ -121,19 +121,22 @@ def chart_periods(
 
 
 def parts_of(reading: KpiReading) -> list[PartSeries]:
-    """The largest values, and all others as the last one."""
+    """The largest values, and all others as the last one. A single other one has its own name."""
     top = [part for part in reading.slices if part.series]
     parts = [
         PartSeries(key=f"series-{number}", name=slice_label(part.value), evaluations=part.series)
         for number, part in enumerate(top, start=1)
     ]
-    return parts + ([other_part(reading.other, count=reading.other_count)] if reading.other else [])
+    return parts + ([other_part(reading.other, reading=reading)] if reading.other else [])
 
 
-def other_part(other: Slice, *, count: int) -> PartSeries:
+def other_part(other: Slice, *, reading: KpiReading) -> PartSeries:
+    rest = reading.slices[SHOWN_VALUES:]
+    is_one = reading.other_count == len(rest) == 1
+    name = _("Other (%(count)s)") % {"count": count_text(reading.other_count)}
     return PartSeries(
         key="series-other",
-        name=_("Other (%(count)s)") % {"count": count_text(count)},
+        name=slice_label(rest[0].value) if is_one else name,
         evaluations=other.series,
     )
 

@@ -13,6 +13,7 @@ from kpis.formatting import (
     Figure,
     count_text,
     interval_text,
+    measured,
     percent_text,
     value_text,
     words_within,
@@ -65,6 +66,8 @@ class EvaluationText:
     sample: str
     verdict: str
     interval: str
+    interval_low: str
+    interval_high: str
     interval_name: str
     interval_column: Sequence[Figure]
     counts: Sequence[Figure]
@@ -79,7 +82,7 @@ class EvaluationText:
             Figure(name, value_text(percentile, unit=kpi.unit))
             for name, percentile in evaluation.percentiles.items()
         ]
-        interval = interval_of(evaluation, kpi=kpi)
+        interval, ends = interval_of(evaluation, kpi=kpi), evaluation.interval
         mean = Figure(_("Mean"), value_text(evaluation.mean, unit=kpi.unit))
         return cls(
             value=value,
@@ -89,6 +92,8 @@ class EvaluationText:
             sample=sample_text(evaluation, kpi=kpi),
             verdict=BADGES[evaluation.call].short if evaluation.call else "",
             interval=interval,
+            interval_low=value_text(ends.low if ends else None, unit=kpi.unit),
+            interval_high=value_text(ends.high if ends else None, unit=kpi.unit),
             interval_name=INTERVAL_NAME,
             interval_column=[Figure(INTERVAL_NAME, interval or DASH)] if method_of(kpi) else [],
             counts=count_figures(evaluation, kpi=kpi),
@@ -184,14 +189,15 @@ def target_text(target: float | None, *, kpi: Kpi) -> str:
         )
     is_least = kpi.direction is Direction.AT_LEAST
     sign = "\N{GREATER-THAN OR EQUAL TO}" if is_least else "\N{LESS-THAN OR EQUAL TO}"
-    return f"{sign} {value_text(target, unit=kpi.unit)}"
+    return measured(f"{sign} {value_text(target, unit=kpi.unit)}", value=target, unit=kpi.unit)
 
 
 def sample_text(evaluation: Evaluation, *, kpi: Kpi) -> str:
     """31 / 100 chat messages sent; of another KPI than a ratio: 36 drafts measured."""
     label = words_within(kpi.denominator_label)
     sample = _("%(count)s %(things)s") % {"count": count_text(evaluation.denominator), "things": label}
-    return f"{count_text(evaluation.numerator)} / {sample}" if kpi.kind is Kind.RATIO else sample
+    text = f"{count_text(evaluation.numerator)} / {sample}" if kpi.kind is Kind.RATIO else sample
+    return measured(text, value=evaluation.denominator, unit="count")
 
 
 class TwoCounts(Protocol):

@@ -50,6 +50,7 @@ class Card:
 
     slug: str
     title: str
+    unit: str
     url: str
     headline: Headline
     sparkline: Sparkline | None
@@ -137,6 +138,7 @@ def make_card(comparison: Comparison, *, state: PageState, place: PlaceInOrder |
     return Card(
         slug=current.kpi.slug,
         title=_(current.kpi.title),
+        unit=current.kpi.unit,
         url=kpi_url(current.kpi.slug, state=state),
         headline=Headline.from_comparison(comparison, state=state),
         sparkline=sparkline_of(current),

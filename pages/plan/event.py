@@ -18,7 +18,7 @@ from kpis.formatting import DASH, Figure, compact_text, count_text, moment_text,
 from pages.live.texts import taken_text
 from pages.page_request import PageRequest, environments_of, no_environment_page, page_request_or_404
 from pages.plan.list import controls_of, sending_of
-from pages.plan.state import NO_NAME, PlanState, client_part, event_url, rejected_url
+from pages.plan.state import NO_NAME, PlanState, client_part, event_url
 from pages.plan.texts import (
     client_text,
     day_text,
@@ -29,6 +29,7 @@ from pages.plan.texts import (
     share_text,
     small_percent,
 )
+from pages.thing_links import rejected_url
 from people.access import has_right, needs_right
 from people.models import Right
 from telemetry.counters.sent import OTHERS

@@ -15,8 +15,9 @@ from kpis.formatting import moment_text
 from pages.live.texts import taken_text
 from pages.page_request import PageState
 from pages.plan.event import rejected_text
-from pages.plan.state import event_url, rejected_url
+from pages.plan.state import event_url
 from pages.plan.texts import client_text, name_text
+from pages.thing_links import rejected_url
 from people.access import may_see, needs_right
 from people.models import Right
 from telemetry.models import QuarantinedEvent

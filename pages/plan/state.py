@@ -147,7 +147,3 @@ def event_url(name: str, *, state: PageState, **filters: str) -> str:
         return ""
     path = reverse("plan-event", args=[name or NO_NAME])
     return path + state.shared().with_extra(**filters).query()
-
-
-def rejected_url(pk: int) -> str:
-    return reverse("plan-rejected", args=[pk])

@@ -7,7 +7,16 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from kpis.formatting import DASH, Figure, compact_text, count_text, date_text, moment_text, percent_text
+from kpis.formatting import (
+    DASH,
+    Figure,
+    compact_text,
+    count_text,
+    date_text,
+    measured,
+    moment_text,
+    percent_text,
+)
 from pages.page_request import PageState
 from pages.plan.state import client_part, event_url
 from pages.sparkline import Sparkline, make_sparkline
@@ -110,8 +119,10 @@ def share_text(traffic: Traffic) -> ShareText:
 def small_percent(share: float) -> str:
     """A share that is not quite nothing, or not quite all, does not read as if it were."""
     if 0 < share < 0.001:
-        return f"<{percent_text(0.001)}"
-    return f">{percent_text(0.999)}" if 0.999 < share < 1 else percent_text(share)
+        return measured(f"<{percent_text(0.001)}", value=share, unit="ratio")
+    if 0.999 < share < 1:
+        return measured(f">{percent_text(0.999)}", value=share, unit="ratio")
+    return percent_text(share)
 
 
 def client_text(client: str) -> str:
@@ -147,7 +158,7 @@ def event_text(event: EventFigures, *, state: PageState, zone: ZoneInfo) -> Plan
         if any(series.accepted)
         else None,
         sparkline_label=_("Accepted by day: %(values)s") % {"values": series_text(series)},
-        properties=str(len(definition.properties)) if definition else "",
+        properties=count_text(len(definition.properties)) if definition else "",
         never_sent=never_sent_text(event),
         first_seen=day_text(event.use.first_day if event.use else None),
         last_seen=last_seen_text(event, zone=zone),

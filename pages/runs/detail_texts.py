@@ -29,7 +29,7 @@ from pages.runs.texts import (
     usual_lengths,
 )
 from pages.runs.waterfall import Waterfall, WaterfallRow
-from pages.thing_links import LinkedFact, draft_url, session_url
+from pages.thing_links import LinkedFact, draft_url, rejected_url, session_url
 from web.languages import lazy_text
 from workbench.models import WorkflowRun
 from workbench.rejected_events import RejectedMention
@@ -362,6 +362,7 @@ def rejected_rows(
             "source": event.source,
             "code": event.code,
             "message": event.message,
+            "url": rejected_url(event.pk),
         }
         for event in events
     ]

@@ -8,7 +8,16 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from kpis.formatting import DASH, count_text, date_text, day_of_year_text, dollars_text, duration_text
+from kpis.formatting import (
+    DASH,
+    at_moment,
+    count_text,
+    date_text,
+    day_of_year_text,
+    dollars_text,
+    duration_text,
+    measured,
+)
 from pages.runs.state import RunsState, run_url
 from web.languages import lazy_text
 from workbench.models import WorkflowRun
@@ -24,6 +33,7 @@ LABELS = {
     RunState.FAILED: lazy_text("Failed"),
     RunState.CANCELLED: lazy_text("Cancelled"),
 }
+MICROSECONDS = 1_000_000
 # Of the small bar that compares a duration with what is usual: its length, and where p95 lies on it.
 BAR_LENGTH = 100
 BAR_P95 = 66
@@ -123,10 +133,10 @@ def precise_text(moment: datetime | None, *, zone: ZoneInfo, now: datetime) -> s
         return DASH
     local, today = moment.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
-        return f"{local:%H:%M:%S}"
+        return at_moment(f"{local:%H:%M:%S}", moment=moment)
     date = local.date()
     day = day_of_year_text(date) if local.year == today.year else date_text(date)
-    return f"{day}, {local:%H:%M:%S}"
+    return at_moment(f"{day}, {local:%H:%M:%S}", moment=moment)
 
 
 def length_text(listed: ListedRun) -> str:
@@ -134,11 +144,14 @@ def length_text(listed: ListedRun) -> str:
     if listed.microseconds is None or listed.state in {RunState.SILENT, RunState.ABANDONED}:
         return DASH
     text = seconds_text(listed.microseconds)
-    return text if listed.run.completed_at else _("%(length)s so far") % {"length": text}
+    if listed.run.completed_at:
+        return text
+    so_far = _("%(length)s so far") % {"length": text}
+    return measured(so_far, value=listed.microseconds / MICROSECONDS, unit="seconds")
 
 
 def seconds_text(microseconds: float) -> str:
-    return duration_text(microseconds / 1_000_000)
+    return duration_text(microseconds / MICROSECONDS)
 
 
 def usual_bar(listed: ListedRun) -> UsualBar | None:
@@ -164,12 +177,14 @@ def usual_lengths(usual: Usual) -> dict[str, str]:
 
 
 def money_text(micro_usd: int | None) -> str:
-    return DASH if micro_usd is None else dollars_text(micro_usd / 1_000_000)
+    return DASH if micro_usd is None else dollars_text(micro_usd / MICROSECONDS)
 
 
 def cost_text(listed: ListedRun) -> str:
     text = money_text(listed.cost)
-    return f"\N{ALMOST EQUAL TO}{text}" if listed.is_cost_estimated else text
+    if listed.cost is None or not listed.is_cost_estimated:
+        return text
+    return measured(f"\N{ALMOST EQUAL TO}{text}", value=listed.cost / MICROSECONDS, unit="usd")
 
 
 def cost_hint(listed: ListedRun) -> str:

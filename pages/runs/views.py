@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from kpis.days import reporting_zone
+from kpis.days import local_day, reporting_zone
 from kpis.run_queries import CHOICES, DEFAULT_RANGE, RANGES, RunQuery
 from pages.page_controls import Link
 from pages.page_request import environment_or_404, environments_of, no_environment_page
@@ -84,6 +84,7 @@ def show_runs(request: HttpRequest) -> HttpResponse:
         return answer_poll(request, question)
     context = {
         "fragment": question.answer(),
+        "dates": dates_text(asked),
         "environments": environment_links(asked, names=environments),
         "ranges": range_links(asked.state),
         "statuses": status_links(asked.state),
@@ -117,6 +118,13 @@ def runs_request(state: RunsState, *, environment: str) -> RunsRequest:
         fault, state = error, RunsState(environment=state.environment)
         query = RunQuery.read({}, zone=zone, now=now)
     return RunsRequest(state=state, query=query, environment=environment, zone=zone, now=now, fault=fault)
+
+
+def dates_text(asked: RunsRequest) -> str:
+    """The first and the last day of the list, for the names of files; only the last where it has no beginning."""
+    start, end = asked.query.filter.start, asked.query.filter.end
+    last = local_day(end - timedelta(microseconds=1) if end else asked.now, zone=asked.zone)
+    return f"{local_day(start, zone=asked.zone)}-{last}" if start else f"{last}"
 
 
 def make_list(asked: RunsRequest) -> Fragment:

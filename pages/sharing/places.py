@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from kpis.days import reporting_zone
 from kpis.reading.periods import InvalidRange, Range
 from kpis.registry import REGISTRY
-from pages.page_request import PageState, environment_or_404
+from pages.page_request import PageState, environment_or_404, moment_part
 from sharing.links import Place
 from sharing.models import SharedPage
 
@@ -67,12 +67,7 @@ def pinned(place: Place, *, now: datetime) -> Place:
     """The same page with the dates that it shows now, for ever."""
     shown = range_of(place, now=now)
     kept = {name: value for name, value in place.state.items() if name not in RANGE_NAMES}
-    dates = {name: moment_of(end, zone_of=shown) for name, end in (("from", shown.start), ("to", shown.end))}
+    dates = {
+        name: moment_part(end, zone=shown.zone) for name, end in (("from", shown.start), ("to", shown.end))
+    }
     return replace(place, state={**kept, **dates})
-
-
-def moment_of(moment: datetime, *, zone_of: Range) -> str:
-    """The moment as a date of the range's zone where it is a midnight, else as RFC 3339."""
-    local = moment.astimezone(zone_of.zone)
-    is_midnight = (local.hour, local.minute) == (0, 0)
-    return f"{local:%Y-%m-%d}" if is_midnight else local.isoformat()

@@ -5,6 +5,9 @@
   const PADDING = 24;
   const TITLE_HEIGHT = 64;
   const SOURCE_HEIGHT = 40;
+  const SOURCE_LINE = 16;
+  // Of a letter of 12 pixels, on average a little less.
+  const LETTER_WIDTH = 7;
   const PNG_SCALE = 2;
   // Drawings of canvases, put in as texts at the end: parsed within the page, their style attributes would be refused.
   const drawn = new Map();
@@ -118,15 +121,23 @@
     return area.closest("[data-picture-title]").dataset;
   }
 
+  // The address leads back to this state, also when the range of the page has moved on.
+  function sourceLines(lettersInLine) {
+    const state = document.getElementById("content").dataset.state || location.search;
+    const source = `Workbench analytics · ${location.host}${location.pathname}${state}`;
+    return source.match(new RegExp(`.{1,${Math.max(20, lettersInLine)}}`, "gu"));
+  }
+
   function picture(area) {
     const origin = area.getBoundingClientRect();
     const width = Math.ceil(origin.width + 2 * PADDING);
-    const height = Math.ceil(area.scrollHeight + 2 * PADDING + TITLE_HEIGHT + SOURCE_HEIGHT);
+    const source = sourceLines(Math.floor(origin.width / LETTER_WIDTH));
+    const below = SOURCE_HEIGHT + (source.length - 1) * SOURCE_LINE;
+    const height = Math.ceil(area.scrollHeight + 2 * PADDING + TITLE_HEIGHT + below);
     const [ink, soft, ground] = ["ink", "ink-soft", "surface"].map(colour);
     const font = getComputedStyle(document.body).fontFamily;
     const text = (content, y, look) => element("text", { x: PADDING, y, "font-family": font, ...look }, content);
     const { pictureTitle: title, pictureWords: words } = namesOf(area);
-    const source = `Workbench analytics · ${location.host}${location.pathname}`;
     return element(
       "svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}` },
       element("title", {}, `${title}, ${words}`),
@@ -134,14 +145,20 @@
       text(title, PADDING + 18, { fill: ink, "font-size": "20px", "font-weight": "650" }),
       text(words, PADDING + 42, { fill: soft, "font-size": "13px" }),
       element("g", { transform: `translate(${PADDING} ${PADDING + TITLE_HEIGHT})` }, ...parts(area, origin)),
-      text(source, height - PADDING + 4, { fill: soft, "font-size": "12px" }),
+      ...source.map((line, index) => {
+        const y = height - PADDING + 4 - (source.length - 1 - index) * SOURCE_LINE;
+        return text(line, y, { fill: soft, "font-size": "12px" });
+      }),
     );
   }
 
+  // The environment, what is shown, and its first and last day, as files of tables are named (pages/exporting/answers.py).
   function fileName(area, ending) {
-    const { pictureTitle, pictureWords } = namesOf(area);
-    const words = `${pictureTitle} ${pictureWords}`.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-    return `${words.join("-").slice(0, 120)}.${ending}`;
+    const { pictureTitle, pictureSubject = "" } = namesOf(area);
+    const { environment, dates } = document.getElementById("content").dataset;
+    const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
+    const shown = wordsOf(`${environment} ${pictureTitle} ${pictureSubject}`).join("-").slice(0, 120);
+    return `${[shown, ...wordsOf(dates)].join("-")}.${ending}`;
   }
 
   function save(blob, name) {

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
+from kpis.models import Annotation
 from kpis.registry import DEFINITIONS, Kind
 from objectives.definitions import get_objectives
 from people.models import Role
@@ -118,6 +119,9 @@ def fill() -> None:
         fill_breakdown(start, number=number)
         fill_usage(start, number=number)
         make_funnel(90 + number, 60, 40, 30, 30, sources=["chat"], seconds=600 + number, period_start=start)
+    Annotation.objects.create(
+        environment="production", kpi="approval-rate", at=now - timedelta(days=3), text="Release 2.4"
+    )
     fill_alerts(now)
     fill_sessions(now)
     fill_runs(now)

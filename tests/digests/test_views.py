@@ -25,7 +25,8 @@ SLACK = "https://hooks.slack.com/services/T/B/abcdefgh"
 
 
 @pytest.fixture
-def ada(client: Client) -> User:
+def ada(client: Client, settings: Settings) -> User:
+    settings.EMAIL_URL = "smtp://mail.example.com"
     make_environment()
     user = make_subscriber(environments=["production", "staging"])
     client.force_login(user)
@@ -91,6 +92,29 @@ def test_without_a_mail_address_there_is_no_mail(client: Client, ada: User) -> N
     User.objects.update(email="")
 
     assert "Your account has no mail address" in client.post(PAGE, form()).content.decode()
+
+
+def test_without_a_mail_server_mail_cannot_be_chosen_and_slack_can(
+    client: Client, ada: User, settings: Settings
+) -> None:
+    settings.EMAIL_URL = ""
+
+    fresh, refused = client.get(PAGE), client.post(PAGE, form(webhook_url=SLACK))
+
+    assert 'name="by_mail" id="id_by_mail" checked' not in fresh.content.decode()
+    assert refused.status_code == 400
+    assert "an operator must set EMAIL_URL to a mail server" in refused.content.decode()
+    assert not DigestSubscription.objects.exists()
+    assert client.post(PAGE, form(by_mail=None, webhook_url=SLACK)).status_code == 302
+    assert not stored().by_mail
+
+
+def test_without_a_mail_server_a_digest_can_be_switched_off(
+    client: Client, ada: User, settings: Settings
+) -> None:
+    settings.EMAIL_URL = ""
+
+    assert client.post(PAGE, form(is_active=None)).status_code == 302
 
 
 @pytest.mark.parametrize(

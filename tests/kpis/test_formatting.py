@@ -1,3 +1,4 @@
+from copy import copy
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -6,6 +7,7 @@ import pytest
 from kpis.formatting import (
     MINUS,
     NARROW,
+    ComputableText,
     change_text,
     compact_text,
     date_text,
@@ -108,10 +110,30 @@ def test_writes_a_date() -> None:
     assert date_text(date(2026, 2, 2)) == "2 Feb 2026"
 
 
+@pytest.mark.parametrize(
+    ("text", "raw", "unit"),
+    [
+        (percent_text(0.3744), "0.3744", "ratio"),
+        (value_text(200.4, unit="seconds"), "200.4", "seconds"),
+        (value_text(0.0012, unit="usd"), "0.0012", "usd"),
+        (compact_text(12_345), "12345", "count"),
+        (date_text(date(2026, 2, 2)), "2026-02-02", "date"),
+    ],
+)
+def test_a_text_keeps_its_value_also_when_it_is_copied(text: str, raw: str, unit: str) -> None:
+    copied = copy(text)
+
+    assert isinstance(copied, ComputableText)
+    assert (copied, copied.raw, copied.unit) == (text, raw, unit)
+
+
 def test_writes_a_moment_in_the_zone() -> None:
     moment = datetime(2026, 2, 1, 23, 30, tzinfo=UTC)
 
-    assert moment_text(moment, zone=ZoneInfo("Europe/Berlin")) == "2 Feb 2026, 00:30"
+    text = moment_text(moment, zone=ZoneInfo("Europe/Berlin"))
+
+    assert isinstance(text, ComputableText)
+    assert (text, text.raw) == ("2 Feb 2026, 00:30", "2026-02-01T23:30:00+00:00")
 
 
 @pytest.mark.parametrize(("code", "text"), {"end_user": "End user", "day": "Day", "": ""}.items())

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -5,8 +6,8 @@ import pytest
 from kpis.reading.environments import UnknownEnvironment
 from kpis.reading.periods import CalendarUnit, Granularity, InvalidRange, calendar_range, recent_days
 from kpis.registry import REGISTRY, Kpi
-from pages.page_controls import range_links
-from pages.page_request import PageRequest, PageState
+from pages.page_controls import fixed_query, range_links
+from pages.page_request import PageRequest, PageState, moment_part
 from tests.builders import NOW
 
 ZONE = ZoneInfo("UTC")
@@ -166,6 +167,22 @@ def test_falls_back_to_the_defaults_with_the_fault_and_keeps_the_environment() -
     assert page.range == recent_days(28, zone=ZONE, now=NOW)
     assert page.fault is not None
     assert (page.fault.field, page.status) == ("range", 400)
+
+
+def test_writes_a_moment_within_a_day_with_its_zone() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+
+    assert moment_part(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), zone=berlin) == "2026-02-01T10:30:00+01:00"
+    assert moment_part(datetime(2026, 1, 31, 23, 0, tzinfo=UTC), zone=berlin) == "2026-02-01"
+
+
+def test_a_fixed_address_has_the_ends_of_the_range_that_a_named_one_is_now() -> None:
+    page = page_request(
+        {"environment": "demo", "range": "7d", "granularity": "hour", "breakdown": "workflow"}, kpi=COST
+    )
+
+    assert fixed_query(page).endswith("&from=2026-02-09&to=2026-02-16&granularity=hour&breakdown=workflow")
+    assert fixed_query(page).startswith("?environment=demo&from=")
 
 
 def test_refuses_an_environment_that_there_is_not() -> None:

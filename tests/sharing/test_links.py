@@ -15,6 +15,7 @@ from sharing.links import (
     LinkUnusable,
     Place,
     find_link,
+    forget_ended,
     links_of,
     note_use,
     revoke_link,
@@ -200,3 +201,19 @@ def test_lists_a_persons_links_until_a_month_after_their_end() -> None:
     make_link(by=make_analyst("ben"), now=NOW)
 
     assert links_of(make_analyst(), now=NOW) == [revoked, ended, open_link]
+
+
+def test_a_link_is_deleted_90_days_after_its_end_and_the_audit_keeps_it() -> None:
+    kept = [make_link(lasts=DAY, now=NOW - 91 * DAY)[0], make_link(now=NOW)[0]]
+    ended, _ = make_link(lasts=DAY, now=NOW - 91 * DAY - SECOND)
+    revoked, _ = make_link(now=NOW)
+    kept.append(make_link(now=NOW)[0])
+    revoke_link(revoked, now=NOW - 90 * DAY - SECOND)
+    revoke_link(kept[-1], now=NOW - 90 * DAY)
+
+    assert [forget_ended(now=NOW), forget_ended(now=NOW)] == [2, 0]
+
+    assert set(SharedLink.objects.values_list("pk", flat=True)) == {link.pk for link in kept}
+    gone = AuditEntry.objects.filter(action=AuditEntry.Action.DELETE)
+    assert set(gone.values_list("object_pk", flat=True)) == {str(ended.pk), str(revoked.pk)}
+    assert ended.digest not in str(gone.values_list("changes", flat=True))

@@ -115,7 +115,10 @@ def test_gives_a_row_for_each_step_to_spreadsheets(reader: Client) -> None:
     response = reader.get("/api/funnel/", {**RANGE, "compare": "previous", "format": "csv"})
 
     table = list(csv.DictReader(io.StringIO(response.content.decode(), newline="")))
-    assert response.headers["Content-Disposition"] == 'attachment; filename="funnel-production.csv"'
+    assert (
+        response.headers["Content-Disposition"]
+        == 'attachment; filename="production-funnel-2026-02-09-2026-02-10.csv"'
+    )
     assert [(row["step"], row["sessions"], row["previous_sessions"]) for row in table[:2]] == [
         ("session_started", "4", "0"),
         ("draft_created", "2", "0"),

@@ -101,8 +101,8 @@ def test_a_table_is_a_file_with_a_name(reader: Client) -> None:
     ]
 
     assert names == [
-        'attachment; filename="agents-production.csv"',
-        'attachment; filename="costs-production.csv"',
+        'attachment; filename="production-agents-2026-01-19-2026-02-15.csv"',
+        'attachment; filename="production-costs-2026-01-19-2026-02-15.csv"',
     ]
 
 

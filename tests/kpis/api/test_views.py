@@ -497,7 +497,7 @@ def test_writes_the_series_as_csv(reader: Client) -> None:
     rows = list(csv.DictReader(io.StringIO(response.content.decode())))
 
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert "template-suggestion-rate-production.csv" in response.headers["Content-Disposition"]
+    assert "production-template-suggestion-rate-2026-02-09-20" in response.headers["Content-Disposition"]
     assert [(row["period_start"], row["numerator"], row["value"], row["reason"]) for row in rows] == [
         ("2026-02-09T00:00:00Z", "0", "", "no_events"),
         ("2026-02-10T00:00:00Z", "3", "0.3", ""),

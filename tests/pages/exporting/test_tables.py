@@ -1,6 +1,6 @@
 import pytest
 
-from pages.exporting.tables import NoSuchTable, read_table
+from pages.exporting.tables import NoSuchTable, RowDoesNotFit, read_table
 
 PAGE = """
 <h1>Runs</h1><table><tr><td>another</td></tr></table>
@@ -30,14 +30,35 @@ def test_reads_the_rows_of_the_named_table_as_they_are_seen() -> None:
     assert read_table(PAGE, name="runs") == [
         {"Run": "r-1 late one", "Started": "2026-02-15T10:00:00+00:00", "Cost": "$1.50"},
         {"Run": "=cmd()", "Started": "", "Cost": "2 < 3"},
+        {"Run": "Nothing more", "Started": "", "Cost": ""},
     ]
 
 
 def test_reads_a_list_by_the_names_of_its_cells() -> None:
     assert read_table(LIST, name="kpis") == [
-        {"KPI": "Approval rate", "Value": "86.1%"},
-        {"KPI": "Cost", "Target": "none"},
+        {"KPI": "Approval rate", "Value": "86.1%", "Target": ""},
+        {"KPI": "Cost", "Value": "", "Target": "none"},
     ]
+
+
+def test_what_is_behind_a_text_has_a_column_that_says_its_unit() -> None:
+    page = """<table data-csv="t"><tr><th>Run</th><th>Took</th><th>Cost</th></tr>
+      <tr><td>r-1</td><td>\N{EN DASH}</td><td>$2</td></tr>
+      <tr><td>r-2 <i data-csv-cell="Begun">at ten</i></td>
+        <td><data value="72.25" data-unit="seconds">1 min 12 s</data></td><td>$3</td></tr></table>"""
+
+    assert read_table(page, name="t") == [
+        {"Run": "r-1", "Begun": "", "Took": "", "Took (seconds)": "", "Cost": "$2"},
+        {"Run": "r-2", "Begun": "at ten", "Took": "1 min 12 s", "Took (seconds)": "72.25", "Cost": "$3"},
+    ]
+
+
+@pytest.mark.parametrize("cells", ["<td>1</td>", "<td>1</td><td>2</td><td>3</td>", '<td colspan="3">1</td>'])
+def test_a_row_of_another_width_is_an_error_and_does_not_vanish(cells: str) -> None:
+    page = f'<table data-csv="t"><tr><th>A</th><th>B</th></tr><tr>{cells}</tr></table>'
+
+    with pytest.raises(RowDoesNotFit):
+        read_table(page, name="t")
 
 
 def test_a_table_without_rows_is_there() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from people.models import Role
 from tests.kpis.builders import DAY, make_bucket, make_environment
 from tests.pages.page_content import words
+from tests.people.builders import make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "_built_script")]
 
@@ -76,6 +78,27 @@ def test_stacks_costs_with_all_others_as_one(reader: Client) -> None:
     ]
     assert {is_bar for _, is_bar, _ in lines} == {True}
     assert {is_bar for _, is_bar, _ in lines_of(reader, COST, shape="lines")} == {False}
+
+
+@pytest.mark.parametrize(("count", "last"), [(5, "w4"), (6, "w5"), (7, "Other (2)")])
+def test_one_value_that_is_left_over_has_its_own_name(reader: Client, count: int, last: str) -> None:
+    make_environment()
+    make_workflows(RUNS, count)
+
+    assert lines_of(reader, RUNS)[-1][0] == last
+
+
+def test_who_may_export_saves_it_as_a_picture(client: Client) -> None:
+    make_environment()
+    make_workflows(RUNS, 2)
+    seen = []
+
+    for role in (Role.VIEWER, Role.ANALYST):
+        client.force_login(make_person(role, role=role))
+        page = client.get(f"/kpis/{RUNS}/", RANGE).content.decode()
+        seen.append((page.count('data-picture-of="over-time-drawing"'), "portal/pictures.js" in page))
+
+    assert seen == [(0, False), (2, True)]
 
 
 def test_has_every_figure_in_a_table(reader: Client) -> None:

@@ -6,9 +6,9 @@ import pytest
 from django.http import Http404
 from pytest_django import Settings
 
-from kpis.reading.periods import Granularity, Range
+from kpis.reading.periods import Granularity
 from pages.page_request import PageState
-from pages.sharing.places import STATE_NAMES, is_relative, moment_of, pinned, shared_place_or_404
+from pages.sharing.places import STATE_NAMES, is_relative, pinned, shared_place_or_404
 from sharing.models import SharedPage
 from tests.sharing.builders import make_place
 
@@ -84,12 +84,6 @@ def test_days_are_pinned_in_the_reporting_zone(settings: Settings) -> None:
     settings.REPORTING_TIME_ZONE = "Europe/Berlin"
 
     assert pinned(make_place(state={"range": "7d"}), now=NOW).state["from"] == "2026-02-09"
-
-
-def test_a_moment_within_a_day_is_pinned_with_its_zone() -> None:
-    shown = Range(start=NOW, end=NOW, zone=BERLIN)
-
-    assert moment_of(datetime(2026, 2, 1, 9, 30, tzinfo=UTC), zone_of=shown) == "2026-02-01T10:30:00+01:00"
 
 
 def test_a_page_of_no_dates_cannot_be_pinned() -> None:

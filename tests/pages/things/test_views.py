@@ -9,6 +9,7 @@ from telemetry.models import Environment, RawEvent
 from tests.builders import event, fold, minutes, store
 from tests.pages.page_content import words
 from tests.people.builders import make_person
+from tests.telemetry.quality.builders import make_rejected
 from tests.workbench.timelines.builders import full_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
@@ -62,6 +63,15 @@ def test_a_run_leads_to_its_session_and_draft(client: Client) -> None:
 
     assert '"/sessions/s-1/?environment=production"' in page
     assert '"/drafts/d-1/?environment=production"' in page
+
+
+@pytest.mark.parametrize("path", ["/sessions/s-1/", "/drafts/d-1/"])
+def test_a_rejected_event_leads_to_its_page(reader: Client, path: str) -> None:
+    fold(*full_session())
+    row = make_rejected(payload={"sessionId": "s-1", "properties": {"draftId": "d-1"}})
+
+    assert f'<a href="/plan/rejected/{row.pk}/"><strong>workbench.draft_created' in links(reader, path)
+    assert reader.get(f"/plan/rejected/{row.pk}/").status_code == 200
 
 
 def test_says_that_raw_events_are_gone(reader: Client) -> None:
