@@ -43,6 +43,9 @@ TABLES = [model for model in admin.site._registry if environment_field(model)]
 # Who reads metrics is not decided by a session.
 LEFT_OUT = {"logout", "metrics", "workbench-metrics"}
 ROUTES = [route for route in all_routes(parts={"slug": "approval-rate"}) if route.name not in LEFT_OUT]
+QUERIES = ("", f"environment={OPEN}", "environment=closed-plac", f"from=x&environment={OPEN}")
+# What the admin shows of one row, or of none, is not chosen by a query.
+OF_A_ROW = ("_add", "_change", "_delete", "_history")
 
 
 def move_rows(*, to: str) -> None:
@@ -79,7 +82,8 @@ def test_no_route_shows_another_environment(limited: Client) -> None:
     telling = []
 
     for route in ROUTES:
-        for query in ("", f"environment={OPEN}", "environment=closed-plac", f"from=x&environment={OPEN}"):
+        is_of_a_row = route.name.startswith("admin:") and route.name.endswith(OF_A_ROW)
+        for query in QUERIES[:1] if is_of_a_row else QUERIES:
             text = text_of(limited, route, query=query)
             telling += [(route.name, query) for word in (CLOSED, *NUMBERS) if word in text]
 

@@ -1,9 +1,10 @@
 """What a check is told to overlook, and what a broad handler swallows, has its reason beside it."""
 
 import ast
+import functools
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 
@@ -16,8 +17,9 @@ SUPPRESSION = re.compile(r"# *(noqa(: *[A-Z]+[0-9]+(, *[A-Z]+[0-9]+)*)?|type: *i
 BROAD = {"Exception", "BaseException"}
 
 
-def comments_of(source: str) -> dict[int, str]:
-    """The comments by the number of their line."""
+@functools.cache
+def comments_of(source: str) -> Mapping[int, str]:
+    """The comments by the number of their line. To find them takes longer than all else, and both checks read them."""
     tokens = tokenize.generate_tokens(StringIO(source).readline)
     return {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
 

@@ -17,8 +17,9 @@ ROLES = ("anonymous", *Scope.values, "user", "superuser")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 # All of them on every route would take minutes; the choice differs from role to role.
 METHODS_A_ROUTE = 3
-# The admin leads everybody else away before any of its views is asked.
+# The admin leads everybody else away before any of its views is asked: of four roles one asks for a page of it.
 METHODS_A_CLOSED_ROUTE = 1
+ROLES_A_TURN = 4
 BODIES = (
     (b"", "application/json"),
     (b"{", "application/json"),
@@ -82,8 +83,10 @@ def test_no_request_to_any_route_makes_the_portal_fail(role: str, now: datetime)
     random = Random(role)
     failed = []
 
-    for route in ROUTES:
+    for number, route in enumerate(ROUTES):
         is_closed = route.pattern.startswith("admin/") and role != "superuser"
+        if is_closed and (number + ROLES.index(role)) % ROLES_A_TURN:
+            continue
         for method in random.sample(METHODS, k=METHODS_A_CLOSED_ROUTE if is_closed else METHODS_A_ROUTE):
             body, content_type = random.choice(BODIES)
             query, headers = random.choice(QUERIES), {**random.choice(HEADERS), **credentials}
