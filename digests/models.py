@@ -42,6 +42,7 @@ class DigestSubscription(models.Model):
         max_length=8,
         choices=settings.LANGUAGES,
         default=settings.LANGUAGE_CODE,
+        db_default=settings.LANGUAGE_CODE,
         help_text="That of its letters",
     )
     # Names. An empty list: every environment that the person may see when it is sent.

@@ -24,7 +24,6 @@ class Migration(migrations.Migration):
                 ('weekday', models.PositiveSmallIntegerField(default=0, validators=[django.core.validators.MaxValueValidator(6)])),
                 ('hour', models.PositiveSmallIntegerField(default=8, validators=[django.core.validators.MaxValueValidator(23)])),
                 ('time_zone', models.CharField(help_text='A name like Europe/Berlin', max_length=64)),
-                ('language', models.CharField(choices=[('en', 'English'), ('de', 'Deutsch')], default='en', help_text='That of its letters', max_length=8)),
                 ('environments', models.JSONField(blank=True, default=list)),
                 ('kpis', models.JSONField(blank=True, default=list)),
                 ('by_mail', models.BooleanField(default=True)),
