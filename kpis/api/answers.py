@@ -44,7 +44,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "total": evaluation_json(reading.kpi, reading.total),
         "previous": period_json(comparison.previous.range),
         "change": change_json(comparison.change),
-        "shift": shift_json(shift_of(reading.kpi, reading.series)),
+        "shift": shift_json(shift_of(reading.kpi, reading.series, granularity=reading.granularity)),
         "series": series_json(reading.kpi, reading.series),
         "excluded": dict(reading.excluded),
         **breakdown_json(comparison),
@@ -100,7 +100,7 @@ def breakdown_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "dimension": reading.breakdown,
         "breakdown": [
-            slice_json(reading.kpi, part, change=change)
+            slice_json(part, change=change, reading=reading)
             for part, change in zip(reading.slices, comparison.slice_changes, strict=True)
         ],
         "breakdown_left_out": reading.slices_left_out,
@@ -121,12 +121,13 @@ def other_json(reading: KpiReading) -> dict[str, Any]:
     }
 
 
-def slice_json(kpi: Kpi, part: Slice, *, change: ValueChange | None) -> dict[str, Any]:
+def slice_json(part: Slice, *, change: ValueChange | None, reading: KpiReading) -> dict[str, Any]:
+    kpi = reading.kpi
     return {
         "value": part.value,
         "total": evaluation_json(kpi, part.total),
         "change": change_json(change),
-        "shift": shift_json(shift_of(kpi, part.series)),
+        "shift": shift_json(shift_of(kpi, part.series, granularity=reading.granularity)),
         "series": series_json(kpi, part.series),
     }
 

@@ -1,12 +1,17 @@
-"""Since when a KPI, or a value of its breakdown, is better or worse: the shift within a series."""
+"""Since when a ratio, or a value of its breakdown, is higher or lower: the shift within a series."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kpis.reading.evaluation import Evaluation
-from kpis.reading.periods import Period
+from kpis.reading.periods import Granularity, Period
 from kpis.registry import Kind, Kpi
-from kpis.statistics.shifts import Counts, find_shift
+from kpis.statistics.changes import DOWN, UP, judge_change
+from kpis.statistics.estimates import Estimate, estimate_ratio
+from kpis.statistics.shifts import find_shift
+
+# Hours are not independent of each other: a whole night may be bad.
+LONG_ENOUGH = (Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,16 +23,29 @@ class KpiShift:
     since: float
 
 
-def shift_of(kpi: Kpi, series: Sequence[Evaluation]) -> KpiShift | None:
-    """The shift of a proportion's series, if it has one that is more than noise.
+def shift_of(kpi: Kpi, series: Sequence[Evaluation], *, granularity: Granularity) -> KpiShift | None:
+    """The shift of a ratio's series by day or longer; None where there is none that is more than noise.
 
-    None for any other KPI, and where the KPI cannot be measured. Either side has the KPI's minimum sample.
+    The periods are told apart by their values alone, and the two sides by all their events, as a change against another
+    range is: both must find a difference. Either side has the KPI's minimum sample.
     """
-    if kpi.kind is not Kind.RATIO or not kpi.is_proportion:
+    if kpi.kind is not Kind.RATIO or granularity not in LONG_ENOUGH:
         return None
     measured = [evaluation for evaluation in series if evaluation.value is not None]
-    counts = [Counts(round(evaluation.numerator), evaluation.denominator) for evaluation in measured]
-    shift = find_shift(counts, minimum_sample=kpi.minimum_sample)
-    if shift is None:
+    index = find_shift([evaluation.value for evaluation in measured if evaluation.value is not None])
+    if index is None:
         return None
-    return KpiShift(period=measured[shift.number].period, before=shift.before, since=shift.since)
+    before, since = estimate_of(kpi, measured[:index]), estimate_of(kpi, measured[index:])
+    change = judge_change(kpi, current=since, previous=before)
+    if change is None or change.judgement not in {UP, DOWN}:
+        return None
+    return KpiShift(period=measured[index].period, before=change.previous, since=change.current)
+
+
+def estimate_of(kpi: Kpi, series: Sequence[Evaluation]) -> Estimate:
+    """Of all periods together."""
+    return estimate_ratio(
+        kpi,
+        numerator=round(sum(evaluation.numerator for evaluation in series)),
+        denominator=sum(evaluation.denominator for evaluation in series),
+    )

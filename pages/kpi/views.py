@@ -30,7 +30,7 @@ from pages.kpi.change_texts import SHOWN_DAYS, ChangedText, changes_url
 from pages.kpi.chart import make_chart, previous_values
 from pages.kpi.headline import Change, Headline, change_against
 from pages.kpi.over_time import SHOWN_VALUES, OverTime
-from pages.kpi.shift_texts import ShiftText
+from pages.kpi.shift_texts import shift_text
 from pages.kpi.texts import EXCLUSIONS, EvaluationText, PeriodText, period_texts, slice_label, value_name
 from pages.page_controls import PageControls, breakdown_links
 from pages.page_request import (
@@ -58,7 +58,7 @@ class SliceRow:
     """A value of the breakdown. `size` is its sample, or a sum's value, as a whole number.
 
     `url` is what counted of it, "" for no link. Its change is None where the page compares with nothing. Only the
-    values that are shown over time have a shift.
+    values that are shown over time have a shift, as a sentence.
     """
 
     label: str
@@ -66,7 +66,7 @@ class SliceRow:
     evaluation: EvaluationText
     size: int
     change: Change | None
-    shift: ShiftText | None
+    shift: str
 
 
 @require_safe
@@ -218,7 +218,7 @@ def headline_context(comparison: Comparison, *, state: PageState) -> dict[str, A
     return {
         "headline": headline,
         "compared_words": within(compared_name_of(state)),
-        "shift": ShiftText.from_series(comparison.current.series, reading=comparison.current),
+        "shift": shift_text(comparison.current.series, reading=comparison.current),
         "tiles": make_tiles(headline, compared_name=compared_name_of(state)),
         "percentiles": headline.total.percentiles if comparison.current.total.denominator else [],
     }
@@ -288,7 +288,7 @@ def make_slices(comparison: Comparison, *, state: PageState, has_links: bool) ->
             evaluation=EvaluationText.from_evaluation(part.total, kpi=reading.kpi),
             size=size_of(part.total, kpi=reading.kpi),
             change=change_against(change, kpi=reading.kpi, state=state),
-            shift=ShiftText.from_series(part.series, reading=reading),
+            shift=shift_text(part.series, reading=reading),
         )
         for part, change in zip(reading.slices, comparison.slice_changes, strict=True)
     ]

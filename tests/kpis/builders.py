@@ -1,7 +1,7 @@
 """Builders of stored KPI rows, as the rollup would write them."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,30 @@ def make_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> KpiBuck
             **fields,
         }
     )
+
+
+def make_shift(
+    kpi: str,
+    *,
+    at: datetime,
+    dimension: str = "",
+    value: str = "",
+    days: int = 60,
+    of: int = 20,
+    before: int = 20,
+    since: int = 4,
+) -> None:
+    """So many of so many on each of the days before a moment, and others from then on, also of the whole KPI."""
+    for number in range(-days, days):
+        counts = {"numerator": since if number >= 0 else before, "denominator": of}
+        for place in {("", ""), (dimension, value)}:
+            make_bucket(
+                kpi,
+                dimension=place[0],
+                value=place[1],
+                period_start=at + timedelta(days=number),
+                **counts,
+            )
 
 
 def make_base_bucket(kpi: str = "template-suggestion-rate", **fields: Any) -> KpiBucket:

@@ -72,7 +72,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class ShiftSerializer(serializers.Serializer[Any]):
-    """Since when a proportion is another one."""
+    """Since when a ratio is higher or lower."""
 
     before = serializers.FloatField(help_text="The value of all periods before")
     since = serializers.FloatField(help_text="The value from then on")

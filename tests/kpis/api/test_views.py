@@ -23,6 +23,7 @@ from tests.kpis.builders import (
     make_bucket,
     make_durations,
     make_environment,
+    make_shift,
     make_target,
 )
 
@@ -212,23 +213,19 @@ def test_answers_a_breakdown(reader: Client) -> None:
     ]
 
 
-def test_answers_since_when_a_value_of_a_breakdown_is_another_one_and_how_it_changed(reader: Client) -> None:
-    make_environment()
-    for day, completed in [(-2, 20), (0, 20), (1, 4)]:
-        for dimension, value in [("", ""), ("workflow", "triage")]:
-            make_bucket(
-                "workflow-success-rate",
-                dimension=dimension,
-                value=value,
-                numerator=completed,
-                denominator=20,
-                period_start=DAY + timedelta(days=day),
-            )
+def test_answers_since_when_a_value_of_a_breakdown_is_lower_and_how_it_changed(reader: Client) -> None:
+    make_environment(computed_until=DAY + timedelta(days=20))
+    make_shift("workflow-success-rate", dimension="workflow", value="triage", at=DAY)
 
-    body = answer(reader, "/api/kpis/workflow-success-rate/", breakdown="workflow", to="2026-02-12")
+    body = answer(
+        reader,
+        "/api/kpis/workflow-success-rate/",
+        breakdown="workflow",
+        **{"from": "2026-02-01", "to": "2026-02-19"},
+    )
 
     part = body["breakdown"][0]
-    assert body["shift"] == part["shift"] == {"from": "2026-02-11T00:00:00Z", "before": 1.0, "since": 0.2}
+    assert body["shift"] == part["shift"] == {"from": "2026-02-10T00:00:00Z", "before": 1.0, "since": 0.2}
     assert (part["change"]["previous_value"], part["change"]["judgement"]) == (1.0, "down")
 
 

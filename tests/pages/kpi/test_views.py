@@ -13,6 +13,7 @@ from tests.kpis.builders import (
     make_bucket,
     make_durations,
     make_environment,
+    make_shift,
     make_target,
 )
 from tests.pages.builders import make_days
@@ -238,23 +239,36 @@ def test_says_what_the_chart_shows_without_a_script(reader: Client) -> None:
 
 def test_says_since_when_a_workflow_fails_more_often_and_how_it_changed(reader: Client) -> None:
     make_environment()
-    for day, completed in [(-3, 20), (2, 4)]:
-        for dimension, value in [("", ""), ("workflow", "triage")]:
-            make_bucket(
-                "workflow-success-rate",
-                dimension=dimension,
-                value=value,
-                numerator=completed,
-                denominator=20,
-                period_start=DAY + timedelta(days=day),
-            )
+    make_shift("workflow-success-rate", dimension="workflow", value="triage", at=DAY - timedelta(days=5))
 
-    recently = words(reader, "/kpis/workflow-success-rate/", breakdown="workflow", range="7d")
-    longer = words(reader, "/kpis/workflow-success-rate/", breakdown="workflow")
+    text = words(reader, "/kpis/workflow-success-rate/", breakdown="workflow")
+    by_hour = words(
+        reader, "/kpis/workflow-success-rate/", breakdown="workflow", granularity="hour", range="7d"
+    )
 
-    assert recently.count("against the previous period, worse") == 2
-    assert "since then" not in recently
-    assert longer.count("Worse since 12 Feb 2026 : 100% before, 20% since then") == 2
+    assert text.count("Worse since 5 Feb 2026: 100% before, 20% from then on") == 2
+    assert text.count("against the previous period, worse") == 2
+    assert "from then on" not in by_hour
+
+
+def test_names_the_first_day_of_the_week_since_which_it_is_better(reader: Client) -> None:
+    make_environment()
+    make_shift("agent-failure-rate", at=DAY - timedelta(days=50), days=100)
+
+    text = words(
+        reader, "/kpis/agent-failure-rate/", granularity="week", **{"from": "2025-09-01", "to": "2026-02-09"}
+    )
+
+    assert "Better since 22 Dec 2025: 100% before, 20% from then on" in text
+
+
+def test_a_shift_that_cannot_be_seen_in_its_figures_is_not_said(reader: Client) -> None:
+    make_environment()
+    make_shift(
+        "workflow-success-rate", at=DAY - timedelta(days=5), of=1_000_000, before=950_000, since=950_400
+    )
+
+    assert "from then on" not in words(reader, "/kpis/workflow-success-rate/")
 
 
 def test_breaks_down_by_a_dimension(reader: Client) -> None:
