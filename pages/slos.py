@@ -89,12 +89,18 @@ def show_slos(request: HttpRequest) -> HttpResponse:
         "cards": [make_card(reading, zone=page.range.zone) for reading in readings],
         "environments": environment_links(page),
         "environment": page.environment,
-        "dates": f"{readings[0].days[0].date}-{readings[0].days[-1].date}",
+        "dates": dates_text(readings),
         "time_zone": page.range.zone.key,
         "now": moment_text(page.now, zone=page.range.zone),
         "now_iso": page.now.isoformat(),
     }
     return render(request, "pages/slos.html", context, status=page.status)
+
+
+def dates_text(readings: Sequence[BudgetReading]) -> str:
+    """The first and the last day that is shown of any objective, for the names of files; "" where there is none."""
+    days = [day.date for reading in readings for day in reading.days]
+    return f"{min(days)}-{max(days)}" if days else ""
 
 
 def make_card(reading: BudgetReading, *, zone: ZoneInfo) -> ObjectiveCard:

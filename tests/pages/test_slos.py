@@ -6,6 +6,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from kpis.formatting import MINUS
+from objectives import reading
 from objectives.definitions import get_objectives
 from people.access import set_limit
 from people.models import Role
@@ -160,3 +161,12 @@ def test_the_number_of_queries_does_not_depend_on_what_was_counted(
 
     with django_assert_num_queries(9):
         reader.get("/slos/")
+
+
+def test_a_portal_without_objectives_says_nothing(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_environment()
+    monkeypatch.setattr(reading, "get_objectives", dict)
+
+    page = reader.get("/slos/").content.decode()
+
+    assert re.findall('data-dates="[^"]*"', page) == ['data-dates=""']
