@@ -19,6 +19,8 @@ from people.models import Right
 
 PARAMETER = "csv"
 PageView = Callable[..., HttpResponse]
+# Of a file's name: environment, page and what it is about. The table and the days always stay.
+LONGEST_SUBJECT = 100
 # What the page's <main> says of the state that it shows.
 STATE_PART = re.compile(r'data-(environment|dates)="([^"]*)"')
 # A table that is its page needs no name beside the page's.
@@ -67,6 +69,10 @@ def make_file_name(page: str, *, route: str, subjects: list[str], table: str) ->
     `subjects` are what the page is about: a KPI, an event, the id of a thing.
     """
     state = {name: unescape(value) for name, value in STATE_PART.findall(page.partition("<main")[2][:1000])}
-    shown = [route, *subjects, "" if WHOLE_PAGES.get(route) == table else table]
-    words = re.findall(r"\w+", " ".join([state.get("environment", ""), *shown, state.get("dates", "")]))
-    return "-".join(words)[:150] + ".csv"
+    about = words_of(state.get("environment", ""), route, *subjects)[:LONGEST_SUBJECT]
+    end = words_of("" if WHOLE_PAGES.get(route) == table else table, state.get("dates", ""))
+    return "-".join(filter(None, [about, end])) + ".csv"
+
+
+def words_of(*texts: str) -> str:
+    return "-".join(re.findall(r"\w+", " ".join(texts)))

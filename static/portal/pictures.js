@@ -152,7 +152,7 @@
     );
   }
 
-  // The environment, what is shown, and its first and last day, as files of tables are named (pages/exporting/answers.py).
+  // The environment, what is shown, and its first and last day.
   function fileName(area, ending) {
     const { pictureTitle, pictureSubject = "" } = namesOf(area);
     const { environment, dates } = document.getElementById("content").dataset;

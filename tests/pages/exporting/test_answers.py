@@ -11,10 +11,11 @@ from django.conf import settings
 from django.test import Client
 
 from kpis.compute import rollup
+from pages.exporting.answers import make_file_name
 from people.models import Role
 from tests.alerts.builders import make_alert
 from tests.builders import store
-from tests.kpis.builders import DAY, NOW, make_bucket, make_environment
+from tests.kpis.builders import DAY, NOW, make_bucket, make_durations, make_environment
 from tests.kpis.funnel_builders import make_funnel
 from tests.objectives.builders import count
 from tests.pages.builders import make_days
@@ -191,3 +192,20 @@ def test_strangers_are_sent_to_sign_in(db: None) -> None:
 
 def test_another_table_is_not_there(operator: Client) -> None:
     assert operator.get("/?csv=x").status_code == 404
+
+
+def test_a_long_id_cuts_neither_the_table_nor_the_days_from_a_name() -> None:
+    page = '<main data-environment="production" data-dates="2026-01-01-2026-01-28">'
+
+    name = make_file_name(page, route="session", subjects=["s" * 128], table="runs")
+
+    assert name == f"production-session-{'s' * 81}-runs-2026-01-01-2026-01-28.csv"
+
+
+def test_an_end_of_an_interval_that_is_open_is_empty(operator: Client) -> None:
+    make_durations("approval-wait", [60] * 8, period_start=DAY - timedelta(days=20))
+    rows = {row["KPI"]: row for row in rows_of(operator, "/?csv=kpis&from=2026-01-20&to=2026-01-23")}
+    row = rows["Approval wait"]
+
+    assert float(row["Interval (from)"]) < float(row["Value (number)"])
+    assert row["Interval (to)"] == ""
