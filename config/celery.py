@@ -43,7 +43,7 @@ SCHEDULE: Mapping[str, tuple[str, float | crontab]] = {
     "note the uses of keys": ("telemetry.note_key_uses", 60),
     "keep visits": ("people.keep_visits", 5 * 60),
     "forget ended sessions": ("people.forget_ended_sessions", crontab(minute="37")),
-    "forget ended links": ("sharing.forget_ended_links", crontab(minute="41")),
+    "forget ended links": ("sharing.forget_ended_links", crontab(hour="3", minute="41")),
     "sum objectives up": ("objectives.sum_up", crontab(minute="23")),
     "make partitions": ("telemetry.make_partitions", crontab(minute="7")),
     # It opens one a day, after the hour in telemetry.lifecycle.retention.runs.

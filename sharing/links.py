@@ -148,7 +148,7 @@ def forget_ended(*, now: datetime) -> int:
 
     The audit notes each, as it noted who made it.
     """
-    # No index: a person has 100 open links at most, and a night reads the table once.
+    # No index: people make links by hand, and a night reads the table once.
     before = now - KEPT_AFTER_END
     old = SharedLink.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)).order_by("pk")
     keys = list(old.values_list("pk", flat=True)[:MOST_FORGOTTEN])
