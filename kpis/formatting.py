@@ -49,7 +49,12 @@ class ComputableText(str):
 
 def measured(text: str, *, value: float, unit: str) -> ComputableText:
     """A number in its unit (`ratio`, `seconds`, `usd`, `count`), not rounded for people."""
-    return ComputableText(text, raw=str(value) if isinstance(value, int) else f"{value:.15g}", unit=unit)
+    return ComputableText(text, raw=raw_number(value), unit=unit)
+
+
+def raw_number(value: float) -> str:
+    """As programs write it."""
+    return str(value) if isinstance(value, int) else f"{value:.15g}"
 
 
 def at_moment(text: str, *, moment: datetime) -> ComputableText:

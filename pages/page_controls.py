@@ -43,7 +43,7 @@ class Link:
 class PageControls:
     """`granularities` are empty on a page that always shows days, `comparisons` on one without a choice of them.
 
-    `dates` is the range for the name of a file, `fixed_query` the query of the page as it is now, for ever.
+    `dates` is the range for the name of a file, `fixed_query` a query that shows the same dates tomorrow.
     `compared_name` says what `previous_text` is of the range (`compared_phrase`: after "against"), and
     `previous_note` how it ends. `hidden` are the form's hidden fields. `is_open` says that the range is computed to
     somewhere within it.
@@ -124,7 +124,10 @@ class PageControls:
 
 
 def fixed_query(page: PageRequest) -> str:
-    """The query of the same page with its environment and the ends of its range, which do not move on with the days."""
+    """The query of the same page with its environment and the ends of its range, which do not move on with the days.
+
+    A month that has a name is compared with the month before; its dates are compared with as many days before.
+    """
     start, end = (moment_part(at, zone=page.range.zone) for at in (page.range.start, page.range.end))
     return page.state.query(environment=page.environment, preset="", start=start, end=end)
 

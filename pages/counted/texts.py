@@ -26,11 +26,10 @@ from pages.kpi.texts import EXCLUSIONS
 from pages.thing_links import approval_url, draft_url, session_url
 from pages.things.frame import ThingFrame
 from telemetry.models import Environment, RawEvent
+from telemetry.plan.metrics import MICRO
 from workbench.costs import estimate_cost, usd_per_minute
 from workbench.models import AgentRun, ApprovalDecision, Draft, EventCount, ModelCall, WorkflowRun
 from workbench.timelines.approvals import approval_key
-
-MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +72,13 @@ def amount_text(row: CountedRow, *, kpi: Kpi) -> str:
     """What the row adds: a duration, a cost, or in which of a ratio's two sums it is."""
     found = row.found
     if kpi.kind is Kind.DURATION:
-        return duration_text(found.numerator / MICROSECONDS)
+        return duration_text(found.numerator / MICRO)
     if kpi.kind is Kind.SUM:
         if isinstance(row.thing, WorkflowRun):
             cost = estimate_cost(found.numerator, usd_per_minute=usd_per_minute())
-            text = f"\N{ALMOST EQUAL TO}{dollars_text(cost / MICROSECONDS)}"
-            return measured(text, value=cost / MICROSECONDS, unit="usd")
-        return dollars_text(found.numerator / MICROSECONDS)
+            text = f"\N{ALMOST EQUAL TO}{dollars_text(cost / MICRO)}"
+            return measured(text, value=cost / MICRO, unit="usd")
+        return dollars_text(found.numerator / MICRO)
     label = kpi.numerator_label
     if max(found.numerator, found.denominator) == 1:
         return _(label) if found.numerator else not_among(label)
@@ -147,7 +146,7 @@ def figures_of(kpi: Kpi, total: CountedTotal) -> list[Figure]:
     if kpi.kind is Kind.RATIO:
         figures.insert(0, Figure(_(kpi.numerator_label), count_text(total.numerator)))
     if kpi.kind is Kind.SUM:
-        figures.insert(0, Figure(_(kpi.title), dollars_text(total.numerator / MICROSECONDS)))
+        figures.insert(0, Figure(_(kpi.title), dollars_text(total.numerator / MICRO)))
     return figures
 
 

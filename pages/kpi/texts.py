@@ -15,6 +15,7 @@ from kpis.formatting import (
     interval_text,
     measured,
     percent_text,
+    raw_number,
     value_text,
     words_within,
 )
@@ -22,7 +23,7 @@ from kpis.reading.evaluation import NO_EVENTS, NOT_MEASURABLE, Evaluation
 from kpis.reading.readings import KpiReading
 from kpis.registry import Direction, Kind, Kpi
 from kpis.statistics.estimates import method_of
-from kpis.statistics.intervals import LEVEL
+from kpis.statistics.intervals import LEVEL, Interval
 from pages.counted_links import counted_url
 from pages.period_names import period_label, period_name
 from pages.verdicts import BADGES
@@ -55,8 +56,8 @@ EXCLUSIONS = {
 class EvaluationText:
     """An evaluation as text. `verdict` is "" where there is no target to judge by, `interval` where there is none.
 
-    `counts` are a ratio's two sums, or the sample of another KPI. `percentiles` are a duration's, from p50 to p99;
-    `other_percentiles` leave out the one that is the value.
+    `interval_ends` are for programs; "" is an open end. `counts` are a ratio's two sums, or the sample of another KPI.
+    `percentiles` are a duration's, from p50 to p99; `other_percentiles` leave out the one that is the value.
     """
 
     value: str
@@ -66,8 +67,7 @@ class EvaluationText:
     sample: str
     verdict: str
     interval: str
-    interval_low: str
-    interval_high: str
+    interval_ends: tuple[str, str]
     interval_name: str
     interval_column: Sequence[Figure]
     counts: Sequence[Figure]
@@ -82,7 +82,7 @@ class EvaluationText:
             Figure(name, value_text(percentile, unit=kpi.unit))
             for name, percentile in evaluation.percentiles.items()
         ]
-        interval, ends = interval_of(evaluation, kpi=kpi), evaluation.interval
+        interval = interval_of(evaluation, kpi=kpi)
         mean = Figure(_("Mean"), value_text(evaluation.mean, unit=kpi.unit))
         return cls(
             value=value,
@@ -92,8 +92,7 @@ class EvaluationText:
             sample=sample_text(evaluation, kpi=kpi),
             verdict=BADGES[evaluation.call].short if evaluation.call else "",
             interval=interval,
-            interval_low=value_text(ends.low if ends else None, unit=kpi.unit),
-            interval_high=value_text(ends.high if ends else None, unit=kpi.unit),
+            interval_ends=raw_ends(evaluation.interval),
             interval_name=INTERVAL_NAME,
             interval_column=[Figure(INTERVAL_NAME, interval or DASH)] if method_of(kpi) else [],
             counts=count_figures(evaluation, kpi=kpi),
@@ -169,6 +168,14 @@ def interval_of(evaluation: Evaluation, *, kpi: Kpi) -> str:
     """ "" where there is none."""
     interval = evaluation.interval
     return interval_text(interval.low, interval.high, unit=kpi.unit) if interval else ""
+
+
+def raw_ends(interval: Interval | None) -> tuple[str, str]:
+    """Not rounded for people."""
+    if interval is None:
+        return "", ""
+    low, high = ("" if end is None else raw_number(end) for end in (interval.low, interval.high))
+    return low, high
 
 
 def value_words(kpi: Kpi) -> str:

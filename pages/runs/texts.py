@@ -19,6 +19,7 @@ from kpis.formatting import (
     measured,
 )
 from pages.runs.state import RunsState, run_url
+from telemetry.plan.metrics import MICRO
 from web.languages import lazy_text
 from workbench.models import WorkflowRun
 from workbench.runs.listing import ListedRun
@@ -33,7 +34,6 @@ LABELS = {
     RunState.FAILED: lazy_text("Failed"),
     RunState.CANCELLED: lazy_text("Cancelled"),
 }
-MICROSECONDS = 1_000_000
 # Of the small bar that compares a duration with what is usual: its length, and where p95 lies on it.
 BAR_LENGTH = 100
 BAR_P95 = 66
@@ -147,11 +147,11 @@ def length_text(listed: ListedRun) -> str:
     if listed.run.completed_at:
         return text
     so_far = _("%(length)s so far") % {"length": text}
-    return measured(so_far, value=listed.microseconds / MICROSECONDS, unit="seconds")
+    return measured(so_far, value=listed.microseconds / MICRO, unit="seconds")
 
 
 def seconds_text(microseconds: float) -> str:
-    return duration_text(microseconds / MICROSECONDS)
+    return duration_text(microseconds / MICRO)
 
 
 def usual_bar(listed: ListedRun) -> UsualBar | None:
@@ -177,14 +177,14 @@ def usual_lengths(usual: Usual) -> dict[str, str]:
 
 
 def money_text(micro_usd: int | None) -> str:
-    return DASH if micro_usd is None else dollars_text(micro_usd / MICROSECONDS)
+    return DASH if micro_usd is None else dollars_text(micro_usd / MICRO)
 
 
 def cost_text(listed: ListedRun) -> str:
     text = money_text(listed.cost)
     if listed.cost is None or not listed.is_cost_estimated:
         return text
-    return measured(f"\N{ALMOST EQUAL TO}{text}", value=listed.cost / MICROSECONDS, unit="usd")
+    return measured(f"\N{ALMOST EQUAL TO}{text}", value=listed.cost / MICRO, unit="usd")
 
 
 def cost_hint(listed: ListedRun) -> str:

@@ -64,7 +64,7 @@ def is_relative(place: Place) -> bool:
 
 
 def pinned(place: Place, *, now: datetime) -> Place:
-    """The same page with the dates that it shows now, for ever."""
+    """The same page with the dates that it shows now. Of a month that has a name they are compared as any dates are."""
     shown = range_of(place, now=now)
     kept = {name: value for name, value in place.state.items() if name not in RANGE_NAMES}
     dates = {
