@@ -4,17 +4,20 @@ Programs get unrounded numbers, from the API. A file of a page's table takes the
 """
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, get_format
 from django.utils.text import capfirst
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
+# Of a number as Python writes it → the name of what the language has in its place.
+MARKS = {",": "TEXT_THOUSANDS", ".": "TEXT_POINT"}
 # Seconds. Nobody needs to know a shorter time exactly.
 SHORTEST = 0.001
 MINUTE = 60
@@ -101,7 +104,13 @@ def percent_number(ratio: float, *, decimals: int = 1) -> str:
 
 def localized(number: str) -> str:
     """A number written as 1,234.5, with the marks of the reader's language."""
-    return number.translate({ord(","): mark("TEXT_THOUSANDS"), ord("."): mark("TEXT_POINT")})
+    return number.translate(_marks_of_numbers(get_language()))
+
+
+@lru_cache(maxsize=32)
+def _marks_of_numbers(language: str | None) -> dict[int, str]:
+    """What stands for a comma and for a point. Hundreds of numbers of a page ask for it."""
+    return {ord(sign): str(get_format(name, lang=language)) for sign, name in MARKS.items()}
 
 
 def mark(name: str) -> str:
