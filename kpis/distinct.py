@@ -15,6 +15,7 @@ Source: HyperLogLog (Flajolet, Fusy, Gandouet and Meunier, AofA 2007), with the 
 import math
 import struct
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 REGISTER_BITS = 14
@@ -22,6 +23,8 @@ REGISTERS = 1 << REGISTER_BITS
 RANK_BITS = 6
 RANK_MASK = (1 << RANK_BITS) - 1
 HASH_BYTES = 8
+# 2 to the power of minus each rank.
+POWERS = tuple(2.0**-rank for rank in range(RANK_MASK + 1))
 # Of the bits that are left for the rank.
 REST_BITS = HASH_BYTES * 8 - REGISTER_BITS
 ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
@@ -46,11 +49,17 @@ def unpack(sketch: "bytes | memoryview[int]") -> tuple[int, ...]:
     return struct.unpack(f"<{len(sketch) // 4}I", sketch)
 
 
+@lru_cache(maxsize=64)
+def merged(sketches: tuple[bytes, ...]) -> bytes:
+    """One sketch of several, kept by their content: days that are over seldom change."""
+    return pack(code for sketch in sketches for code in unpack(sketch))
+
+
 def count(codes: Collection[int]) -> int:
     """About how many different users the codes are of: of one sketch, or of several together."""
     ranks = _ranks(codes)
     empty = REGISTERS - len(ranks)
-    estimate = ALPHA * REGISTERS**2 / (empty + sum(2.0**-rank for rank in ranks.values()))
+    estimate = ALPHA * REGISTERS**2 / (empty + sum(map(POWERS.__getitem__, ranks.values())))
     if estimate <= SMALL and empty:
         estimate = REGISTERS * math.log(REGISTERS / empty)
     return round(estimate)

@@ -11,7 +11,7 @@ from operator import or_
 
 from django.db.models import Sum
 
-from kpis.distinct import count, unpack
+from kpis.distinct import count, merged, unpack
 from kpis.models import FunnelBucket, UsersBucket
 from kpis.reading.periods import Against, Granularity, Period, Range, compared_range, split
 from kpis.reading.spans import Span, stored_spans
@@ -57,9 +57,9 @@ def compare_activity(
             computed_until=computed_until,
             sessions=number if own_spans else None,
             # Nobody, or nobody knows who.
-            active_users=count(codes) if own_spans and (codes or not number) else None,
+            active_users=count_users(sketches) if own_spans and (sketches or not number) else None,
         )
-        for period, own_spans, number, codes in zip(ranges, spans, sessions, users, strict=True)
+        for period, own_spans, number, sketches in zip(ranges, spans, sessions, users, strict=True)
     )
     return ActivityComparison(current=current, previous=previous)
 
@@ -87,17 +87,24 @@ def _read_sessions(environment: str, *, spans: Sequence[Sequence[Span]]) -> list
     return numbers
 
 
-def _read_users(environment: str, *, spans: Sequence[Sequence[Span]]) -> list[set[int]]:
-    """The codes of the users (kpis/distinct.py) in each group of spans."""
-    codes: list[set[int]] = [set() for _ in spans]
+def _read_users(environment: str, *, spans: Sequence[Sequence[Span]]) -> list[list[bytes]]:
+    """The sketches (kpis/distinct.py) of each group of spans, the newest last."""
+    sketches: list[list[bytes]] = [[] for _ in spans]
     if any(spans):
         # Index: users_bucket_unique (environment, granularity, period_start).
         rows = UsersBucket.objects.filter(
             reduce(or_, (in_spans(group) for group in spans if group)), environment=environment
         )
-        for start, sketch in rows.values_list("period_start", "sketch"):
-            codes[_group_of(start, spans=spans)].update(unpack(sketch))
-    return codes
+        for start, sketch in rows.order_by("period_start").values_list("period_start", "sketch"):
+            sketches[_group_of(start, spans=spans)].append(bytes(sketch))
+    return sketches
+
+
+def count_users(sketches: Sequence[bytes]) -> int:
+    """About how many different users there are in all of them; only the newest is likely to change."""
+    return count(
+        [code for sketch in (merged(tuple(sketches[:-1])), *sketches[-1:]) for code in unpack(sketch)]
+    )
 
 
 def _group_of(moment: datetime, *, spans: Sequence[Sequence[Period]]) -> int:
