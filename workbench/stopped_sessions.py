@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Self
 
 from django.db.models import Q
@@ -20,8 +21,9 @@ class BadPlace(ValueError):
     """A place in the list that no page's link gives."""
 
 
+@lru_cache(maxsize=1024)
 def sources_of(stored: str) -> tuple[str, ...]:
-    """The sources of a session's drafts, as `draft_sources` has them; sorted."""
+    """The sources of a session's drafts, as `draft_sources` has them; sorted. There are few different ones."""
     try:
         return tuple(json.loads(stored)) if stored else ()
     except ValueError:

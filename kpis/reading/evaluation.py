@@ -151,7 +151,7 @@ def evaluate(kpi: Kpi, *, sums: Sums, period: Period, goal: Goal, is_measurable:
 
 def _distribution(kpi: Kpi, sums: Sums) -> Distribution:
     """Empty for a KPI that is no duration."""
-    return Distribution.from_histogram(sums.histogram()) if kpi.kind is Kind.DURATION else NO_DURATIONS
+    return sums.distribution() if kpi.kind is Kind.DURATION else NO_DURATIONS
 
 
 def _percentiles(kpi: Kpi, distribution: Distribution) -> dict[str, float | None]:

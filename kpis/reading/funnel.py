@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from kpis.histogram import Distribution, merge
+from kpis.histogram import Distribution
 from kpis.models import Freshness, FunnelBucket
 from kpis.reading.periods import Granularity, Range, previous_range, split
 from kpis.reading.spans import stored_spans
-from kpis.reading.stored_rows import in_spans
+from kpis.reading.stored_rows import START_TEXT, in_spans
+from kpis.reading.sums import merge_days
 from kpis.registry import REGISTRY
 from kpis.statistics.estimates import Estimate, estimate_ratio, interval_of_percentile
 from telemetry.plan import get_plan
@@ -28,7 +28,6 @@ from workbench.stopped_sessions import SessionFilter, sources_of
 # As which KPI a conversion and a time are judged: a higher share is better, and so is a shorter time.
 SHARE = REGISTRY["template-usage-rate"]
 TIME = REGISTRY["time-to-create-workflow"]
-_decode_bins = msgspec.json.Decoder(dict[int, int]).decode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,15 +134,18 @@ def read_funnel(
 
 @dataclass
 class StepSums:
-    """A step's sums over any number of rows of FunnelBucket."""
+    """A step's sums over any number of rows of FunnelBucket.
+
+    `histograms` are as they are stored, each with the start of its period.
+    """
 
     sessions: int
     microseconds: int
-    bins: list[Mapping[int, int]]
+    histograms: list[tuple[str, str]]
 
     def time(self) -> Estimate:
         """The median, in seconds."""
-        distribution = Distribution.from_histogram(merge(self.bins))
+        distribution = Distribution.from_histogram(merge_days(self.histograms))
         return Estimate(
             value=distribution.percentiles([0.5])[0],
             sample=distribution.count,
@@ -162,14 +164,14 @@ def read_steps(
     spans = stored_spans(periods, granularity=Granularity.TOTAL, zone=range.zone)
     # Index: funnel_bucket_unique (environment, granularity, period_start, …).
     rows = FunnelBucket.objects.filter(in_spans(spans), environment=environment)
-    # JSON as text, which msgspec decodes faster than JSONField does.
-    texts = rows.annotate(bins=Cast("histogram", TextField()))
-    for step, sources, used_template, sessions, microseconds, bins in texts.values_list(
-        "step", "sources", "used_template", "sessions", "microseconds", "bins"
+    # JSON as text: of days that are over it is seldom decoded.
+    texts = rows.annotate(bins=Cast("histogram", TextField()), start=START_TEXT)
+    for start, step, sources, used_template, sessions, microseconds, bins in texts.values_list(
+        "start", "step", "sources", "used_template", "sessions", "microseconds", "bins"
     ):
         if chosen.matches(sources=sources_of(sources), used_template=used_template):
             of_step = sums[step]
             of_step.sessions += sessions
             of_step.microseconds += microseconds
-            of_step.bins.append(_decode_bins(bins))
+            of_step.histograms.append((start, bins))
     return sums

@@ -91,5 +91,6 @@ def read_sums(query: KpiQuery, *, computed_until: datetime | None) -> SumTable:
         dimensions=query.dimensions,
         kpis=query.kpis,
         environments=[query.environment],
+        is_one_period=len(periods) == 1,
     )
     return SumTable.from_rows(rows, periods=periods)

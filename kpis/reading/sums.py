@@ -8,11 +8,13 @@ from functools import lru_cache
 
 import msgspec
 
-from kpis.histogram import Histogram, merge
+from kpis.histogram import Distribution, Histogram, merge
 from kpis.reading.periods import Period
 from kpis.registry import Kind, Kpi
 
-_decode_histogram = msgspec.json.Decoder(dict[int, int]).decode
+# So many histograms are kept merged: a month of days, but not the quarter hours of an hour.
+WORTH_KEEPING = 8
+decode_histogram = msgspec.json.Decoder(dict[int, int]).decode
 
 
 @dataclass
@@ -36,23 +38,48 @@ class Sums:
         self.merged += other.merged
 
     def histogram(self) -> Histogram:
-        """One histogram of all durations of the rows."""
-        histograms = [*map(_decode_histogram, self.histogram_texts), *self.merged]
+        """One histogram of all durations of the rows. Sums of a series have its newest row last."""
+        *older, newest = self.histogram_texts or [""]
+        if len(older) < WORTH_KEEPING:
+            known: list[Histogram] = [*map(decode_histogram, self.histogram_texts)]
+        else:
+            known = [merge_texts(tuple(older)), decode_histogram(newest)]
+        histograms = [*known, *self.merged]
         return histograms[0] if len(histograms) == 1 else merge(histograms)
+
+    def distribution(self) -> Distribution:
+        """That of all durations of the rows."""
+        if len(self.histogram_texts) == 1 and not self.merged:
+            return distribution_of(self.histogram_texts[0])
+        return Distribution.from_histogram(self.histogram())
 
     def with_merged(self) -> "Sums":
         """The same sums with one histogram, for those who ask for the same days again and again."""
         if len(self.histogram_texts) <= 1:
             return self
         # In one order, whatever that of the rows was.
-        histogram = _merge_texts(tuple(sorted(self.histogram_texts)))
+        histogram = merge_texts(tuple(sorted(self.histogram_texts)))
         return Sums(self.numerator, self.denominator, merged=[histogram, *self.merged])
 
 
+@lru_cache(maxsize=512)
+def distribution_of(text: str) -> Distribution:
+    """Of one stored histogram, kept by its content: a page asks for each of its days."""
+    return Distribution.from_histogram(decode_histogram(text))
+
+
 @lru_cache(maxsize=64)
-def _merge_texts(texts: tuple[str, ...]) -> Histogram:
+def merge_texts(texts: tuple[str, ...]) -> Histogram:
     """One histogram of several stored ones, kept by their content: days that are over seldom change."""
-    return merge(map(_decode_histogram, texts))
+    return merge(map(decode_histogram, texts))
+
+
+def merge_days(texts: Sequence[tuple[str, str]]) -> Histogram:
+    """One histogram of stored ones, each behind its period's start. That of all periods but the newest is kept."""
+    newest = max({start for start, _ in texts}, default=None)
+    # In the order of the database, which is nearly always the same. In another one they are merged again.
+    older = tuple(text for start, text in texts if start != newest)
+    return merge([merge_texts(older), *(decode_histogram(text) for start, text in texts if start == newest)])
 
 
 def add_up(several: Iterable[Sums]) -> Sums:

@@ -13,12 +13,12 @@ import msgspec
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from kpis.histogram import merge, percentiles
+from kpis.histogram import percentiles
 from kpis.models import UsageBucket
 from kpis.reading.periods import Granularity, Period, Range, previous_range
 from kpis.reading.query import KpiQuery, read_sums
-from kpis.reading.stored_rows import in_spans
-from kpis.reading.sums import Sums, SumTable
+from kpis.reading.stored_rows import START_TEXT, in_spans
+from kpis.reading.sums import Sums, SumTable, merge_days
 from kpis.reading.usage.breakdown import (
     Usage,
     UsageComparison,
@@ -33,7 +33,6 @@ from kpis.statistics.estimates import Estimate, estimate_ratio
 FAILURE_RATE = REGISTRY["agent-failure-rate"]
 SHOWN_PERCENTILES = (0.5, 0.95)
 
-_decode_bins = msgspec.json.Decoder(dict[int, int]).decode
 _decode_errors = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -86,17 +85,20 @@ class AgentsReading:
 
 @dataclass
 class AgentSums:
-    """What is added up of an agent: its runs and failures by period, what it used, and what its runs were like."""
+    """What is added up of an agent: its runs and failures by period, what it used, and what its runs were like.
+
+    `durations` are stored histograms, each with the start of its period.
+    """
 
     failures: Sequence[Sums]
     previous_failures: Sequence[Sums]
     usage: Usage
     previous_usage: Usage
-    bins: Sequence[Mapping[int, int]]
+    durations: Sequence[tuple[str, str]]
     error_types: Mapping[str, int]
 
     def read(self, agent: str) -> AgentReading:
-        p50, p95 = percentiles(merge(self.bins), SHOWN_PERCENTILES)
+        p50, p95 = percentiles(merge_days(self.durations), SHOWN_PERCENTILES)
         return AgentReading(
             agent=agent,
             figures=figures_of(self.failures, usage=self.usage),
@@ -156,7 +158,7 @@ def sums_by_agent(
             previous_failures=earlier.by_period(FAILURE_RATE, dimension=UsageDimension.AGENT, value=name),
             usage=used.get(name, Usage()),
             previous_usage=used_before.get(name, Usage()),
-            bins=details[name].bins if name in details else [],
+            durations=details[name].durations if name in details else [],
             error_types=details[name].error_types if name in details else {},
         )
         for name in names
@@ -175,16 +177,16 @@ def all_together(
         previous_failures=earlier.by_period(FAILURE_RATE),
         usage=total_of(part.total for part in usage.current.slices if part.value),
         previous_usage=total_of(part.total for part in usage.previous.slices if part.value),
-        bins=[bins for agent_sums in sums for bins in agent_sums.bins],
+        durations=[duration for agent_sums in sums for duration in agent_sums.durations],
         error_types=error_types,
     )
 
 
 @dataclass
 class Details:
-    """What agent runs were like: their durations by bin, a mapping for each stored row, and their errors by type."""
+    """What agent runs were like: their errors by type, and the stored histograms, each with its period's start."""
 
-    bins: list[Mapping[int, int]] = field(default_factory=list)
+    durations: list[tuple[str, str]] = field(default_factory=list)
     error_types: Counter[str] = field(default_factory=Counter)
 
 
@@ -197,8 +199,11 @@ def read_details(query: KpiQuery, *, periods: Sequence[Period]) -> Mapping[str, 
     # Index: usage_bucket_unique (environment, granularity, period_start, …).
     rows = UsageBucket.objects.filter(in_spans(spans), environment=query.environment, agent_runs__gt=0)
     # JSON as text, which msgspec decodes faster than JSONField does.
-    texts = rows.annotate(bins=Cast("histogram", TextField()), errors=Cast("error_types", TextField()))
-    for agent, bins, errors in texts.values_list("agent", "bins", "errors"):
-        details[agent].bins.append(_decode_bins(bins))
-        details[agent].error_types.update(_decode_errors(errors))
+    texts = rows.annotate(
+        start=START_TEXT, bins=Cast("histogram", TextField()), errors=Cast("error_types", TextField())
+    )
+    for start, agent, bins, errors in texts.values_list("start", "agent", "bins", "errors"):
+        details[agent].durations.append((start, bins))
+        if len(errors) > len("{}"):
+            details[agent].error_types.update(_decode_errors(errors))
     return details

@@ -37,8 +37,14 @@ class Usage:
     estimated_micro_usd: int = 0
 
     def add(self, other: "Usage") -> None:
-        for name in USAGE_SUMS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        # Written out: a page adds thousands of them.
+        self.agent_runs += other.agent_runs
+        self.retries += other.retries
+        self.calls += other.calls
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cost_micro_usd += other.cost_micro_usd
+        self.estimated_micro_usd += other.estimated_micro_usd
 
     @property
     def reported_usd(self) -> float:
