@@ -12,7 +12,7 @@ from django.db.models import F, Sum, Value
 from kpis.models import Freshness, UsageBucket
 from kpis.reading.periods import Granularity, Period, Range, previous_range, split
 from kpis.reading.spans import Span, stored_spans
-from kpis.reading.stored_rows import in_spans
+from kpis.reading.stored_rows import START_TEXT, in_spans, moment_of
 from telemetry.plan.metrics import MICRO
 
 USAGE_LIMIT = 100
@@ -137,7 +137,7 @@ def read_usage(
     cells: defaultdict[str, list[Usage]] = defaultdict(lambda: [Usage() for _ in periods])
     starts = [period.start for period in periods]
     spans = stored_spans(periods, granularity=granularity, zone=range.zone)
-    for value, start, usage in _rows(spans, environment=environment, by=by):
+    for value, start, usage in _rows(spans, environment=environment, by=by, is_one_period=len(periods) == 1):
         number = bisect_right(starts, start) - 1
         series[number].add(usage)
         cells[value][number].add(usage)
@@ -169,14 +169,17 @@ def total_of(several: Iterable[Usage]) -> Usage:
 
 
 def _rows(
-    spans: Sequence[Span], *, environment: str, by: UsageDimension | None
+    spans: Sequence[Span], *, environment: str, by: UsageDimension | None, is_one_period: bool
 ) -> Iterator[tuple[str, datetime, Usage]]:
-    """The sums by value ("" without a dimension) and start of a stored period."""
+    """The sums by value ("" without a dimension) and start of a stored period; of one period all together."""
     if not spans:
         return
     # Index: usage_bucket_unique (environment, granularity, period_start, …).
     stored = UsageBucket.objects.filter(in_spans(spans), environment=environment)
-    places = stored.annotate(part=F(by.value) if by else Value("")).values_list("period_start", "part")
+    start_text = Value(spans[0].start.isoformat()) if is_one_period else START_TEXT
+    places = stored.annotate(start=start_text, part=F(by.value) if by else Value("")).values_list(
+        "start", "part"
+    )
     for start, part, *sums in places.annotate(*(Sum(name) for name in USAGE_SUMS)):
-        # PostgreSQL's sum of big integers is a decimal.
-        yield part, start, Usage(*map(int, sums))
+        # PostgreSQL's sum of big integers is a decimal. That of no rows at all is NULL.
+        yield part, moment_of(start), Usage(*(int(number or 0) for number in sums))
