@@ -26,7 +26,7 @@ def test_the_schedule_rings_each_bell_by_name(settings):
         "note the uses of keys": ("telemetry.note_key_uses", 60),
         "keep visits": ("people.keep_visits", 5 * 60),
         "forget ended sessions": ("people.forget_ended_sessions", crontab(minute="37")),
-        "forget ended links": ("sharing.forget_ended_links", crontab(minute="41")),
+        "forget ended links": ("sharing.forget_ended_links", crontab(hour="3", minute="41")),
         "sum objectives up": ("objectives.sum_up", crontab(minute="23")),
         "make partitions": ("telemetry.make_partitions", crontab(minute="7")),
         "open the night's run of retention": ("telemetry.open_retention_run", crontab(minute="11")),
