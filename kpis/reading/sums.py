@@ -21,9 +21,8 @@ decode_histogram = msgspec.json.Decoder(dict[int, int]).decode
 class Sums:
     """A KPI's numerator, denominator and histogram over any number of rows (see KpiBucket for the units).
 
-    `histogram_texts` are the rows' histograms as they are stored, in JSON. Most sums are never asked for a
-    percentile, and decoding a histogram twice costs less than keeping hundreds of decoded ones. `merged` are
-    histograms that are decoded already.
+    `histogram_texts` are the rows' histograms as they are stored, in JSON: most sums are never asked for a percentile.
+    `merged` are histograms that are decoded already.
     """
 
     numerator: int = 0

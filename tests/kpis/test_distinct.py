@@ -2,7 +2,7 @@
 
 import pytest
 
-from kpis.distinct import REGISTERS, code_of, count, pack, unpack
+from kpis.distinct import REGISTERS, code_of, count, merged, pack, unpack
 
 
 def codes(number: int, *, first: int = 0) -> list[int]:
@@ -37,3 +37,10 @@ def test_packing_keeps_the_number_and_at_most_a_code_for_each_register() -> None
 
 def test_has_the_same_sketch_on_every_machine() -> None:
     assert pack([code_of("ada"), code_of("ben")]).hex() == "035b0100c3970900"
+
+
+def test_sketches_merge_to_that_of_all_their_users() -> None:
+    sketches = tuple(pack(codes(300, first=first)) for first in (0, 200, 400))
+
+    assert merged(sketches) == pack(codes(700))
+    assert merged(()) == b""

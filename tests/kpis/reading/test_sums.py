@@ -1,9 +1,13 @@
 """Sums are added up without a database."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from kpis.histogram import Distribution, merge
 from kpis.reading.periods import Period
-from kpis.reading.sums import KpiRow, Sums, SumTable, add_up
+from kpis.reading.sums import WORTH_KEEPING, KpiRow, Sums, SumTable, add_up, merge_days
 from kpis.registry import REGISTRY
 
 RUNS = REGISTRY["workflow-success-rate"]
@@ -85,3 +89,25 @@ def test_counts_a_dimensions_values_over_all_periods_the_largest_first() -> None
     )
 
     assert list(table.counts(RUNS, dimension="workflow").items()) == [("c", 3), ("a", 2), ("b", 2)]
+
+
+# A number of rows on each side of where they are merged once and kept.
+@pytest.mark.parametrize("rows", [0, 1, WORTH_KEEPING, WORTH_KEEPING + 1, WORTH_KEEPING + 2])
+def test_the_histogram_of_many_rows_is_that_of_all_whichever_changes(rows: int) -> None:
+    histograms = [{3: 1, number: 2} for number in range(rows)]
+    for changed in [None, *range(rows)]:
+        if changed is not None:
+            histograms[changed] = {3: 50, 7: changed + 1}
+        sums = Sums(histogram_texts=list(map(json.dumps, histograms)))
+
+        assert sums.histogram() == merge(histograms)
+        assert sums.distribution() == Distribution.from_histogram(merge(histograms))
+
+
+def test_days_are_merged_in_any_order_and_the_newest_may_change() -> None:
+    older = [("2026-02-10", '{"3": 1}'), ("2026-02-11", '{"3": 2, "5": 1}')]
+
+    assert merge_days([*older, ("2026-02-12", '{"5": 1}')]) == {3: 3, 5: 2}
+    assert merge_days([*older, ("2026-02-12", '{"5": 9}')]) == {3: 3, 5: 10}
+    assert merge_days([("2026-02-12", '{"5": 9}'), *reversed(older)]) == {3: 3, 5: 10}
+    assert merge_days([]) == {}
