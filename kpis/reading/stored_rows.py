@@ -13,8 +13,8 @@ from kpis.reading.spans import Span
 from kpis.reading.sums import KpiRow, Sums
 from kpis.registry import DEFINITIONS, Kind, Kpi
 
-# The start of a stored period as text. Thousands of rows begin at some dozens of moments: those are parsed once each,
-# which took a third of a page's time for each row.
+# The start of a stored period as text. Thousands of rows begin at some dozens of moments, and a moment takes longer to
+# parse than all else of its row: so each is parsed once (moment_of).
 START_TEXT = Cast("period_start", TextField())
 
 
